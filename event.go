@@ -1,0 +1,80 @@
+package starling
+
+// An Event is a piece of an answer as it arrives. An answer that is not
+// streamed is one event with Whole set.
+//
+// Raw is what the upstream sent, byte for byte: a whole server-sent event with
+// its terminator (comments are events too), or a whole body. Deltas say the same
+// in no dialect. A provider fills Raw when its dialect is the request's, and
+// Deltas whenever the request needs translation or was asked for them
+// ([Call.Deltas]); at least one of the two is there, except in an event that
+// carries only Usage, Finish or Aside.
+//
+// The bytes of Raw are valid until the next event is asked for.
+type Event struct {
+	Raw    []byte
+	Whole  bool
+	Deltas []Delta
+
+	ID     string // the upstream's id of the answer, once known
+	Model  string // the model's name as the upstream says it, once known
+	Finish Finish // why the answer ended, once known
+	Usage  *Usage // the upstream's own count so far: cumulative, the last one counts
+	Bytes  int    // bytes of answer in this event, to estimate tokens if no usage ever comes
+
+	// Aside is a call that was made beside the one that answers: a hedge that
+	// lost, or a retry whose first try may have been billed. It is booked like
+	// any attempt. An event with an Aside carries nothing else.
+	Aside *Attempt
+}
+
+// A Delta is a step in building the answer. Blocks are numbered from 0 in order
+// of appearance; the pieces of one block share its Block.
+type Delta struct {
+	Kind  PartKind // TextPart, ReasoningPart, RefusalPart or CallPart
+	Block int
+
+	Text      string // more text, or more of a call's arguments
+	Signature string // of a ReasoningPart, whole
+	ID        string // of a CallPart: in its first delta
+	Name      string // of a CallPart: in its first delta
+}
+
+// A Finish says why an answer ended.
+type Finish string
+
+// The ways to end. "" is not ended.
+const (
+	Stopped   Finish = "stop"          // the model was done
+	StopWord  Finish = "stop_sequence" // a stop sequence came up
+	Length    Finish = "length"        // the output limit
+	ToolUse   Finish = "tool_calls"    // the model waits for tools
+	Filtered  Finish = "refusal"       // the model or its vendor refused
+	Paused    Finish = "pause"         // a long turn, to be continued by the caller
+	Overfull  Finish = "window"        // the context window is full
+	OtherStop Finish = "other"         // something we have no word for
+)
+
+// Usage counts tokens in parts that do not overlap, whatever the dialect's own
+// convention: the whole input is Input + CacheRead + CacheWrite + CacheWrite1h.
+type Usage struct {
+	Input        int64 `json:"input"`                    // neither read from nor written to a prompt cache
+	CacheRead    int64 `json:"cache_read,omitempty"`     // read from the provider's prompt cache
+	CacheWrite   int64 `json:"cache_write,omitempty"`    // written to it, default lifetime
+	CacheWrite1h int64 `json:"cache_write_1h,omitempty"` // written to it for an hour
+	Output       int64 `json:"output"`                   // reasoning included
+	Reasoning    int64 `json:"reasoning,omitempty"`      // the part of Output that was reasoning
+
+	Tier      string `json:"service_tier,omitempty"` // as the upstream says it
+	Estimated bool   `json:"estimated,omitempty"`    // ours, not the upstream's
+}
+
+// TotalInput returns every token that was read.
+func (u Usage) TotalInput() int64 { return u.Input + u.CacheRead + u.CacheWrite + u.CacheWrite1h }
+
+// An Answer is a whole answer in no dialect, as a verifier sees it.
+type Answer struct {
+	Text   string // the text blocks, joined
+	Calls  []ToolCall
+	Finish Finish
+}

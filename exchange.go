@@ -1,0 +1,112 @@
+package starling
+
+import "time"
+
+// An Exchange is a request on its way to a receipt. Each stage reads the fields
+// above its own and writes exactly one. It belongs to one goroutine.
+type Exchange struct {
+	ID      string // the receipt's id, known from the start
+	Started time.Time
+
+	Request  Request
+	Screen   Screen
+	Plan     Plan
+	Attempts []Attempt
+	Response Response
+	Receipt  *Receipt // nil until settled
+
+	Err error // why there is no answer, or why it broke off; an *Error
+}
+
+// A Screen says what class the request's data is and how far it may travel.
+type Screen struct {
+	Class    Class    `json:"class"`
+	Furthest Zone     `json:"furthest_zone"`
+	From     []string `json:"from"` // who said so: "key internal", "header public", strictest first
+}
+
+// A Plan is who should try, in order, and who was left out and why.
+type Plan struct {
+	Skill      string        `json:"skill,omitempty"`
+	Rubric     string        `json:"rubric,omitempty"`            // sha256 of the rubric that decided
+	Rule       string        `json:"rule"`                        // what decided the order, for people
+	Pinned     bool          `json:"pinned,omitempty"`            // the caller named the model; nobody else may answer
+	Reference  *Model        `json:"reference,omitempty"`         // whose price savings are measured against
+	Limit      Money         `json:"limit_nanodollars,omitempty"` // most that the whole exchange may cost; 0 none
+	Patience   time.Duration `json:"patience_ns,omitempty"`       // latency limit to the first byte; 0 none
+	Candidates []Candidate   `json:"candidates"`
+	Left       []Left        `json:"left_out,omitempty"`
+}
+
+// A Candidate is a model that may answer, with what is expected of it.
+type Candidate struct {
+	Model       Model    `json:"model"`
+	Verify      []string `json:"verify,omitempty"` // verifiers that must accept before anything is seen
+	Probability float64  `json:"probability"`      // that its answer is accepted
+	Basis       string   `json:"basis"`            // where the probability is from
+	Expected    Money    `json:"expected_nanodollars"`
+	Worst       Money    `json:"worst_nanodollars"` // what is reserved before the call
+	Why         string   `json:"why"`
+}
+
+// Left is a model that was considered and may not answer.
+type Left struct {
+	Model string `json:"model"`
+	Kind  Kind   `json:"kind"`
+	Why   string `json:"why"`
+}
+
+// An Attempt is one call of one candidate, whatever came of it.
+type Attempt struct {
+	Model     string        `json:"model"` // "provider/name"
+	Zone      Zone          `json:"zone"`
+	Simulated bool          `json:"simulated,omitempty"`
+	Offset    time.Duration `json:"offset_ns"`               // from the start of the exchange
+	FirstByte time.Duration `json:"first_byte_ns,omitempty"` // from the start of the attempt; 0 if none came
+	Took      time.Duration `json:"took_ns"`
+	Outcome   Outcome       `json:"outcome"`
+	Kind      Kind          `json:"kind,omitempty"` // of the error that ended it
+	Why       string        `json:"why,omitempty"`
+	Verdicts  []Verdict     `json:"verdicts,omitempty"`
+	Finish    Finish        `json:"finish,omitempty"`
+	Usage     Usage         `json:"usage"`
+	Lines     []CostLine    `json:"lines,omitempty"`
+	Cost      Money         `json:"cost_nanodollars"`         // lines and verdicts
+	Upstream  string        `json:"upstream_id,omitempty"`    // the upstream's id of its answer
+	Said      string        `json:"upstream_model,omitempty"` // the model's name as the upstream says it
+	Left      []string      `json:"left_out,omitempty"`       // fields that translation could not carry
+}
+
+// An Outcome says what came of an attempt.
+type Outcome string
+
+// The outcomes.
+const (
+	Answered  Outcome = "answered"  // accepted and sent
+	Rejected  Outcome = "rejected"  // a verifier said no; nobody saw it
+	Failed    Outcome = "failed"    // an error before anything was sent
+	Broken    Outcome = "broken"    // an error after a part was sent
+	Abandoned Outcome = "abandoned" // the caller left
+	Lost      Outcome = "lost"      // a hedge or first try that another call overtook
+	Skipped   Outcome = "skipped"   // not called: no budget, no time or an open breaker
+)
+
+// A Verdict is what a verifier says of an answer. Why names the rule that
+// failed; it never quotes the answer.
+type Verdict struct {
+	Verifier string `json:"verifier"`
+	Accept   bool   `json:"accept"`
+	Why      string `json:"why,omitempty"`
+	Cost     Money  `json:"cost_nanodollars,omitempty"`
+}
+
+// A Response says who answered. The answer itself was sent, not kept.
+type Response struct {
+	Model     string `json:"model,omitempty"`
+	Provider  string `json:"provider,omitempty"`
+	Zone      Zone   `json:"zone"`
+	Simulated bool   `json:"simulated,omitempty"`
+	Reason    string `json:"reason"` // one line of ASCII: why this one
+	Finish    Finish `json:"finish,omitempty"`
+	Cost      Money  `json:"cost_nanodollars"` // of all attempts
+}

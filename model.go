@@ -1,0 +1,22 @@
+package starling
+
+// A Model is something that can be called: a name at a provider, where it runs,
+// what it costs and what it can do.
+type Model struct {
+	Provider string  `json:"provider"` // the provider's name in the configuration
+	Name     string  `json:"name"`     // what the upstream calls it
+	Dialect  Dialect `json:"dialect"`
+	Zone     Zone    `json:"zone"`
+	Price    Price   `json:"price"`
+
+	Context   int64  `json:"context,omitempty"`    // window in tokens; 0 unknown
+	MaxOutput int64  `json:"max_output,omitempty"` // most output tokens; 0 unknown
+	NoTools   bool   `json:"no_tools,omitempty"`   // known not to call tools
+	NoImages  bool   `json:"no_images,omitempty"`  // known not to read images
+	Released  string `json:"released,omitempty"`   // YYYY-MM-DD
+
+	Simulated bool `json:"simulated,omitempty"` // a simulated upstream: nothing it says is a model's
+}
+
+// ID returns "provider/name", which names the model unmistakably.
+func (m Model) ID() string { return m.Provider + "/" + m.Name }

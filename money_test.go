@@ -1,0 +1,115 @@
+package starling
+
+import (
+	"math"
+	"math/big"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestMoneyIsReadToTheLastDigitOrRefused(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want Money
+		ok   bool
+	}{
+		{"5", 5 * Dollar, true},
+		{"$0.25", Dollar / 4, true},
+		{" -$0.000000001 ", -1, true},
+		{".5", Dollar / 2, true},
+		{"9223372036.854775807", math.MaxInt64, true},
+		{"9223372036.854775808", 0, false},
+		{"0.0000000001", 0, false},
+		{"1e3", 0, false},
+		{"1,000", 0, false},
+		{"", 0, false},
+		{".", 0, false},
+		{"$", 0, false},
+		{"--1", 0, false},
+		{"ten", 0, false},
+	} {
+		got, err := ParseMoney(c.text)
+		if got != c.want || (err == nil) != c.ok {
+			t.Errorf("ParseMoney(%q) = %d, %v", c.text, got, err)
+		}
+		if err != nil && KindOf(err) != Invalid {
+			t.Errorf("ParseMoney(%q): kind %s", c.text, KindOf(err))
+		}
+	}
+}
+
+func TestMoneyPrintedIsReadBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := Money(rapid.Int64Range(-math.MaxInt64, math.MaxInt64).Draw(t, "m"))
+		got, err := ParseMoney(m.String())
+		if err != nil || got != m {
+			t.Fatalf("%d prints as %s and reads as %d, %v", m, m, got, err)
+		}
+	})
+}
+
+func TestARateIsExactToHalfANanodollar(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := rapid.Int64Range(0, 1e15).Draw(t, "rate")
+		n := rapid.Int64Range(0, 1e9).Draw(t, "tokens")
+		want := new(big.Int).Mul(big.NewInt(r), big.NewInt(n))
+		want.Add(want, big.NewInt(500_000)).Div(want, big.NewInt(1_000_000))
+		if !want.IsInt64() {
+			want.SetInt64(math.MaxInt64)
+		}
+		if got := Rate(r).Of(n); int64(got) != want.Int64() {
+			t.Fatalf("Rate(%d).Of(%d) = %d, want %s", r, n, got, want)
+		}
+	})
+}
+
+func TestNoCallCostsMoreThanItsWorstCase(t *testing.T) {
+	rate := rapid.Int64Range(0, 1e12)
+	rapid.Check(t, func(t *rapid.T) {
+		rates := func(label string) Rates {
+			return Rates{
+				Input: Rate(rate.Draw(t, label+" input")), Output: Rate(rate.Draw(t, label+" output")),
+				CacheRead: Rate(rate.Draw(t, label+" read")), CacheWrite: Rate(rate.Draw(t, label+" write")),
+				CacheWrite1h: Rate(rate.Draw(t, label+" write1h")),
+			}
+		}
+		p := Price{Rates: rates("base"), Tiers: []Tier{{Above: 200_000, Rates: rates("tier")}}}
+		part := rapid.Int64Range(0, 200_000)
+		u := Usage{
+			Input: part.Draw(t, "in"), CacheRead: part.Draw(t, "read"), CacheWrite: part.Draw(t, "write"),
+			CacheWrite1h: part.Draw(t, "write1h"), Output: part.Draw(t, "out"),
+		}
+		_, cost := p.Cost(u, time.Second)
+		worst := p.Worst(u.TotalInput(), u.Output, time.Minute)
+		if cost > worst+4 { // each of up to five lines may round up by half a nanodollar
+			t.Fatalf("cost %d above the worst case %d", cost, worst)
+		}
+	})
+}
+
+func TestElectricityIsNeverFree(t *testing.T) {
+	p := Price{Milliwatts: 30_000, PerKWh: Dollar * 15 / 100}
+	if _, got := p.Cost(Usage{}, time.Hour); got != Dollar*45/10_000 {
+		t.Errorf("30 W for an hour at $0.15 per kWh cost %s, want $0.0045", got)
+	}
+	if _, got := p.Cost(Usage{}, time.Nanosecond); got != 1 {
+		t.Errorf("a nanosecond costs %d, want the smallest amount there is", got)
+	}
+	if (Price{}).Known() {
+		t.Error("a price that says nothing is called known")
+	}
+}
+
+func TestALongContextIsPricedByItsTier(t *testing.T) {
+	p := Price{Rates: Rates{Input: 5e9, Output: 30e9}, Tiers: []Tier{{Above: 272_000, Rates: Rates{Input: 10e9, Output: 45e9}}}}
+	for _, c := range []struct {
+		input int64
+		want  Money
+	}{{272_000, Rate(5e9).Of(272_000)}, {272_001, Rate(10e9).Of(272_001)}} {
+		if _, got := p.Cost(Usage{Input: c.input}, 0); got != c.want {
+			t.Errorf("%d tokens cost %s, want %s", c.input, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package starling
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// A Provider runs models somewhere: on this CPU, on a colleague's idle machine,
+// in a container, in a cloud. Implementations live in internal/provider and
+// must pass conform.Provider.
+//
+// A Provider is safe for concurrent use and keeps no state about a caller.
+type Provider interface {
+	// Models reports what can be called. It answers from memory.
+	Models() []Model
+
+	// Generate runs the call and yields the answer as it arrives.
+	//
+	// Exactly one of the event and the error is set in each pair. The last pair
+	// is either an event (and the upstream's usage, where it sent one, came by
+	// then), or an error; nothing follows an error. A stream that stops without
+	// its dialect's proper end is an error, never an end. When the caller stops
+	// ranging, or ctx ends, the upstream call is closed before the iterator
+	// returns.
+	//
+	// Errors are *Error: Cancelled when ctx ended, Forbidden when the call may
+	// not leave for this provider's zone, NotFound for an unknown model,
+	// Invalid when the request cannot be said in the provider's dialect,
+	// Overloaded when trying later may succeed, Refused when it will not.
+	Generate(ctx context.Context, c Call) iter.Seq2[Event, error]
+}
+
+// A Call is one question to one model.
+type Call struct {
+	Model    Model
+	Request  *Request
+	Furthest Zone               // as screened; the egress guard checks it again
+	Deltas   bool               // fill Event.Deltas even when Raw passes through
+	Patience time.Duration      // how long a refused call may be tried again; 0 when somebody else is next
+	Left     func(field string) // told of each field that translation cannot carry; never nil
+}
+
+// A Verifier judges whether an answer is good enough to be seen.
+// Implementations live in internal/verify and must pass conform.Verifier.
+type Verifier interface {
+	// Name is the verifier's kind and, if a rubric has several, its number.
+	Name() string
+
+	// Verify judges a. An answer that it cannot judge is an error, not a
+	// rejection; an empty answer is a rejection. The same input gets the same
+	// verdict. Safe for concurrent use.
+	Verify(ctx context.Context, r *Request, a *Answer) (Verdict, error)
+}

@@ -1,0 +1,162 @@
+package starling
+
+import "encoding/json"
+
+// A Dialect names a wire format for asking a model and for its answer.
+type Dialect string
+
+// The dialects of today.
+const (
+	OpenAI    Dialect = "openai"    // POST /v1/chat/completions
+	Anthropic Dialect = "anthropic" // POST /v1/messages
+)
+
+// A Request is the caller's question: the bytes as received, and what had to be
+// read of them to route it. It belongs to one exchange and is never changed
+// after the cascade has taken it: a provider that needs other bytes makes them.
+type Request struct {
+	Dialect Dialect
+	Body    []byte              // one valid JSON object, exactly as received
+	Header  map[string][]string // the caller's headers that travel upstream, canonical names
+	Query   string              // the raw query that travels upstream, "beta=true"
+
+	Model     string // as the caller named it
+	Stream    bool   // the caller wants events
+	WantUsage bool   // the caller asked for usage inside the stream
+	MaxTokens int64  // most output tokens per choice the caller allows; 0 if unsaid
+	Choices   int64  // how many answers are asked for; at least 1
+	Images    int    // images and other non-text parts: their tokens cannot be bounded by bytes
+
+	Caller Caller
+	Skill  string // the skill that the caller named; "" if none
+	Class  Class  // the class that the caller named; "" if none
+	Agent  string // the calling program, from User-Agent: "openai-js/7.57"
+
+	// Chat is the dialect-free view. It is nil until somebody needs it
+	// (wire.View): an exchange that passes through never pays for it.
+	Chat *Chat
+}
+
+// A Caller is who asks, as far as the gateway knows. The zero value is the
+// user of this machine, on loopback, without a key.
+type Caller struct {
+	Key   string // the key's public id, never the key; "" without one
+	Name  string // what its maker called it
+	Team  string
+	Class Class  // the class that the key implies; "" if none
+	Skill string // the skill a request of this key has when it names none
+}
+
+// A Chat is a question in no dialect: the meeting point of the translators.
+// Order is kept everywhere; nothing is merged that the caller kept apart.
+type Chat struct {
+	System     []Part
+	Messages   []Message
+	Tools      []Tool
+	ToolChoice ToolChoice
+	Parallel   *bool // nil: the caller did not say
+
+	MaxTokens   int64       // 0: unsaid
+	Temperature json.Number // the caller's own digits; "" unsaid
+	TopP        json.Number
+	TopK        json.Number
+	Seed        json.Number
+	Stop        []string
+	Choices     int64 // 1 unless the caller asked for more
+
+	Format      *Format // nil: free text
+	Effort      string  // reasoning effort: "", "none", "minimal", "low", "medium", "high", "xhigh", "max"
+	ThinkTokens int64   // reasoning budget in tokens; 0 unsaid
+	User        string  // the caller's own name for its end user
+
+	// Extra holds the fields that have no dialect-free form, by their name in
+	// the caller's dialect. A translator either refuses them or says on the
+	// attempt that they were left out; it never drops one in silence.
+	Extra map[string]json.RawMessage
+}
+
+// A Message is one turn.
+type Message struct {
+	Role  Role
+	Parts []Part
+}
+
+// A Role says who speaks.
+type Role string
+
+// The roles. A tool's result is a part of a User message.
+const (
+	System    Role = "system"
+	User      Role = "user"
+	Assistant Role = "assistant"
+)
+
+// A Part is a piece of a message. Exactly the fields of its Kind are set.
+type Part struct {
+	Kind   PartKind
+	Text   string      // TextPart, ReasoningPart, RefusalPart
+	Image  *Image      // ImagePart
+	Call   *ToolCall   // CallPart
+	Result *ToolResult // ResultPart
+
+	// Signature ties a ReasoningPart to the model that thought it. With an
+	// empty Text it is redacted reasoning. Only that model can read it.
+	Signature string
+}
+
+// A PartKind says what a Part is.
+type PartKind string
+
+// The kinds of part.
+const (
+	TextPart      PartKind = "text"
+	ImagePart     PartKind = "image"
+	ReasoningPart PartKind = "reasoning"
+	RefusalPart   PartKind = "refusal"
+	CallPart      PartKind = "tool_call"
+	ResultPart    PartKind = "tool_result"
+)
+
+// An Image is given by URL, or by MediaType and base64 Data.
+type Image struct {
+	URL       string
+	MediaType string // "image/png"
+	Data      string // base64, as received
+	Detail    string // OpenAI's hint; "" unsaid
+}
+
+// A ToolCall is a model's wish to have a tool run.
+type ToolCall struct {
+	ID        string
+	Name      string
+	Arguments string // JSON text as the model wrote it; may be invalid JSON
+}
+
+// A ToolResult is what a tool answered.
+type ToolResult struct {
+	ID    string // of the call
+	Parts []Part // text and images
+	Error bool
+}
+
+// A Tool is a function that the model may call.
+type Tool struct {
+	Name        string
+	Description string
+	Schema      json.RawMessage // of its parameters, as received; nil if none
+	Strict      *bool
+}
+
+// A ToolChoice says whether tools must be used. The zero value is unsaid.
+type ToolChoice struct {
+	Mode string // "", "auto", "none", "required", "tool"
+	Name string // for "tool"
+}
+
+// A Format is a demanded shape of the answer.
+type Format struct {
+	Kind   string // "json_object" or "json_schema"
+	Name   string
+	Schema json.RawMessage
+	Strict *bool
+}
