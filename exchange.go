@@ -15,6 +15,8 @@ type Exchange struct {
 	Response Response
 	Receipt  *Receipt // nil until settled
 
+	Waited time.Duration // of the whole, spent waiting for upstreams
+
 	Err error // why there is no answer, or why it broke off; an *Error
 }
 

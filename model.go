@@ -15,6 +15,7 @@ type Model struct {
 	NoImages  bool   `json:"no_images,omitempty"`  // known not to read images
 	Released  string `json:"released,omitempty"`   // YYYY-MM-DD
 
+	Hedged    bool `json:"hedged,omitempty"`    // one attempt may buy two answers
 	Simulated bool `json:"simulated,omitempty"` // a simulated upstream: nothing it says is a model's
 }
 

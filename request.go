@@ -25,6 +25,7 @@ type Request struct {
 	WantUsage bool   // the caller asked for usage inside the stream
 	MaxTokens int64  // most output tokens per choice the caller allows; 0 if unsaid
 	Choices   int64  // how many answers are asked for; at least 1
+	Tools     int    // tools offered to the model
 	Images    int    // images and other non-text parts: their tokens cannot be bounded by bytes
 
 	Caller Caller
