@@ -3,6 +3,7 @@ package starling
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"time"
 )
 
@@ -94,6 +95,17 @@ func (p Price) Worst(input, output int64, longest time.Duration) Money {
 		}
 	}
 	return dearest.Of(input).Plus(out.Of(output))
+}
+
+// WithoutCacheWrites returns the price of a call that is known to write nothing
+// to a prompt cache.
+func (p Price) WithoutCacheWrites() Price {
+	p.CacheWrite, p.CacheWrite1h = 0, 0
+	p.Tiers = slices.Clone(p.Tiers)
+	for i := range p.Tiers {
+		p.Tiers[i].CacheWrite, p.Tiers[i].CacheWrite1h = 0, 0
+	}
+	return p
 }
 
 func (p Price) ratesFor(input int64) Rates {
