@@ -1,0 +1,106 @@
+package sim
+
+import (
+	"net/http"
+	"strconv"
+
+	"starling"
+)
+
+// birthday is when every simulated model was created, for the lists.
+const birthday = 1_700_000_000
+
+type openaiModel struct {
+	ID      string `json:"id"`
+	Object  string `json:"object"`
+	Created int64  `json:"created"`
+	OwnedBy string `json:"owned_by"`
+
+	Simulated bool `json:"simulated"`
+}
+
+type anthropicModel struct {
+	Type        string `json:"type"`
+	ID          string `json:"id"`
+	DisplayName string `json:"display_name"`
+	CreatedAt   string `json:"created_at"`
+	MaxInput    int64  `json:"max_input_tokens,omitempty"`
+	MaxTokens   int64  `json:"max_tokens,omitempty"`
+	OwnedBy     string `json:"owned_by"`
+
+	Simulated bool `json:"simulated"`
+}
+
+func (x *visit) model(m *runner) any {
+	if x.dialect == starling.Anthropic {
+		return anthropicModel{
+			Type: "model", ID: m.Name, DisplayName: m.Name + " (simulated)", CreatedAt: "2023-11-14T22:13:20Z",
+			MaxInput: m.Context, MaxTokens: m.MaxOutput, OwnedBy: "simulated", Simulated: true,
+		}
+	}
+	return openaiModel{ID: m.Name, Object: "model", Created: birthday, OwnedBy: "simulated", Simulated: true}
+}
+
+// listModels lists the models that speak the caller's dialect.
+func (x *visit) listModels() *fault {
+	if f := x.get(); f != nil {
+		return f
+	}
+	all := []any{}
+	var ids []string
+	for _, name := range x.names {
+		if m := x.models[name]; m.speaks(x.dialect) {
+			all = append(all, x.model(m))
+			ids = append(ids, name)
+		}
+	}
+	if x.dialect != starling.Anthropic {
+		x.reply(marshal(struct {
+			Object    string `json:"object"`
+			Data      []any  `json:"data"`
+			Simulated bool   `json:"simulated"`
+		}{"list", all, true}))
+		return nil
+	}
+	page := struct {
+		Data      []any   `json:"data"`
+		HasMore   bool    `json:"has_more"`
+		FirstID   *string `json:"first_id"`
+		LastID    *string `json:"last_id"`
+		Simulated bool    `json:"simulated"`
+	}{Data: all, Simulated: true}
+	if len(ids) > 0 {
+		page.FirstID, page.LastID = &ids[0], &ids[len(ids)-1]
+	}
+	x.reply(marshal(page))
+	return nil
+}
+
+func (x *visit) showModel(name string) *fault {
+	if f := x.get(); f != nil {
+		return f
+	}
+	m, f := x.find(name)
+	if f != nil {
+		return f
+	}
+	x.reply(marshal(x.model(m)))
+	return nil
+}
+
+func (x *visit) get() *fault {
+	if x.r.Method == http.MethodGet || x.r.Method == http.MethodHead {
+		return nil
+	}
+	x.w.Header().Set("Allow", "GET, HEAD")
+	return &fault{cause: badMethod, message: "Only GET is allowed here"}
+}
+
+// reply sends a whole JSON body.
+func (x *visit) reply(body []byte) error {
+	h := x.w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	_, err := x.w.Write(body)
+	return err
+}
