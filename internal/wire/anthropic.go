@@ -1,0 +1,59 @@
+package wire
+
+import (
+	"strings"
+
+	"starling"
+)
+
+// anthropic is POST /v1/messages.
+type anthropic struct{}
+
+func (l anthropic) asked() []ask {
+	return []ask{
+		{name: "model", required: true, read: readModel},
+		{name: "messages", required: true, read: readMessages(l)},
+		{name: "max_tokens", required: true, read: readLimit("max_tokens")},
+		{name: "stream", read: readCountedStream},
+		{name: "tools", read: readTools},
+	}
+}
+
+// readCountedStream: in this dialect every stream has usage, asked or not.
+func readCountedStream(r *starling.Request, v []byte) error {
+	err := readStream(r, v)
+	r.WantUsage = r.Stream
+	return err
+}
+
+func (anthropic) bounded(part string) bool {
+	switch part {
+	case "text", "thinking", "redacted_thinking", "search_result", "tool_reference":
+		return true
+	}
+	return strings.HasSuffix(part, "tool_use") || strings.HasSuffix(part, "tool_result")
+}
+
+func (anthropic) fate(name string, v []byte) fate { return ruled(anthropicRules, name, v) }
+
+// anthropicRules say what becomes of Anthropic's own fields in another dialect.
+var anthropicRules = map[string]rule{
+	"container":                   {fate: refuse},
+	"inference_geo":               {fate: refuse, without: isText("global")}, // where data may be processed
+	"mcp_servers":                 {fate: refuse, without: isEmpty},
+	"messages[].content[].type":   {fate: refuse},
+	"messages[].content[].source": {fate: refuse},
+	"tool_choice":                 {fate: refuse},
+	"tools[].type":                {fate: refuse},
+
+	"messages[].content[].citations": {without: isEmpty},
+	"service_tier":                   {without: isText("auto")},
+	"speed":                          {without: isText("standard")},
+	"tools[].defer_loading":          {without: isFalse},
+}
+
+// same replaces the model's name, and takes out the thoughts that another
+// dialect's model had under our own mark: no upstream could read them.
+func (anthropic) same(r *starling.Request, o *outgoing) []byte {
+	return withoutOurThoughts(withModel(r.Body, r.Model, o.model.Name), o)
+}

@@ -1,0 +1,372 @@
+package wire
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+
+	"starling"
+)
+
+// defaultLimit is the output limit for a caller who set none, to a model whose
+// own is unknown: the dialect requires one.
+const defaultLimit = 4096
+
+func (anthropic) request(o *outgoing) []byte {
+	w := &anthropicRequest{outgoing: o, pen: &o.pen}
+	c, p := o.chat, w.pen
+	p.open('{')
+	p.pairs("model", o.model.Name)
+	w.limit()
+	w.system()
+	p.key("messages")
+	p.open('[')
+	for i := 0; i < len(c.Messages); {
+		i += w.message(c.Messages[i:])
+	}
+	p.shut(']')
+	w.tools()
+	w.sampling()
+	w.output()
+	if c.User != "" {
+		p.key("metadata")
+		p.open('{')
+		p.pairs("user_id", c.User)
+		p.shut('}')
+	}
+	if o.stream {
+		p.key("stream")
+		p.bool(true)
+	}
+	p.shut('}')
+	return p.b
+}
+
+type anthropicRequest struct {
+	*outgoing
+	pen *pen
+}
+
+func (w *anthropicRequest) limit() {
+	n := w.chat.MaxTokens
+	if n == 0 {
+		if n = w.model.MaxOutput; n == 0 {
+			n = defaultLimit
+		}
+		w.leavef("max_tokens: upstream needs a limit, %d used", n)
+	}
+	w.pen.key("max_tokens")
+	w.pen.int(n)
+}
+
+// system gathers instructions from wherever they stand: here they have a place
+// of their own.
+func (w *anthropicRequest) system() {
+	parts := w.chat.System
+	for _, m := range w.chat.Messages {
+		if m.Role == starling.System {
+			w.leave("messages[].role: system, moved to the front")
+			parts = append(parts[:len(parts):len(parts)], m.Parts...)
+		}
+	}
+	if parts = w.sayable(parts); len(parts) == 0 {
+		return
+	}
+	w.pen.key("system")
+	w.blocks(parts)
+}
+
+// message writes the first of the messages and reports how many it took: the
+// results of one turn's calls belong into one message.
+func (w *anthropicRequest) message(ms []starling.Message) (took int) {
+	m, took := ms[0], 1
+	if m.Role == starling.System {
+		return took
+	}
+	for onlyResults(m) && took < len(ms) && onlyResults(ms[took]) {
+		m.Parts = append(m.Parts[:len(m.Parts):len(m.Parts)], ms[took].Parts...)
+		took++
+	}
+	parts := w.sayable(m.Parts)
+	if len(parts) == 0 {
+		w.leave("messages[]: one without content")
+		return took
+	}
+	p := w.pen
+	p.open('{')
+	p.pairs("role", string(m.Role))
+	p.key("content")
+	w.blocks(parts)
+	p.shut('}')
+	return took
+}
+
+func onlyResults(m starling.Message) bool {
+	for i := range m.Parts {
+		if m.Parts[i].Kind != starling.ResultPart {
+			return false
+		}
+	}
+	return m.Role == starling.User && len(m.Parts) > 0
+}
+
+// sayable leaves out what the dialect refuses: empty text, and thoughts that it
+// cannot verify.
+func (w *anthropicRequest) sayable(parts []starling.Part) (rest []starling.Part) {
+	for _, part := range parts {
+		switch {
+		case part.Kind == starling.ReasoningPart:
+			w.thinking(part)
+		case part.Kind == starling.RefusalPart:
+			w.leave("messages[].refusal: sent as text")
+			rest = append(rest, part)
+		case part.Kind == starling.TextPart && part.Text == "":
+		default:
+			rest = append(rest, part)
+		}
+	}
+	return rest
+}
+
+func (w *anthropicRequest) blocks(parts []starling.Part) {
+	w.pen.open('[')
+	for i := range parts {
+		w.pen.open('{')
+		w.block(&parts[i])
+		w.pen.shut('}')
+	}
+	w.pen.shut(']')
+}
+
+func (w *anthropicRequest) block(part *starling.Part) {
+	p := w.pen
+	switch part.Kind {
+	case starling.ImagePart:
+		w.image(part.Image)
+	case starling.CallPart:
+		p.pairs("type", "tool_use", "id", plainID(part.Call.ID), "name", part.Call.Name)
+		p.key("input")
+		p.raw(w.input(part.Call.Arguments))
+	case starling.ResultPart:
+		w.result(part.Result)
+	default:
+		p.pairs("type", "text", "text", part.Text)
+	}
+}
+
+// input is a call's arguments as the object that they must be here.
+func (w *anthropicRequest) input(arguments string) []byte {
+	v, ok := argumentObject(arguments)
+	if !ok {
+		w.refuse("messages[].tool_calls[].function.arguments", "must be a JSON object for the upstream's dialect")
+	}
+	return v
+}
+
+// argumentObject returns a call's arguments as JSON. None at all are an empty
+// object, as a call without arguments is often written.
+func argumentObject(arguments string) (v []byte, ok bool) {
+	v = []byte(strings.TrimSpace(arguments))
+	if len(v) == 0 {
+		return []byte("{}"), true
+	}
+	if v[0] != '{' || !valid(v) {
+		return []byte("{}"), false
+	}
+	return v, true
+}
+
+func (w *anthropicRequest) image(img *starling.Image) {
+	p := w.pen
+	if img.Detail != "" && img.Detail != "auto" {
+		w.leave("messages[].content[].image_url.detail")
+	}
+	p.pairs("type", "image")
+	p.key("source")
+	p.open('{')
+	if img.URL == "" {
+		p.pairs("type", "base64", "media_type", img.MediaType, "data", img.Data)
+	} else {
+		p.pairs("type", "url", "url", img.URL)
+	}
+	p.shut('}')
+	if strings.HasPrefix(img.URL, "data:") {
+		w.refuse("messages[].content[].image_url", "a data URL must be base64 for the upstream's dialect")
+	}
+}
+
+func (w *anthropicRequest) result(r *starling.ToolResult) {
+	p := w.pen
+	p.pairs("type", "tool_result", "tool_use_id", plainID(r.ID))
+	if parts := w.sayable(r.Parts); len(parts) > 0 {
+		p.key("content")
+		w.blocks(parts)
+	}
+	if r.Error {
+		p.key("is_error")
+		p.bool(true)
+	}
+}
+
+// plainID returns id if it is made of letters, digits, '_' and '-', as the
+// dialect demands of a call's id. Any other is rewritten, always in the same
+// way, so that call and result still find each other.
+func plainID(id string) string {
+	plain := strings.Map(func(r rune) rune {
+		if r == '_' || r == '-' || ('0' <= r && r <= '9') || ('a' <= r && r <= 'z') || ('A' <= r && r <= 'Z') {
+			return r
+		}
+		return '_'
+	}, id)
+	if plain == id && id != "" {
+		return id
+	}
+	h := fnv.New64a()
+	h.Write([]byte(id)) // never fails
+	return fmt.Sprintf("%s_%016x", plain, h.Sum64())
+}
+
+func (w *anthropicRequest) tools() {
+	c, p := w.chat, w.pen
+	if len(c.Tools) == 0 {
+		w.choiceWithoutTools()
+		return
+	}
+	p.key("tools")
+	p.open('[')
+	for _, t := range c.Tools {
+		w.tool(t)
+	}
+	p.shut(']')
+	w.toolChoice()
+}
+
+func (w *anthropicRequest) tool(t starling.Tool) {
+	p := w.pen
+	p.open('{')
+	p.pairs("name", t.Name)
+	if t.Description != "" {
+		p.pairs("description", t.Description)
+	}
+	p.key("input_schema")
+	if t.Schema == nil {
+		p.raw([]byte(`{"type":"object"}`)) // required here; what no parameters means there
+	} else {
+		p.raw(t.Schema)
+	}
+	if t.Strict != nil {
+		p.key("strict")
+		p.bool(*t.Strict)
+	}
+	p.shut('}')
+}
+
+func (w *anthropicRequest) toolChoice() {
+	c, p := w.chat, w.pen
+	mode := c.ToolChoice.Mode
+	if mode == "" && c.Parallel == nil {
+		return
+	}
+	types := map[string]string{"": "auto", "auto": "auto", "required": "any", "none": "none", "tool": "tool"}
+	p.key("tool_choice")
+	p.open('{')
+	p.pairs("type", types[mode])
+	if mode == "tool" {
+		p.pairs("name", c.ToolChoice.Name)
+	}
+	if c.Parallel != nil && mode != "none" {
+		p.key("disable_parallel_tool_use")
+		p.bool(!*c.Parallel)
+	}
+	p.shut('}')
+}
+
+func (w *anthropicRequest) sampling() {
+	c, p := w.chat, w.pen
+	if c.Temperature != "" {
+		if t, err := c.Temperature.Float64(); err != nil || t > 1 {
+			w.refuse("temperature", "the upstream's dialect goes up to 1")
+		}
+	}
+	w.numbers(digits{"temperature", c.Temperature}, digits{"top_p", c.TopP}, digits{"top_k", c.TopK})
+	if c.Seed != "" {
+		w.leave("seed")
+	}
+	if len(c.Stop) > 0 {
+		p.key("stop_sequences")
+		p.open('[')
+		for _, s := range c.Stop {
+			p.string(s)
+		}
+		p.shut(']')
+	}
+}
+
+// output says how hard to think and in which shape to answer.
+func (w *anthropicRequest) output() {
+	c, p := w.chat, w.pen
+	effort := w.effort()
+	if effort != "" {
+		p.key("thinking")
+		p.raw([]byte(`{"type":"adaptive"}`))
+	}
+	if c.Effort == "none" {
+		p.key("thinking")
+		p.raw([]byte(`{"type":"disabled"}`))
+	}
+	if effort == "" && c.Format == nil {
+		return
+	}
+	p.key("output_config")
+	p.open('{')
+	if effort != "" {
+		p.pairs("effort", effort)
+	}
+	w.format()
+	p.shut('}')
+}
+
+// effort is the table of efforts: the dialect's own levels, with "minimal" as
+// the lowest of them. A model from before there were levels is told nothing: a
+// token budget would be a number that nobody asked for.
+func (w *anthropicRequest) effort() string {
+	effort := w.chat.Effort
+	switch {
+	case effort == "" || effort == "none":
+		return ""
+	case !hasEffort(w.model.Name):
+		w.leave("reasoning_effort")
+		return ""
+	case effort == "minimal":
+		w.leave("reasoning_effort: minimal sent as low")
+		return "low"
+	}
+	return effort
+}
+
+// hasEffort reports whether a model knows levels of effort. Those of the
+// generations up to 4.5 do not; a name that is not known is taken to be newer.
+func hasEffort(model string) bool {
+	for _, old := range [...]string{"claude-2", "claude-3", "claude-instant", "opus-4-0", "opus-4-1", "opus-4-2", "opus-4-5", "sonnet-4-0", "sonnet-4-2", "sonnet-4-5", "haiku-4-5", "opus-4@", "sonnet-4@"} {
+		if strings.Contains(model, old) {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *anthropicRequest) format() {
+	f, p := w.chat.Format, w.pen
+	if f == nil {
+		return
+	}
+	if f.Kind != "json_schema" || len(f.Schema) == 0 {
+		w.refuse("response_format", "the upstream's dialect guarantees JSON only with a schema")
+	}
+	p.key("format")
+	p.open('{')
+	p.pairs("type", "json_schema")
+	p.key("schema")
+	p.raw(f.Schema)
+	p.shut('}')
+}

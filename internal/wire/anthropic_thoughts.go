@@ -1,0 +1,59 @@
+package wire
+
+import "bytes"
+
+// ourMark stands for the signature of thoughts that a model of another dialect
+// had. Clients send thoughts back with their signature, and an upstream that did
+// not sign them refuses the whole conversation; by the mark they are found and
+// taken out again.
+const ourMark = "starling-unsigned"
+
+// withoutOurThoughts takes the thoughts under our mark out of a request's
+// messages. A message that has nothing else is taken out with them.
+func withoutOurThoughts(body []byte, o *outgoing) []byte {
+	if !bytes.Contains(body, []byte(`"`+ourMark+`"`)) {
+		return body
+	}
+	at, end := locate(body, "messages")
+	if at == end {
+		return body
+	}
+	kept, cut := filtered(body[at:end], func(message []byte) []byte {
+		content := field(message, "content")
+		from, to := locate(message, "content")
+		rest, cut := filtered(content, func(block []byte) []byte {
+			if text(field(block, "signature")) == ourMark {
+				return nil
+			}
+			return block
+		})
+		switch {
+		case !cut:
+			return message
+		case isEmpty(rest):
+			return nil
+		}
+		return splice(message, from, to, rest)
+	})
+	if !cut {
+		return body
+	}
+	o.leave("thinking")
+	return splice(body, at, end, kept)
+}
+
+// filtered returns an array with each element replaced by what f makes of it, nil
+// for nothing, and whether that changed any.
+func filtered(array []byte, f func(element []byte) []byte) (out []byte, changed bool) {
+	p := pen{}
+	p.open('[')
+	for m := enter(array); m.next(); {
+		v := f(m.value)
+		changed = changed || len(v) != len(m.value)
+		if v != nil {
+			p.raw(v)
+		}
+	}
+	p.shut(']')
+	return p.b, changed
+}

@@ -1,0 +1,93 @@
+package wire
+
+import (
+	"strings"
+
+	"starling"
+)
+
+// A Collector gathers an answer from its events' deltas, for those who judge it
+// as a whole. The zero value is ready. [Read] bounds how much that can be.
+type Collector struct {
+	told   gathered
+	finish starling.Finish
+}
+
+// Add takes ev's deltas and its Finish.
+func (c *Collector) Add(ev starling.Event) {
+	for i := range ev.Deltas {
+		c.told.add(&ev.Deltas[i])
+	}
+	if ev.Finish != "" {
+		c.finish = ev.Finish
+	}
+}
+
+// Answer returns what has been gathered so far. Reasoning and refusals are not
+// part of Text.
+func (c *Collector) Answer() *starling.Answer {
+	return &starling.Answer{Text: c.told.text(starling.TextPart), Calls: c.told.calls(), Finish: c.finish}
+}
+
+// gathered is an answer as its deltas told it.
+type gathered struct{ blocks []*piece }
+
+// A piece is one block of an answer.
+type piece struct {
+	block     int
+	kind      starling.PartKind
+	said      strings.Builder
+	signature string
+	id, name  string
+}
+
+func (g *gathered) add(d *starling.Delta) {
+	p := g.find(d.Block)
+	if p == nil {
+		p = &piece{block: d.Block, kind: d.Kind}
+		g.blocks = append(g.blocks, p)
+	}
+	p.add(d)
+}
+
+func (p *piece) add(d *starling.Delta) {
+	p.said.WriteString(d.Text)
+	if d.Signature != "" {
+		p.signature = d.Signature
+	}
+	if d.ID != "" {
+		p.id = d.ID
+	}
+	if d.Name != "" {
+		p.name = d.Name
+	}
+}
+
+func (g *gathered) find(block int) *piece {
+	for i := len(g.blocks) - 1; i >= 0; i-- {
+		if g.blocks[i].block == block {
+			return g.blocks[i]
+		}
+	}
+	return nil
+}
+
+// text joins the blocks of one kind.
+func (g *gathered) text(kind starling.PartKind) string {
+	var b strings.Builder
+	for _, p := range g.blocks {
+		if p.kind == kind {
+			b.WriteString(p.said.String())
+		}
+	}
+	return b.String()
+}
+
+func (g *gathered) calls() (all []starling.ToolCall) {
+	for _, p := range g.blocks {
+		if p.kind == starling.CallPart {
+			all = append(all, starling.ToolCall{ID: p.id, Name: p.name, Arguments: p.said.String()})
+		}
+	}
+	return all
+}

@@ -1,0 +1,65 @@
+package wire
+
+import (
+	"errors"
+	"slices"
+
+	"starling"
+)
+
+// A dialect is one wire format: how a question is written in it, and how its
+// answer is read and written. Implementations are stateless; what has state is
+// made by decoder and renderer.
+type dialect interface {
+	// asked lists the request's fields that routing reads.
+	asked() []ask
+	// bounded reports whether a part's tokens are bounded by its bytes.
+	bounded(part string) bool
+
+	// view reads a request's body without dialect. The Chat may share its bytes.
+	view(body []byte) (*starling.Chat, error)
+	// fate says what becomes of a field of Chat.Extra in another dialect.
+	fate(field string, value []byte) fate
+	// same writes r for an upstream of this, its own dialect.
+	same(r *starling.Request, o *outgoing) []byte
+	// request writes the chat for an upstream of this dialect.
+	request(o *outgoing) []byte
+
+	// decoder reads answers.
+	decoder(deltas bool) decoder
+	// renderer writes answers.
+	renderer(o WriterOptions) renderer
+
+	// refusal is the dialect's row of the table of errors, envelope its form,
+	// and requestID the header that names the request.
+	refusal(k starling.Kind) refusal
+	envelope(p *pen, e said)
+	requestID() string
+	// meanings lists the types of error that upstreams send.
+	meanings() []meaning
+}
+
+// dialectOf returns the implementation of d.
+func dialectOf(d starling.Dialect) (dialect, error) {
+	switch d {
+	case starling.OpenAI:
+		return openAI{}, nil
+	case starling.Anthropic:
+		return anthropic{}, nil
+	}
+	return nil, &starling.Error{Kind: starling.Invalid, Op: "dialect", Err: errors.New("unknown"), Hint: "use openai or anthropic"}
+}
+
+// Dialects lists the dialects that are spoken.
+func Dialects() []starling.Dialect { return slices.Clone(spoken[:]) }
+
+var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic}
+
+// invalid is the error of a request's field. Neither name nor why may quote the
+// request.
+func invalid(name, why string) *starling.Error {
+	return &starling.Error{Kind: starling.Invalid, Op: fieldOp + name, Err: errors.New(why)}
+}
+
+// fieldOp starts the Op of every error about a field of the request.
+const fieldOp = "request: "

@@ -1,0 +1,31 @@
+// Package wire knows the dialects: the bytes in which a model is asked and in
+// which it answers, and the dialect-free [starling.Chat] and [starling.Event]
+// between them. It is pure functions over bytes: it opens no connection, starts
+// no goroutine, keeps no state beyond one request, and decides nothing about who
+// answers.
+//
+// Start reading at outgoing.go (question) and read.go, writer.go (answer).
+//
+//	Parse     bytes → Request: what routing must know          parse.go
+//	View      Request → Chat, when somebody needs it           openai_view.go, anthropic_view.go
+//	Outgoing  Request → bytes for an upstream                  outgoing.go
+//	Read      an upstream's bytes → Events                     read.go, sse.go
+//	Writer    Events → bytes for the caller                    writer.go
+//	ErrorReply, ReadError                                      errors.go, readerror.go
+//
+// Two rules hold everywhere. In the caller's own dialect bytes stay as they
+// are: only the model's name is spliced in, and usage that the caller did not
+// ask for is spliced out. In another dialect nothing is dropped in silence: a
+// field that cannot be carried is refused when it would change the answer's
+// meaning or shape, and reported otherwise.
+//
+// JSON is read in place by the small scanner of json_scan.go: it bounds depth
+// before anything else looks, keeps the text of numbers, and does not recurse.
+//
+// A dialect is one type that implements dialect (dialect.go), its files share
+// its name as prefix, and it has one row in spoken.
+//
+// Sources: OpenAI's OpenAPI document 2.3.0 (2026-08-21); the Messages API as in
+// anthropic-sdk-go v1.84.0 (output_config.format and .effort, adaptive
+// thinking); server-sent events: the WHATWG HTML standard, section 9.2.
+package wire

@@ -1,0 +1,377 @@
+package wire
+
+import (
+	"strings"
+
+	"starling"
+)
+
+// billingHeader starts a system block with which one client accounts to
+// Anthropic; it is no instruction, and differs between conversations.
+const billingHeader = "x-anthropic-billing-header:"
+
+func (openAI) request(o *outgoing) []byte {
+	w := &openAIRequest{outgoing: o, pen: &o.pen}
+	c, p := o.chat, w.pen
+	p.open('{')
+	p.pairs("model", o.model.Name)
+	p.key("messages")
+	p.open('[')
+	w.system()
+	for i := range c.Messages {
+		w.message(&c.Messages[i])
+	}
+	p.shut(']')
+	w.tools()
+	w.sampling()
+	w.format()
+	w.effort()
+	if c.User != "" {
+		p.pairs("user", c.User)
+	}
+	if o.stream {
+		p.key("stream")
+		p.bool(true)
+		p.key("stream_options")
+		p.raw([]byte(`{"include_usage":true}`))
+	}
+	p.shut('}')
+	return p.b
+}
+
+type openAIRequest struct {
+	*outgoing
+	pen *pen
+}
+
+func (w *openAIRequest) system() {
+	parts := w.chat.System
+	if len(parts) > 0 && strings.HasPrefix(parts[0].Text, billingHeader) {
+		w.leave("system: " + strings.TrimSuffix(billingHeader, ":"))
+		parts = parts[1:]
+	}
+	if len(parts) > 0 {
+		w.plain("system", parts)
+	}
+}
+
+// plain writes a message of text and images.
+func (w *openAIRequest) plain(role string, parts []starling.Part) {
+	w.pen.open('{')
+	w.pen.pairs("role", role)
+	w.content(parts)
+	w.pen.shut('}')
+}
+
+// content writes text as a string where it is in one piece, and parts otherwise.
+func (w *openAIRequest) content(parts []starling.Part) {
+	p := w.pen
+	p.key("content")
+	switch {
+	case len(parts) == 0:
+		p.string("")
+		return
+	case len(parts) == 1 && parts[0].Kind == starling.TextPart:
+		p.string(parts[0].Text)
+		return
+	}
+	p.open('[')
+	for i := range parts {
+		w.part(&parts[i])
+	}
+	p.shut(']')
+}
+
+func (w *openAIRequest) part(part *starling.Part) {
+	p := w.pen
+	p.open('{')
+	if part.Kind == starling.ImagePart {
+		p.pairs("type", "image_url")
+		p.key("image_url")
+		p.open('{')
+		p.pairs("url", address(part.Image))
+		if part.Image.Detail != "" {
+			p.pairs("detail", part.Image.Detail)
+		}
+		p.shut('}')
+	} else {
+		p.pairs("type", "text", "text", part.Text)
+	}
+	p.shut('}')
+}
+
+// address is the inverse of image.
+func address(img *starling.Image) string {
+	if img.URL != "" {
+		return img.URL
+	}
+	return "data:" + img.MediaType + ";base64," + img.Data
+}
+
+func (w *openAIRequest) message(m *starling.Message) {
+	switch m.Role {
+	case starling.Assistant:
+		w.assistant(m.Parts)
+	case starling.System:
+		w.plain("system", m.Parts)
+	default:
+		w.user(m.Parts)
+	}
+}
+
+// user writes a turn of the user. The results of tools are messages of their own
+// and come first, as they must follow the calls; a result's images follow in the
+// user's message, because a result can only be text here.
+func (w *openAIRequest) user(parts []starling.Part) {
+	var rest []starling.Part
+	results := 0
+	for i := range parts {
+		if r := parts[i].Result; r != nil {
+			results++
+			rest = append(rest, w.result(r)...)
+		}
+	}
+	for _, part := range parts {
+		switch part.Kind {
+		case starling.ResultPart:
+		case starling.ReasoningPart:
+			w.thinking(part)
+		case starling.CallPart:
+			w.refuse("messages[].content[].type", "the user cannot call tools")
+		default:
+			rest = append(rest, part)
+		}
+	}
+	if len(rest) > 0 || results == 0 {
+		w.plain("user", rest)
+	}
+}
+
+// result writes a tool's answer and returns its images.
+func (w *openAIRequest) result(r *starling.ToolResult) (images []starling.Part) {
+	var said []starling.Part
+	for _, part := range r.Parts {
+		if part.Kind == starling.ImagePart {
+			images = append(images, part)
+		} else {
+			said = append(said, part)
+		}
+	}
+	if r.Error {
+		w.leave("messages[].content[].is_error")
+	}
+	if len(images) > 0 {
+		w.leave("messages[].content[].content[].image: sent in the user message that follows")
+	}
+	p := w.pen
+	p.open('{')
+	p.pairs("role", "tool", "tool_call_id", r.ID)
+	w.content(said)
+	p.shut('}')
+	return images
+}
+
+func (w *openAIRequest) assistant(parts []starling.Part) {
+	var said []starling.Part
+	var calls []*starling.ToolCall
+	for _, part := range parts {
+		switch part.Kind {
+		case starling.CallPart:
+			calls = append(calls, part.Call)
+		case starling.ReasoningPart:
+			w.thinking(part)
+		case starling.ImagePart:
+			w.refuse("messages[].content[].image", "the assistant cannot show images in the upstream's dialect")
+		default:
+			said = append(said, part)
+		}
+	}
+	p := w.pen
+	p.open('{')
+	p.pairs("role", "assistant")
+	if len(said) == 0 && len(calls) > 0 {
+		p.key("content")
+		p.raw(nil)
+	} else {
+		w.content(said)
+	}
+	w.calls(calls)
+	p.shut('}')
+}
+
+// thinking is left out: another model's thoughts are not this one's, and its
+// signature even less.
+func (o *outgoing) thinking(part starling.Part) {
+	if part.Text != "" {
+		o.leave("thinking")
+	}
+	if part.Signature != "" {
+		o.leave("thinking signature")
+	}
+}
+
+func (w *openAIRequest) calls(calls []*starling.ToolCall) {
+	if len(calls) == 0 {
+		return
+	}
+	p := w.pen
+	p.key("tool_calls")
+	p.open('[')
+	for _, c := range calls {
+		p.open('{')
+		p.pairs("id", c.ID, "type", "function")
+		p.key("function")
+		p.open('{')
+		p.pairs("name", c.Name, "arguments", c.Arguments)
+		p.shut('}')
+		p.shut('}')
+	}
+	p.shut(']')
+}
+
+func (w *openAIRequest) tools() {
+	c, p := w.chat, w.pen
+	if len(c.Tools) == 0 {
+		w.choiceWithoutTools()
+		return
+	}
+	p.key("tools")
+	p.open('[')
+	for _, t := range c.Tools {
+		w.tool(t)
+	}
+	p.shut(']')
+	switch mode := c.ToolChoice.Mode; mode {
+	case "":
+	case "tool":
+		p.key("tool_choice")
+		p.open('{')
+		p.pairs("type", "function")
+		p.key("function")
+		p.open('{')
+		p.pairs("name", c.ToolChoice.Name)
+		p.shut('}')
+		p.shut('}')
+	default:
+		p.pairs("tool_choice", mode)
+	}
+	if c.Parallel != nil {
+		p.key("parallel_tool_calls")
+		p.bool(*c.Parallel)
+	}
+}
+
+// choiceWithoutTools: without tools there is nothing to choose among, and
+// nothing to demand.
+func (o *outgoing) choiceWithoutTools() {
+	if mode := o.chat.ToolChoice.Mode; mode == "required" || mode == "tool" {
+		o.refuse("tool_choice", "demands a tool, but there are none")
+	}
+}
+
+func (w *openAIRequest) tool(t starling.Tool) {
+	p := w.pen
+	p.open('{')
+	p.pairs("type", "function")
+	p.key("function")
+	p.open('{')
+	p.pairs("name", t.Name)
+	if t.Description != "" {
+		p.pairs("description", t.Description)
+	}
+	if t.Schema != nil {
+		p.key("parameters")
+		p.raw(t.Schema)
+	}
+	if t.Strict != nil {
+		p.key("strict")
+		p.bool(*t.Strict)
+	}
+	p.shut('}')
+	p.shut('}')
+}
+
+func (w *openAIRequest) sampling() {
+	c, p := w.chat, w.pen
+	if c.MaxTokens > 0 {
+		p.key(limitField(w.model.Name))
+		p.int(c.MaxTokens)
+	}
+	w.numbers(digits{"temperature", c.Temperature}, digits{"top_p", c.TopP}, digits{"seed", c.Seed})
+	if c.TopK != "" {
+		w.leave("top_k")
+	}
+	if len(c.Stop) > 0 {
+		p.key("stop")
+		p.open('[')
+		for _, s := range c.Stop {
+			p.string(s)
+		}
+		p.shut(']')
+	}
+}
+
+// limitField names the field for the output limit. OpenAI's own models want the
+// newer one, and its reasoning models refuse the older; most compatible servers
+// know only the older, and one that is not known does not limit.
+func limitField(model string) string {
+	own := strings.HasPrefix(model, "gpt-") && !strings.HasPrefix(model, "gpt-oss")
+	reasoning := len(model) > 1 && model[0] == 'o' && model[1] >= '1' && model[1] <= '9'
+	if own || reasoning || strings.HasPrefix(model, "chatgpt-") {
+		return "max_completion_tokens"
+	}
+	return "max_tokens"
+}
+
+func (w *openAIRequest) format() {
+	f, p := w.chat.Format, w.pen
+	if f == nil {
+		return
+	}
+	p.key("response_format")
+	p.open('{')
+	p.pairs("type", f.Kind)
+	if f.Kind == "json_schema" {
+		name := f.Name
+		if name == "" {
+			name = "answer" // required here
+		}
+		p.key("json_schema")
+		p.open('{')
+		p.pairs("name", name)
+		p.key("schema")
+		p.raw(f.Schema)
+		p.key("strict")
+		p.bool(f.Strict == nil || *f.Strict)
+		p.shut('}')
+	}
+	p.shut('}')
+}
+
+// effort says how hard to think. OpenAI has levels only; a budget becomes the
+// level of the table, and not thinking is left to the model, since one that
+// cannot think refuses the field.
+func (w *openAIRequest) effort() {
+	c := w.chat
+	switch {
+	case c.Effort == "none":
+		w.leave("thinking: disabled")
+	case c.Effort != "":
+		w.pen.pairs("reasoning_effort", c.Effort)
+	case c.ThinkTokens > 0:
+		level := effortOf(c.ThinkTokens)
+		w.leavef("thinking.budget_tokens: sent as reasoning_effort %s", level)
+		w.pen.pairs("reasoning_effort", level)
+	}
+}
+
+// effortOf is the table from a budget of reasoning tokens to a level.
+func effortOf(budget int64) string {
+	switch {
+	case budget <= 4096:
+		return "low"
+	case budget <= 16384:
+		return "medium"
+	}
+	return "high"
+}

@@ -1,0 +1,309 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+
+	"starling"
+)
+
+func (openAI) renderer(o WriterOptions) renderer {
+	return &openAIRenderer{o: o, usage: o.Request.WantUsage}
+}
+
+// openAIRenderer writes chunks, or a completion.
+type openAIRenderer struct {
+	o     WriterOptions
+	usage bool   // the caller asked for usage in the stream
+	head  []byte // what every chunk starts with, up to its choices
+	done  bool   // [DONE] passed
+	began bool   // the first chunk, with the role, is written
+	calls []int  // block numbers of the calls that were told
+}
+
+func (r *openAIRenderer) pass(raw []byte) []byte {
+	if !r.done && bytes.Contains(raw, []byte("[DONE]")) {
+		r.done = isDone(parse(raw).data)
+	}
+	if r.usage {
+		return raw
+	}
+	return withoutUsage(raw)
+}
+
+const openAIDone = "data: [DONE]\n\n"
+
+func (r *openAIRenderer) passed(p *pen) {
+	if !r.done {
+		p.b = append(p.b, openAIDone...)
+	}
+}
+
+// withoutUsage takes usage out of a chunk: the caller did not ask, we did. The
+// chunk that has nothing else is left out, because clients who expect a choice
+// in every chunk fall over it.
+func withoutUsage(raw []byte) []byte {
+	if !bytes.Contains(raw, []byte(`"usage"`)) {
+		return raw
+	}
+	data := parse(raw).data
+	if kindOf(data) != '{' || !valid(data) {
+		return raw
+	}
+	if choices := field(data, "choices"); field(data, "usage") != nil && (choices == nil || isEmpty(choices)) {
+		return nil
+	}
+	rest := without(data, "usage")
+	if i := bytes.Index(raw, data); i >= 0 {
+		return splice(raw, i, i+len(data), rest)
+	}
+	return appendData(nil, rest)
+}
+
+// without returns an object without its members of the given name.
+func without(object []byte, name string) []byte {
+	for m := enter(object); m.next(); {
+		if !same(m.key, name) {
+			continue
+		}
+		from, to := m.at, m.i
+		if before := bytes.TrimRight(object[:from], " \t\r\n"); before[len(before)-1] == ',' {
+			from = len(before) - 1
+		} else if after := skipSpace(object, to); object[after] == ',' {
+			to = after + 1
+		}
+		return without(splice(object, from, to, nil), name)
+	}
+	return object
+}
+
+// chunk writes one choice's chunk around what inside writes.
+func (r *openAIRenderer) chunk(p *pen, finish string, inside func()) {
+	r.open(p)
+	p.key("choices")
+	p.open('[')
+	p.open('{')
+	p.key("index")
+	p.int(0)
+	p.key("delta")
+	p.open('{')
+	inside()
+	p.shut('}')
+	p.key("logprobs")
+	p.raw(nil)
+	p.key("finish_reason")
+	if finish == "" {
+		p.raw(nil)
+	} else {
+		p.string(finish)
+	}
+	p.shut('}')
+	p.shut(']')
+	if r.usage {
+		p.key("usage")
+		p.raw(nil)
+	}
+	r.shut(p)
+}
+
+// open starts a chunk. All chunks of an answer start with the same bytes.
+func (r *openAIRenderer) open(p *pen) {
+	if r.head == nil {
+		h := pen{b: []byte("data: ")}
+		h.open('{')
+		r.identity(&h, "chat.completion.chunk")
+		r.head = h.b
+	}
+	p.b = append(p.b, r.head...)
+}
+
+func (r *openAIRenderer) identity(p *pen, object string) {
+	p.pairs("id", r.o.ID, "object", object)
+	p.key("created")
+	p.int(r.o.Created.Unix())
+	p.pairs("model", r.o.Model)
+}
+
+func (r *openAIRenderer) shut(p *pen) {
+	p.shut('}')
+	p.b = append(p.b, "\n\n"...)
+}
+
+func (r *openAIRenderer) begin(p *pen) {
+	if !r.began {
+		r.began = true
+		r.chunk(p, "", func() { p.pairs("role", "assistant", "content", "") })
+	}
+}
+
+func (r *openAIRenderer) delta(p *pen, d *starling.Delta) error {
+	r.begin(p)
+	switch {
+	case d.Kind == starling.CallPart:
+		r.call(p, d)
+	case d.Text == "": // a signature, which has no place here
+	default:
+		r.chunk(p, "", func() { p.pairs(openAIFields[d.Kind], d.Text) })
+	}
+	return nil
+}
+
+// openAIFields names a message's field for a kind of text. The one for reasoning
+// is not OpenAI's; compatible servers made it and clients read it.
+var openAIFields = map[starling.PartKind]string{
+	starling.TextPart:      "content",
+	starling.ReasoningPart: "reasoning_content",
+	starling.RefusalPart:   "refusal",
+}
+
+// call writes a piece of a call: its number always, id and name only at first.
+func (r *openAIRenderer) call(p *pen, d *starling.Delta) {
+	n, isNew := r.number(d.Block)
+	r.chunk(p, "", func() {
+		p.key("tool_calls")
+		p.open('[')
+		p.open('{')
+		p.key("index")
+		p.int(int64(n))
+		if isNew {
+			p.pairs("id", r.callID(d.ID, n), "type", "function")
+		}
+		p.key("function")
+		p.open('{')
+		if isNew || d.Name != "" {
+			p.pairs("name", d.Name)
+		}
+		p.pairs("arguments", d.Text)
+		p.shut('}')
+		p.shut('}')
+		p.shut(']')
+	})
+}
+
+func (r *openAIRenderer) number(block int) (n int, isNew bool) {
+	for n, b := range r.calls {
+		if b == block {
+			return n, false
+		}
+	}
+	r.calls = append(r.calls, block)
+	return len(r.calls) - 1, true
+}
+
+// callID returns the upstream's id of a call, or one that is unique in the
+// conversation: the client sends it back.
+func (r *openAIRenderer) callID(id string, n int) string {
+	if id != "" {
+		return id
+	}
+	return fmt.Sprintf("call_%s_%d", r.o.ID, n)
+}
+
+func (r *openAIRenderer) end(p *pen, e ending) error {
+	r.begin(p)
+	r.chunk(p, openAIFinish(e.finish, len(r.calls) > 0), func() {})
+	if r.usage && e.usage != nil {
+		r.open(p)
+		p.key("choices")
+		p.raw([]byte("[]"))
+		r.count(p, e.usage)
+		r.shut(p)
+	}
+	p.b = append(p.b, openAIDone...)
+	return nil
+}
+
+// openAIFinish is the table of finish reasons. Who waits for a result hears so,
+// whatever the upstream called it.
+func openAIFinish(f starling.Finish, called bool) string {
+	switch f {
+	case starling.Length, starling.Overfull:
+		return "length"
+	case starling.Filtered:
+		return "content_filter"
+	case starling.ToolUse:
+		return "tool_calls"
+	}
+	if called {
+		return "tool_calls"
+	}
+	return "stop"
+}
+
+// count writes usage in this dialect's convention: the caches are a part of the
+// prompt, reasoning a part of the completion.
+func (r *openAIRenderer) count(p *pen, u *starling.Usage) {
+	p.key("usage")
+	p.open('{')
+	p.ints(tally{"prompt_tokens", u.TotalInput()}, tally{"completion_tokens", u.Output}, tally{"total_tokens", u.TotalInput() + u.Output})
+	p.key("prompt_tokens_details")
+	p.open('{')
+	p.ints(tally{"cached_tokens", u.CacheRead}, tally{"cache_write_tokens", u.CacheWrite + u.CacheWrite1h}, tally{"audio_tokens", 0})
+	p.shut('}')
+	p.key("completion_tokens_details")
+	p.open('{')
+	p.ints(tally{"reasoning_tokens", u.Reasoning}, tally{"audio_tokens", 0}, tally{"accepted_prediction_tokens", 0}, tally{"rejected_prediction_tokens", 0})
+	p.shut('}')
+	p.shut('}')
+}
+
+func (r *openAIRenderer) body(p *pen, g *gathered, e ending) error {
+	p.open('{')
+	r.identity(p, "chat.completion")
+	p.key("choices")
+	p.open('[')
+	p.open('{')
+	p.key("index")
+	p.int(0)
+	p.key("message")
+	r.message(p, g)
+	p.key("logprobs")
+	p.raw(nil)
+	p.pairs("finish_reason", openAIFinish(e.finish, len(g.calls()) > 0))
+	p.shut('}')
+	p.shut(']')
+	if e.usage != nil {
+		r.count(p, e.usage)
+	}
+	p.shut('}')
+	return nil
+}
+
+func (r *openAIRenderer) message(p *pen, g *gathered) {
+	calls := g.calls()
+	p.open('{')
+	p.pairs("role", "assistant")
+	r.orNull(p, "content", g.text(starling.TextPart), len(calls) > 0)
+	r.orNull(p, "refusal", g.text(starling.RefusalPart), true)
+	if thought := g.text(starling.ReasoningPart); thought != "" {
+		p.pairs(openAIFields[starling.ReasoningPart], thought)
+	}
+	if len(calls) > 0 {
+		p.key("tool_calls")
+		p.open('[')
+		for i, c := range calls {
+			p.open('{')
+			p.pairs("id", r.callID(c.ID, i), "type", "function")
+			p.key("function")
+			p.open('{')
+			p.pairs("name", c.Name, "arguments", c.Arguments)
+			p.shut('}')
+			p.shut('}')
+		}
+		p.shut(']')
+	}
+	p.shut('}')
+}
+
+// orNull writes a text; an empty one is null where that is what the dialect says
+// for nothing.
+func (r *openAIRenderer) orNull(p *pen, name, s string, null bool) {
+	p.key(name)
+	if s == "" && null {
+		p.raw(nil)
+	} else {
+		p.string(s)
+	}
+}
+
+func (r *openAIRenderer) broke(p *pen, body []byte) { p.b = appendData(p.b, body) }

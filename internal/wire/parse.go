@@ -1,0 +1,160 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"starling"
+)
+
+// An ask is a field of the request that routing reads.
+type ask struct {
+	name     string
+	required bool
+	read     func(r *starling.Request, v []byte) error // v is not null
+}
+
+// most output tokens and most choices that are understood: far beyond every
+// model, and their product cannot wrap.
+const (
+	mostTokens  = 1<<31 - 1
+	mostChoices = 128
+)
+
+// Parse checks body and reads what routing needs of it: Dialect, Body (kept, not
+// copied), Model, Stream, WantUsage, MaxTokens, Choices, Tools and Images. The
+// body must be UTF-8 and exactly one JSON object, nested at most 512 deep.
+//
+// Errors are Invalid. One about a field has Op "request: <field>". Fields that
+// are not read are never an error; one that is read may occur only once, so that
+// the upstream cannot understand another one than we did. null is as absent.
+func Parse(d starling.Dialect, body []byte) (starling.Request, error) {
+	r := starling.Request{Dialect: d, Body: body, Choices: 1}
+	lang, err := dialectOf(d)
+	if err != nil {
+		return r, err
+	}
+	top, err := object(body)
+	if err != nil {
+		return r, err
+	}
+	asked := lang.asked()
+	var seen uint
+	for _, m := range top {
+		i := indexOf(asked, m.key)
+		if i < 0 {
+			continue
+		}
+		if seen>>i&1 == 1 {
+			return r, invalid(asked[i].name, "occurs twice")
+		}
+		seen |= 1 << i
+		if kindOf(m.value) == 'n' {
+			seen &^= 1 << i
+			continue
+		}
+		if err := asked[i].read(&r, m.value); err != nil {
+			return r, err
+		}
+	}
+	for i, a := range asked {
+		if a.required && seen>>i&1 == 0 {
+			return r, invalid(a.name, "is missing")
+		}
+	}
+	return r, nil
+}
+
+// object checks that body is one JSON object and returns its members.
+func object(body []byte) ([]member, error) {
+	bad := func(why string) error {
+		return &starling.Error{Kind: starling.Invalid, Op: "request", Err: errors.New(why), Hint: "send one JSON object in UTF-8"}
+	}
+	if !utf8.Valid(body) {
+		return nil, bad("not valid UTF-8")
+	}
+	top, f := topLevel(body)
+	if f != "" {
+		return nil, bad(string(f))
+	}
+	if i := skipSpace(body, 0); body[i] != '{' {
+		return nil, bad("not a JSON object")
+	}
+	return top, nil
+}
+
+func indexOf(asked []ask, key []byte) int {
+	for i := range asked {
+		if same(key, asked[i].name) {
+			return i
+		}
+	}
+	return -1
+}
+
+func readModel(r *starling.Request, v []byte) error {
+	if r.Model = text(v); r.Model == "" {
+		return invalid("model", "must be a string, not empty")
+	}
+	return nil
+}
+
+func readStream(r *starling.Request, v []byte) error {
+	return readBool(&r.Stream, "stream", v)
+}
+
+func readBool(into *bool, name string, v []byte) error {
+	k := kindOf(v)
+	if k != 't' && k != 'f' {
+		return invalid(name, "must be true or false")
+	}
+	*into = k == 't'
+	return nil
+}
+
+func readTools(r *starling.Request, v []byte) error {
+	if kindOf(v) != '[' {
+		return invalid("tools", "must be an array")
+	}
+	r.Tools += count(v)
+	return nil
+}
+
+// readLimit reads a limit of output tokens. Of two the larger one counts: which
+// of them an upstream heeds is its own affair.
+func readLimit(name string) func(*starling.Request, []byte) error {
+	return func(r *starling.Request, v []byte) error {
+		n, ok := whole(v)
+		if !ok || n < 0 || n > mostTokens {
+			return invalid(name, fmt.Sprintf("must be a whole number from 0 to %d", mostTokens))
+		}
+		r.MaxTokens = max(r.MaxTokens, n)
+		return nil
+	}
+}
+
+func readChoices(r *starling.Request, v []byte) error {
+	n, ok := whole(v)
+	if !ok || n < 1 || n > mostChoices {
+		return invalid("n", fmt.Sprintf("must be a whole number from 1 to %d", mostChoices))
+	}
+	r.Choices = n
+	return nil
+}
+
+// readMessages checks that there are messages and counts the parts in them whose
+// tokens are not bounded by their bytes.
+func readMessages(lang dialect) func(*starling.Request, []byte) error {
+	return func(r *starling.Request, v []byte) error {
+		if kindOf(v) != '[' {
+			return invalid("messages", "must be an array")
+		}
+		c := partCounter{lang: lang, cursor: cursor{b: v}}
+		if c.messages() == 0 {
+			return invalid("messages", "must not be empty")
+		}
+		r.Images = c.unbounded
+		return nil
+	}
+}

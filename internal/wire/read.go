@@ -1,0 +1,163 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"starling"
+)
+
+// MaxEvent is the default of [ReadOptions.MaxEvent].
+const MaxEvent = 32 << 20
+
+// ReadOptions say how to read an answer.
+type ReadOptions struct {
+	Dialect  starling.Dialect // the upstream's
+	Stream   bool             // server-sent events; else one JSON body
+	Raw      bool             // fill Event.Raw: the caller speaks the same dialect
+	Deltas   bool             // fill Event.Deltas
+	MaxEvent int              // bytes of one event, of a whole body, and of all deltas together; 0: [MaxEvent]
+}
+
+// A decoder reads the events of one answer.
+type decoder interface {
+	// event reads one event of a stream into ev. It returns io.EOF with, or
+	// after, the last one.
+	event(b block, ev *starling.Event) error
+	// body reads a whole answer.
+	body(b []byte, ev *starling.Event) error
+	// ended reports whether the answer is complete so far.
+	ended() bool
+}
+
+// Read yields an upstream's answer, as [starling.Provider] demands of Generate:
+// one event per server-sent event, or one with Whole set. ID, Model, Finish,
+// Usage and Bytes are filled in any case, as far as they are known; events that
+// would say nothing are left out where Raw isn't asked for.
+//
+// The last pair may be an error; nothing follows it. Errors are *Error with
+// Billed set, since the upstream had begun to answer: Overloaded for a stream
+// without its dialect's end, for a read that fails, for an answer that is not of
+// the dialect, and, with Reply, for most errors that the upstream sends in the
+// stream; Refused for those that asking again does not change, and for an event
+// beyond the limit; Cancelled when the read failed because its context ended. An
+// *Error of body's own is passed on.
+func Read(body io.Reader, o ReadOptions) iter.Seq2[starling.Event, error] {
+	if o.MaxEvent <= 0 {
+		o.MaxEvent = MaxEvent
+	}
+	return func(yield func(starling.Event, error) bool) {
+		lang, err := dialectOf(o.Dialect)
+		if err != nil {
+			yield(starling.Event{}, err)
+			return
+		}
+		r := &reading{ReadOptions: o, decoder: lang.decoder(o.Deltas)}
+		if o.Stream {
+			err = r.stream(newEventReader(body, o.MaxEvent), yield)
+		} else {
+			err = r.whole(body, yield)
+		}
+		if err != nil {
+			yield(starling.Event{}, failure(err))
+		}
+	}
+}
+
+// A reading is one answer being read.
+type reading struct {
+	ReadOptions
+	decoder
+	bytes int // of deltas so far
+}
+
+// stream yields events until the dialect's end, which may come before that of
+// the connection.
+func (r *reading) stream(events *eventReader, yield func(starling.Event, error) bool) error {
+	for {
+		raw, err := events.next()
+		if err == io.EOF && !r.ended() {
+			return errUnfinished
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		b := parse(raw)
+		if events.cut && !valid(b.data) && !isDone(b.data) {
+			return errUnfinished
+		}
+		var ev starling.Event
+		err = r.event(b, &ev)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if r.bytes += ev.Bytes; r.Deltas && r.bytes > r.MaxEvent {
+			return errTooLong
+		}
+		if r.Raw {
+			ev.Raw = raw
+		}
+		if says(&ev) && !yield(ev, nil) {
+			return nil
+		}
+		if err == io.EOF {
+			return nil
+		}
+	}
+}
+
+// says reports whether an event has anything to tell.
+func says(ev *starling.Event) bool {
+	return ev.Raw != nil || len(ev.Deltas) > 0 || ev.Usage != nil || ev.Finish != ""
+}
+
+func (r *reading) whole(body io.Reader, yield func(starling.Event, error) bool) error {
+	b, err := io.ReadAll(io.LimitReader(body, int64(r.MaxEvent)+1))
+	if err != nil {
+		return err
+	}
+	if len(b) > r.MaxEvent {
+		return errTooLong
+	}
+	if !valid(b) {
+		return errNotJSON
+	}
+	ev := starling.Event{Whole: true}
+	if err := r.body(b[skipSpace(b, 0):], &ev); err != nil {
+		return err
+	}
+	if r.Raw {
+		ev.Raw = b
+	}
+	yield(ev, nil)
+	return nil
+}
+
+var (
+	errUnfinished = errors.New("the answer ended before it was complete")
+	errNotJSON    = errors.New("the answer is not JSON")
+	errShape      = errors.New("the answer is not of its dialect")
+)
+
+// failure makes an *Error of whatever ended an answer.
+func failure(err error) error {
+	if e, ok := errors.AsType[*starling.Error](err); ok {
+		return e
+	}
+	e := &starling.Error{Kind: starling.Overloaded, Op: "read answer", Billed: true, Err: err}
+	switch {
+	case errors.Is(err, context.Canceled):
+		e.Kind = starling.Cancelled
+	case errors.Is(err, errTooLong):
+		e.Kind = starling.Refused
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		e.Err = fmt.Errorf("%w: %w", errUnfinished, err)
+	}
+	return e
+}

@@ -1,0 +1,180 @@
+package wire
+
+import (
+	"io"
+	"time"
+
+	"starling"
+)
+
+// WriterOptions say how an answer is told to its caller.
+type WriterOptions struct {
+	Request *starling.Request
+	ID      string    // of the answer, where it is translated
+	Created time.Time // of the answer, where it is translated
+	Model   string    // who answers, where it is translated; "": as the caller named it
+}
+
+// A Writer renders the events of one answer for the caller: a stream or one
+// body, as the request asks. What is of the caller's dialect passes as it came;
+// deltas are written in that dialect. Each event is at most one Write, to be
+// flushed by whoever owns the connection.
+//
+// A Writer belongs to one goroutine. End it with Close, or with Fail when the
+// answer broke off. Errors of the connection are Cancelled: the caller left.
+type Writer struct {
+	w       io.Writer
+	request *starling.Request
+	lang    dialect
+	out     renderer
+	pen     pen // what is being written; its memory is reused
+
+	told   gathered // of an answer that is not streamed
+	ending ending
+	raw    bool // events passed as they came
+	over   bool
+}
+
+// An ending is what is said at the end of an answer.
+type ending struct {
+	finish starling.Finish
+	usage  *starling.Usage // nil if nobody counted
+}
+
+// A renderer writes one answer in one dialect.
+type renderer interface {
+	// pass returns what the caller gets of an upstream's event, nil for nothing.
+	pass(raw []byte) []byte
+	// passed ends a stream that passed.
+	passed(p *pen)
+	// delta writes a piece of a stream, end its end.
+	delta(p *pen, d *starling.Delta) error
+	end(p *pen, e ending) error
+	// body writes a whole answer.
+	body(p *pen, g *gathered, e ending) error
+	// broke writes an error into a stream. body is an envelope.
+	broke(p *pen, body []byte)
+}
+
+// NewWriter returns a Writer to w. A request of an unknown dialect is answered in
+// the openai dialect.
+func NewWriter(w io.Writer, o WriterOptions) *Writer {
+	lang, err := dialectOf(o.Request.Dialect)
+	if err != nil {
+		lang = openAI{}
+	}
+	if o.Model == "" {
+		o.Model = o.Request.Model
+	}
+	return &Writer{w: w, request: o.Request, lang: lang, out: lang.renderer(o)}
+}
+
+// Event writes what ev says. Without anything to say there is no Write. Errors:
+// Overloaded, when pieces of a call come after its end was written.
+func (w *Writer) Event(ev starling.Event) error {
+	if ev.Finish != "" {
+		w.ending.finish = ev.Finish
+	}
+	if ev.Usage != nil {
+		w.ending.usage = ev.Usage
+	}
+	if ev.Raw != nil && ev.Whole != w.request.Stream {
+		return w.pass(ev)
+	}
+	for i := range ev.Deltas {
+		if !w.request.Stream {
+			w.told.add(&ev.Deltas[i])
+		} else if err := w.out.delta(&w.pen, &ev.Deltas[i]); err != nil {
+			return failure(err)
+		}
+	}
+	return w.flush()
+}
+
+func (w *Writer) pass(ev starling.Event) error {
+	w.raw = true
+	raw := ev.Raw
+	if !ev.Whole {
+		raw = w.out.pass(raw)
+	}
+	return w.write(raw)
+}
+
+// Close ends the answer: it completes a stream, or writes the body that was
+// gathered. Errors: Overloaded, when a body cannot be written in the caller's
+// dialect; nothing was written then, and Fail may follow.
+func (w *Writer) Close() (err error) {
+	if w.over {
+		return nil
+	}
+	w.over = true
+	switch {
+	case w.raw && w.request.Stream:
+		w.out.passed(&w.pen)
+	case w.raw:
+	case w.request.Stream:
+		err = w.out.end(&w.pen, w.ending)
+	default:
+		err = w.out.body(&w.pen, &w.told, w.ending)
+	}
+	if err != nil {
+		w.over = false
+		return failure(err)
+	}
+	return w.flush()
+}
+
+// Fail ends the answer with err: as an event in a stream, so that the caller
+// doesn't take a part for the whole, or as the envelope where a body is due. What
+// an upstream of the same dialect said is passed on.
+func (w *Writer) Fail(err *starling.Error) error {
+	if w.over {
+		return nil
+	}
+	w.over = true
+	w.pen.b = w.pen.b[:0]
+	body := pen{}
+	if r := err.Reply; r != nil && r.Dialect == w.request.Dialect && len(r.Body) > 0 && valid(r.Body) {
+		body.b = r.Body
+	} else {
+		w.lang.envelope(&body, told(w.lang, err))
+	}
+	if w.request.Stream {
+		w.out.broke(&w.pen, body.b)
+	} else if !w.raw {
+		w.pen.b = append(w.pen.b, body.b...)
+	}
+	return w.flush()
+}
+
+func (w *Writer) flush() error {
+	err := w.write(w.pen.b)
+	w.pen.b = w.pen.b[:0]
+	return err
+}
+
+func (w *Writer) write(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if _, err := w.w.Write(b); err != nil {
+		return &starling.Error{Kind: starling.Cancelled, Op: "write answer", Err: err}
+	}
+	return nil
+}
+
+// appendData appends b as the data of a server-sent event, line by line.
+func appendData(dst, b []byte) []byte {
+	for {
+		dst = append(dst, "data: "...)
+		i := lineEnd(b)
+		if i < 0 {
+			return append(append(dst, b...), "\n\n"...)
+		}
+		dst = append(append(dst, b[:i]...), '\n')
+		if b[i] == '\r' && i+1 < len(b) && b[i+1] == '\n' {
+			i++
+		}
+		b = b[i+1:]
+	}
+}
