@@ -1,0 +1,194 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"starling"
+	"starling/internal/wire"
+)
+
+// A call is one Generate: what is sent, and the tries that send it. Without
+// hedging it belongs to one goroutine; the tries of a hedged one share it.
+type call struct {
+	*HTTP
+	starling.Call
+	ctx      context.Context // the caller's
+	started  time.Time
+	patience time.Time // no retry begins after it
+	breaker  *breaker
+	url      *url.URL
+	header   http.Header
+	body     []byte
+
+	running atomic.Int32 // tries that are waiting for their first event
+
+	mu      sync.Mutex
+	tries   []*try
+	over    bool // no try may begin any more
+	retries int
+}
+
+// prepare makes the call that c asks for. Nothing has left when it returns.
+// Errors: NotFound, Forbidden, Invalid, Cancelled.
+func (p *HTTP) prepare(ctx context.Context, c starling.Call) (*call, error) {
+	b, known := p.breakers[c.Model.Name]
+	if !known || c.Model.Provider != p.opts.Name {
+		return nil, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("provider %s: model %q", p.opts.Name, c.Model.ID()), Hint: "list it among the provider's models"}
+	}
+	if c.Model.Zone != p.opts.Zone {
+		return nil, &starling.Error{Kind: starling.Forbidden, Op: fmt.Sprintf("provider %s: the plan has it in zone %s, it is in zone %s", p.opts.Name, c.Model.Zone, p.opts.Zone)}
+	}
+	if _, err := p.guard.pass(p.ask, c.Furthest); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, p.cancelled(ctx)
+	}
+	body, err := wire.Outgoing(c.Request, p.opts.Dialect, c.Model, c.Left)
+	if err != nil {
+		return nil, err
+	}
+	k := &call{HTTP: p, Call: c, ctx: ctx, started: time.Now(), breaker: b, body: body}
+	k.patience = k.started.Add(c.Patience)
+	k.url, k.header = p.envelope(c.Request)
+	return k, nil
+}
+
+// envelope returns the URL and the headers of a call. What the caller says of
+// its question in headers and query is in the words of its dialect, so it
+// travels only to an upstream of the same.
+func (p *HTTP) envelope(r *starling.Request) (*url.URL, http.Header) {
+	header := p.kind.headers(p.opts.Key)
+	header["Accept"] = []string{"application/json"}
+	if r.Stream {
+		header["Accept"] = []string{"text/event-stream"}
+	}
+	if r.Dialect != p.opts.Dialect {
+		return p.ask, header
+	}
+	for name, values := range r.Header {
+		if travels(name) {
+			header[http.CanonicalHeaderKey(name)] = values
+		}
+	}
+	query := cleared(r.Query)
+	if query == "" {
+		return p.ask, header
+	}
+	u := *p.ask
+	if u.RawQuery != "" {
+		query = u.RawQuery + "&" + query
+	}
+	u.RawQuery = query
+	return &u, header
+}
+
+// open returns the try that answers and, for the books, the attempts of those
+// beside it that may be charged. All of them have ended.
+func (c *call) open() (winner *try, beside []starling.Attempt, err error) {
+	if c.Patience > 0 || c.opts.HedgeAfter > 0 {
+		winner, err = c.policies.WithContext(c.ctx).Get(c.attempt)
+	} else {
+		winner, err = c.attempt()
+	}
+	if err != nil {
+		winner = nil
+	}
+	lost := c.end(winner)
+	if err != nil {
+		failed := c.why(err, len(lost) > 0)
+		if failed.Billed && len(lost) > 0 {
+			lost = lost[1:] // that one is the attempt itself
+		}
+		err = failed
+	}
+	for _, t := range lost {
+		beside = append(beside, t.booked())
+	}
+	return winner, beside, err
+}
+
+// why returns the error of a call whose tries have all ended.
+func (c *call) why(err error, bought bool) *starling.Error {
+	if f, ok := errors.AsType[*failure](err); ok && (f.err.Kind == starling.Cancelled || c.ctx.Err() == nil) {
+		return f.err
+	}
+	if c.ctx.Err() == nil { // no policy fails otherwise
+		return &starling.Error{Kind: starling.Internal, Op: "provider " + c.opts.Name + ": call", Err: err, Billed: bought}
+	}
+	gone := c.cancelled(c.ctx)
+	gone.Billed = bought
+	return gone
+}
+
+// attempt makes one try. It returns once the try's outcome is known: its first
+// event when hedged, else the headers of its answer.
+func (c *call) attempt() (*try, error) {
+	t := c.begin()
+	if t == nil {
+		return nil, c.cancelled(c.ctx)
+	}
+	defer close(t.done)
+	f := t.open()
+	if f == nil && c.opts.HedgeAfter > 0 {
+		f = t.first()
+	}
+	c.running.Add(-1)
+	if f == nil {
+		return t, nil
+	}
+	c.mu.Lock()
+	c.patient(f)
+	c.mu.Unlock()
+	t.close()
+	return t, f
+}
+
+// begin registers a try, nil if the call is over.
+func (c *call) begin() *try {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return nil
+	}
+	t := newTry(c)
+	c.tries = append(c.tries, t)
+	c.running.Add(1)
+	return t
+}
+
+// end ends every try but the winner, waits for it, and returns those that may
+// be charged.
+func (c *call) end(winner *try) (lost []*try) {
+	c.mu.Lock()
+	c.over = true
+	tries := c.tries
+	c.mu.Unlock()
+	for _, t := range tries {
+		if t != winner {
+			t.abandon()
+		}
+	}
+	for _, t := range tries {
+		if t == winner {
+			continue
+		}
+		<-t.done
+		t.close()
+		if t.bought() {
+			lost = append(lost, t)
+		}
+	}
+	return lost
+}
+
+func (p *HTTP) cancelled(ctx context.Context) *starling.Error {
+	return &starling.Error{Kind: starling.Cancelled, Op: "provider " + p.opts.Name + ": the caller left", Err: ctx.Err()}
+}

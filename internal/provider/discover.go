@@ -1,0 +1,85 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"time"
+
+	"starling"
+)
+
+// Limits of a discovery: who is near answers at once or not at all.
+const (
+	discoverTime = 2 * time.Second
+	discoverSize = 4 << 20
+	discoverMost = 4096 // models
+)
+
+// Discover asks the upstream that o describes which models it has. They come in
+// the upstream's order, without a price. A local server lists what is loaded or
+// installed.
+//
+// It takes two seconds at most. Errors: Forbidden as the guard says, Overloaded
+// when nobody answers, Refused when what answers is no list of models.
+func Discover(ctx context.Context, g *Guard, o Options) ([]starling.Model, error) {
+	kind, known := Kinds[o.Dialect]
+	if !known {
+		return nil, o.invalid("dialect "+string(o.Dialect), "use openai or anthropic")
+	}
+	base, err := address(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, discoverTime)
+	defer cancel()
+	req := &http.Request{Method: http.MethodGet, URL: kind.at(base, kind.List), Host: base.Host, Header: kind.headers(o.Key)}
+	resp, err := g.Do(req.WithContext(ctx), o.Zone)
+	if err != nil {
+		return nil, o.undiscovered(ctx, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, o.noList()
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, discoverSize))
+	if err != nil {
+		return nil, o.undiscovered(ctx, transport(err))
+	}
+	return o.listed(body)
+}
+
+// listed reads a list of models, in the form that both dialects share.
+func (o Options) listed(body []byte) ([]starling.Model, error) {
+	var list struct {
+		Data []struct {
+			ID      string `json:"id"`
+			Longest int64  `json:"max_model_len"`  // vLLM
+			Context int64  `json:"context_length"` // LM Studio, OpenRouter
+		} `json:"data"`
+	}
+	if json.Unmarshal(body, &list) != nil || list.Data == nil || len(list.Data) > discoverMost {
+		return nil, o.noList()
+	}
+	models := make([]starling.Model, 0, len(list.Data))
+	for _, m := range list.Data {
+		if m.ID != "" {
+			models = append(models, starling.Model{Provider: o.Name, Name: m.ID, Dialect: o.Dialect, Zone: o.Zone, Context: max(m.Longest, m.Context, 0)})
+		}
+	}
+	return models, nil
+}
+
+func (o Options) noList() error {
+	return &starling.Error{Kind: starling.Refused, Op: "provider " + o.Name + ": it gives no list of models", Hint: "list its models in the configuration"}
+}
+
+func (o Options) undiscovered(ctx context.Context, err error) error {
+	own := *transport(err)
+	if ctx.Err() != nil {
+		own = starling.Error{Kind: starling.Overloaded, Op: "no list of models within " + discoverTime.String(), Hint: "start it, or list its models in the configuration"}
+	}
+	own.Op = "provider " + o.Name + ": " + own.Op
+	return &own
+}

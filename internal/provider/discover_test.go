@@ -1,0 +1,85 @@
+package provider
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"starling"
+)
+
+func TestModelsAreDiscovered(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		status int
+		body   string
+		want   []starling.Model
+		kind   starling.Kind
+	}{
+		{"a list", 200, `{"object":"list","data":[{"id":"qwen3:8b","object":"model"},{"id":"gemma","max_model_len":8192},{"id":"phi","context_length":4096}]}`, []starling.Model{
+			{Provider: "up", Name: "qwen3:8b", Dialect: starling.OpenAI, Zone: starling.Machine},
+			{Provider: "up", Name: "gemma", Dialect: starling.OpenAI, Zone: starling.Machine, Context: 8192},
+			{Provider: "up", Name: "phi", Dialect: starling.OpenAI, Zone: starling.Machine, Context: 4096},
+		}, ""},
+		{"nothing installed", 200, `{"object":"list","data":[]}`, []starling.Model{}, ""},
+		{"a nameless model is left out", 200, `{"data":[{"id":""}]}`, []starling.Model{}, ""},
+		{"a window below nothing is unknown", 200, `{"data":[{"id":"m","max_model_len":-1}]}`, []starling.Model{{Provider: "up", Name: "m", Dialect: starling.OpenAI, Zone: starling.Machine}}, ""},
+		{"a page", 200, `<html>` + canary, nil, starling.Refused},
+		{"something else", 200, `{"models":[]}`, nil, starling.Refused},
+		{"more than anybody has", 200, `{"data":[` + strings.Repeat(`{"id":"m"},`, discoverMost) + `{"id":"m"}]}`, nil, starling.Refused},
+		{"no such page", 404, `{"data":[]}`, nil, starling.Refused},
+		{"a wrong key", 401, canary, nil, starling.Refused},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			u := serveHandler(t, starling.OpenAI, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/v1/models" || r.Method != http.MethodGet || r.Header.Get("Authorization") != "Bearer "+canary {
+					w.WriteHeader(http.StatusTeapot)
+					return
+				}
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.body)
+			})
+			o := u.options(t)
+			g, err := NewGuard(Upstream{o.URL, o.Zone})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer g.Close()
+			got, err := Discover(t.Context(), g, o)
+			if starling.KindOf(err) != c.kind || !cmp.Equal(got, c.want) {
+				t.Errorf("error %v, %s", err, cmp.Diff(c.want, got))
+			}
+			if err != nil && strings.Contains(err.Error(), canary) {
+				t.Errorf("the key or content is in %v", err)
+			}
+		})
+	}
+}
+
+func TestDiscoveryPassesTheGuard(t *testing.T) {
+	at, reached := listener(t)
+	g, err := NewGuard(Upstream{"http://" + at, starling.Cloud})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	if _, err := Discover(t.Context(), g, Options{Name: "up", Dialect: starling.OpenAI, URL: "http://" + at, Zone: starling.Machine}); starling.KindOf(err) != starling.Forbidden || reached() {
+		t.Errorf("%v, want Forbidden", err)
+	}
+}
+
+func TestDiscoveryOfNobodyIsOverloaded(t *testing.T) {
+	u := serveHandler(t, starling.OpenAI, func(http.ResponseWriter, *http.Request) {})
+	o := u.options(t)
+	u.Close()
+	g, err := NewGuard(Upstream{o.URL, o.Zone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Discover(t.Context(), g, o); starling.KindOf(err) != starling.Overloaded || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("%v, want Overloaded that says why", err)
+	}
+}

@@ -1,0 +1,120 @@
+package provider
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"starling"
+)
+
+// fragile streams a word, waits until it may go on, and says whether it could
+// say all of its answer.
+func fragile(t *testing.T, goOn <-chan struct{}, finished chan<- bool) *upstream {
+	u := &upstream{dialect: starling.OpenAI, script: story, gone: make(chan struct{}, 1)}
+	return u.start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, u.opening()[0]+u.word("a"))
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-goOn:
+		case <-r.Context().Done():
+		}
+		for range 1000 {
+			_, _ = io.WriteString(w, u.word("more"))
+		}
+		for _, e := range u.ending() {
+			_, _ = io.WriteString(w, e)
+		}
+		finished <- http.NewResponseController(w).Flush() == nil && r.Context().Err() == nil
+	}))
+}
+
+func TestAFragileUpstreamIsReadToItsEnd(t *testing.T) {
+	stops := map[string]func(context.Context, context.CancelFunc, *HTTP){
+		"when the caller ranges no further": func(ctx context.Context, _ context.CancelFunc, p *HTTP) {
+			for range p.Generate(ctx, calling(p, true)) {
+				break
+			}
+		},
+		"when the caller leaves": func(ctx context.Context, cancel context.CancelFunc, p *HTTP) {
+			for range p.Generate(ctx, calling(p, true)) {
+				cancel()
+			}
+		},
+	}
+	for name, stop := range stops {
+		t.Run(name, func(t *testing.T) {
+			goOn, finished := make(chan struct{}), make(chan bool, 1)
+			u := fragile(t, goOn, finished)
+			o := u.options(t)
+			o.Drain = true
+			p := open(t, o)
+			ctx, cancel := withCancel(t)
+			stop(ctx, cancel, p)
+			close(goOn) // only now, after the iterator has returned
+			if !<-finished {
+				t.Error("the upstream was cut")
+			}
+			p.drains.Wait()
+		})
+	}
+}
+
+func TestAFragileUpstreamMayFinishThoughItsCallerLeftBeforeItBegan(t *testing.T) {
+	goOn, finished, arrived := make(chan struct{}), make(chan bool, 1), make(chan struct{})
+	u := serveHandler(t, starling.OpenAI, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		close(arrived)
+		select {
+		case <-goOn:
+		case <-r.Context().Done():
+		}
+		finished <- r.Context().Err() == nil
+	})
+	o := u.options(t)
+	o.Drain = true
+	p := open(t, o)
+	ctx, cancel := withCancel(t)
+	go func() { <-arrived; cancel() }()
+	for _, err := range p.Generate(ctx, calling(p, true)) {
+		if starling.KindOf(err) != starling.Cancelled {
+			t.Errorf("%v, want Cancelled", err)
+		}
+	}
+	close(goOn)
+	if !<-finished {
+		t.Error("the upstream was cut")
+	}
+	p.drains.Wait()
+}
+
+func TestDrainingEndsAtItsLimitAndWithItsProvider(t *testing.T) {
+	for name, c := range map[string]struct {
+		limit time.Duration
+		end   func(*HTTP)
+	}{
+		"at its limit":       {10 * time.Millisecond, func(*HTTP) {}},
+		"with its provider":  {time.Hour, (*HTTP).Close},
+		"even with it twice": {time.Hour, func(p *HTTP) { p.Close(); p.Close() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			finished := make(chan bool, 1)
+			u := fragile(t, nil, finished)
+			o := u.options(t)
+			o.Drain, o.Limits.Drain = true, c.limit
+			p := open(t, o)
+			for range p.Generate(t.Context(), calling(p, true)) {
+				break
+			}
+			c.end(p)
+			if <-finished {
+				t.Error("the upstream was not cut")
+			}
+			p.drains.Wait()
+		})
+	}
+}

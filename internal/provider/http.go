@@ -1,0 +1,127 @@
+package provider
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go"
+
+	"starling"
+)
+
+// HTTP is an upstream that is asked over HTTP. It implements
+// [starling.Provider] and is safe for concurrent use.
+type HTTP struct {
+	opts     Options
+	kind     Kind
+	guard    *Guard
+	ask      *url.URL
+	models   []starling.Model
+	breakers map[string]*breaker // by model
+	policies failsafe.Executor[*try]
+
+	life   context.Context // of the answers that are drained
+	end    context.CancelFunc
+	drains sync.WaitGroup
+}
+
+var _ starling.Provider = (*HTTP)(nil)
+
+// New returns the upstream that o describes, behind the guard. Nothing is
+// called. Errors are Invalid.
+func New(o Options, g *Guard) (*HTTP, error) {
+	kind, known := Kinds[o.Dialect]
+	if !known {
+		return nil, o.invalid(fmt.Sprintf("dialect %q", o.Dialect), "use openai or anthropic")
+	}
+	base, err := address(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if zone, known := g.zones[hostport(base)]; !known || zone != o.Zone {
+		return nil, o.invalid(fmt.Sprintf("zone %s is not what the egress guard knows of %s", o.Zone, hostport(base)), "register the upstream with the guard in the same zone")
+	}
+	if o.Drain && o.HedgeAfter > 0 {
+		return nil, o.invalid("drained and hedged", "an upstream that suffers from a hang-up cannot be hedged: choose one")
+	}
+	o.Limits, o.Trip, o.Rest = o.Limits.filled(), cmp.Or(max(o.Trip, 0), 5), cmp.Or(max(o.Rest, 0), 15*time.Second)
+	p := &HTTP{
+		opts:     o,
+		kind:     kind,
+		guard:    g,
+		ask:      kind.at(base, kind.Ask),
+		breakers: make(map[string]*breaker, len(o.Models)),
+		policies: policies(o.HedgeAfter),
+	}
+	if err := p.adopt(o.Models); err != nil {
+		return nil, err
+	}
+	p.life, p.end = context.WithCancel(context.Background())
+	return p, nil
+}
+
+// adopt takes the models that can be called, each with a breaker of its own.
+func (p *HTTP) adopt(models []starling.Model) error {
+	for _, m := range models {
+		m.Provider = cmp.Or(m.Provider, p.opts.Name)
+		m.Dialect = cmp.Or(m.Dialect, p.opts.Dialect)
+		m.Zone = cmp.Or(m.Zone, p.opts.Zone)
+		m.Hedged = p.opts.HedgeAfter > 0
+		if m.Name == "" || m.Provider != p.opts.Name || m.Dialect != p.opts.Dialect || m.Zone != p.opts.Zone {
+			return p.opts.invalid("model "+m.ID()+" is not its own", "a model's provider, dialect and zone are those of its provider")
+		}
+		if _, twice := p.breakers[m.Name]; twice {
+			return p.opts.invalid("model "+m.ID()+" is listed twice", "remove one")
+		}
+		p.breakers[m.Name] = newBreaker(m.ID(), p.opts)
+		p.models = append(p.models, m)
+	}
+	return nil
+}
+
+func (o Options) invalid(what, hint string) error {
+	return &starling.Error{Kind: starling.Invalid, Op: "provider " + o.Name + ": " + what, Hint: hint}
+}
+
+// Models returns what can be called.
+func (p *HTTP) Models() []starling.Model { return slices.Clone(p.models) }
+
+// Generate implements [starling.Provider]. Each ranging over the iterator is a
+// call of its own. The events of a hedge's loser come before the answer's.
+func (p *HTTP) Generate(ctx context.Context, c starling.Call) iter.Seq2[starling.Event, error] {
+	return func(yield func(starling.Event, error) bool) {
+		k, err := p.prepare(ctx, c)
+		if err != nil {
+			yield(starling.Event{}, err)
+			return
+		}
+		winner, beside, err := k.open()
+		if winner != nil {
+			defer winner.close()
+		}
+		for i := range beside {
+			if !yield(starling.Event{Aside: &beside[i]}, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(starling.Event{}, err)
+			return
+		}
+		winner.stream(yield)
+	}
+}
+
+// Close cuts the answers that are being drained and waits until they are gone.
+// It is for when no call is under way, and for a provider with Drain: others
+// have nothing to close.
+func (p *HTTP) Close() {
+	p.end()
+	p.drains.Wait()
+}

@@ -1,0 +1,109 @@
+package provider
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+
+	"starling"
+)
+
+func TestAnUpstreamIsAskedBelowItsURL(t *testing.T) {
+	for _, c := range []struct {
+		dialect   starling.Dialect
+		base, ask string
+	}{
+		{starling.OpenAI, "https://api.openai.com/v1", "https://api.openai.com/v1/chat/completions"},
+		{starling.OpenAI, "http://127.0.0.1:11434/v1/", "http://127.0.0.1:11434/v1/chat/completions"},
+		{starling.OpenAI, "https://h.example/a%2Fb/v1?api-version=1", "https://h.example/a%2Fb/v1/chat/completions?api-version=1"},
+		{starling.Anthropic, "https://api.anthropic.com", "https://api.anthropic.com/v1/messages"},
+		{starling.Anthropic, "https://api.anthropic.com/", "https://api.anthropic.com/v1/messages"},
+		{starling.Anthropic, "https://api.anthropic.com/v1", "https://api.anthropic.com/v1/messages"},
+		{starling.Anthropic, "https://gw.example/anthropic/v1/", "https://gw.example/anthropic/v1/messages"},
+	} {
+		u, err := url.Parse(c.base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := Kinds[c.dialect]
+		if got := k.at(u, k.Ask).String(); got != c.ask {
+			t.Errorf("%s: asked at %s, want %s", c.base, got, c.ask)
+		}
+		if u.String() != c.base {
+			t.Errorf("the configured URL was changed to %s", u)
+		}
+	}
+}
+
+func TestWhatACallerSaysTravelsOnlyInItsOwnDialectAndWithoutCredentials(t *testing.T) {
+	ours := map[starling.Dialect][2]string{starling.OpenAI: {"Authorization", "Bearer " + canary}, starling.Anthropic: {"X-Api-Key", canary}}
+	theirs := http.Header{
+		"Anthropic-Beta":    {"a", "b"},
+		"Anthropic-Version": {"2024-01-01"},
+		"Authorization":     {"Bearer callers"},
+		"X-Api-Key":         {"callers"},
+		"Api-Key":           {"callers"},
+		"Cookie":            {"callers"},
+		"Idempotency-Key":   {"callers"},
+		"Accept-Encoding":   {"br"},
+		"Host":              {"callers"},
+	}
+	for _, of := range []starling.Dialect{starling.OpenAI, starling.Anthropic} {
+		for _, asked := range []starling.Dialect{starling.OpenAI, starling.Anthropic} {
+			t.Run(string(asked)+" to "+string(of), func(t *testing.T) {
+				u := serveScript(t, of, story)
+				p := open(t, u.options(t))
+				c := calling(p, true)
+				c.Request = asking(asked, true)
+				c.Request.Header, c.Request.Query = theirs, "beta=true&key=callers&API_KEY=callers"
+				if _, _, err := collect(t, p, c); err != nil {
+					t.Fatal(err)
+				}
+				sent, same := u.last.Load(), of == asked
+				for name, values := range sent.Header {
+					for _, v := range values {
+						if v == "callers" || v == "Bearer callers" || v == "br" {
+							t.Errorf("%s: %s was sent", name, v)
+						}
+					}
+				}
+				if sent.Host == "callers" || sent.URL.RawQuery != map[bool]string{true: "beta=true", false: ""}[same] {
+					t.Errorf("sent to %s with query %q", sent.Host, sent.URL.RawQuery)
+				}
+				if got := sent.Header.Get(ours[of][0]); got != ours[of][1] {
+					t.Errorf("%s is %q, want ours", ours[of][0], got)
+				}
+				if got := len(sent.Header["Anthropic-Beta"]); (got == 2) != same {
+					t.Errorf("%d values of Anthropic-Beta were sent", got)
+				}
+				version := map[starling.Dialect]string{asked: "2024-01-01"}[of]
+				if version == "" && of == starling.Anthropic {
+					version = "2023-06-01"
+				}
+				if got := sent.Header.Get("Anthropic-Version"); got != version {
+					t.Errorf("version %q, want %q", got, version)
+				}
+				if sent.Header.Get("Accept-Encoding") != "identity" {
+					t.Error("a coding was asked for")
+				}
+			})
+		}
+	}
+}
+
+func TestAQueryWithoutAKeyTravelsByteForByte(t *testing.T) {
+	for query, want := range map[string]string{
+		"":                              "",
+		"beta=true":                     "beta=true",
+		"b=2&a=1&b=%20x+y":              "b=2&a=1&b=%20x+y",
+		"beta=true&key=k":               "beta=true",
+		"%6b%65%79=k&beta=true":         "beta=true",
+		"access_token=t":                "",
+		"X-API-KEY=k&token=t&beta=true": "beta=true",
+		"%zz=1&beta=true":               "beta=true",
+	} {
+		if got := cleared(query); got != want {
+			t.Errorf("%q becomes %q, want %q", query, got, want)
+		}
+	}
+}

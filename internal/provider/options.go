@@ -1,0 +1,57 @@
+package provider
+
+import (
+	"cmp"
+	"time"
+
+	"starling"
+)
+
+// Options say what an upstream is. Name, Dialect, URL and Zone are required.
+type Options struct {
+	Name    string
+	Dialect starling.Dialect
+	URL     string        // of the API: "https://api.openai.com/v1", "https://api.anthropic.com"
+	Zone    starling.Zone // as the guard knows it
+	Key     Secret
+	Models  []starling.Model // Provider, Dialect and Zone may be left out
+
+	Limits Limits
+
+	// HedgeAfter is when a second call is made if no event has come; 0 never.
+	// The call that comes second is cut, and booked as Lost.
+	HedgeAfter time.Duration
+
+	// Drain is for an upstream that suffers when a caller hangs up: an answer
+	// that nobody wants any more is read to its end, at most Limits.Drain long.
+	Drain bool
+
+	Trip int           // failures in a row that stop the calls to a model; 5
+	Rest time.Duration // for how long, before one call may try; 15 s
+}
+
+// Limits bound a call. A zero field has the default named beside it.
+type Limits struct {
+	Connect time.Duration // until there is a connection, TLS included: 5 s
+	Header  time.Duration // from then until a streamed answer's headers: 120 s
+	First   time.Duration // from then until the first event: 120 s
+	Idle    time.Duration // between two events: 60 s
+	Total   time.Duration // of the whole call: 10 min. An answer that is not streamed has no other after Connect
+	Drain   time.Duration // for an answer that nobody wants any more: 2 min
+
+	Body  int64 // bytes of an answer: 64 MiB
+	Event int   // bytes of one event of a stream: 16 MiB
+}
+
+func (l Limits) filled() Limits {
+	return Limits{
+		Connect: cmp.Or(l.Connect, 5*time.Second),
+		Header:  cmp.Or(l.Header, 120*time.Second),
+		First:   cmp.Or(l.First, 120*time.Second),
+		Idle:    cmp.Or(l.Idle, 60*time.Second),
+		Total:   cmp.Or(l.Total, 10*time.Minute),
+		Drain:   cmp.Or(l.Drain, 2*time.Minute),
+		Body:    cmp.Or(l.Body, 64<<20),
+		Event:   cmp.Or(l.Event, 16<<20),
+	}
+}
