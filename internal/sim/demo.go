@@ -26,6 +26,7 @@ func small() Model {
 		Quality: 0.85,
 		QualityBySkill: map[string]float64{
 			"support-intent": 0.90, "invoice-fields": 0.82, "kb-answer": 0.80,
+			"email-reply": 0.86, "marketing-draft": 0.88, "research-arithmetic": 0.80,
 		},
 		MaxOutput: 2048, Context: 8192,
 	}

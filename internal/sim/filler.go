@@ -31,6 +31,7 @@ func unknown(d die, n int) string {
 // filler returns n words.
 func filler(d die, n int) string {
 	var b strings.Builder
+	b.Grow(min(n, 1000) * 7) // the words' mean length and a space
 	for i := range n {
 		if i > 0 {
 			b.WriteByte(' ')

@@ -30,6 +30,13 @@ func counted(t *testing.T, s *sim.Server, n int64) sim.Count {
 	}
 }
 
+// arrived waits until n requests were with the model at once.
+func arrived(s *sim.Server, n int64) {
+	for s.Tally().Models["m"].Peak < n {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 func TestAClientThatLeavesIsNoticedAndBilledForWhatWasMade(t *testing.T) {
 	slow := both()
 	slow.Latency = sim.Latency{PerToken: 20 * time.Millisecond}
@@ -53,8 +60,9 @@ func TestAClientThatLeavesIsNoticedAndBilledForWhatWasMade(t *testing.T) {
 			resp.Body.Close()
 			c := counted(t, s, 1)
 			if c.Cancelled != 1 || len(c.Left) != 1 || c.Left[0].Before(left) {
-				t.Errorf("the departure was not noticed: %+v", c)
+				t.Fatalf("the departure was not noticed: %+v", c)
 			}
+			t.Logf("noticed after %v", c.Left[0].Sub(left))
 			if c.Usage.Input == 0 || c.Usage.Output == 0 || c.Usage.Output >= 2000 || c.Cost == 0 {
 				t.Errorf("billed %+v, %v", c.Usage, c.Cost)
 			}
@@ -64,9 +72,12 @@ func TestAClientThatLeavesIsNoticedAndBilledForWhatWasMade(t *testing.T) {
 	for name, extra := range map[string]string{"before the first event": `"stream":true`, "before a whole answer": `"stream":false`} {
 		t.Run(name, func(t *testing.T) {
 			s, url := start(t, sim.Options{Models: []sim.Model{slow}})
-			ctx, leave := context.WithTimeout(t.Context(), 20*time.Millisecond)
-			defer leave()
-			if _, err := http.DefaultClient.Do(chat("openai", "m", "x", extra).request(ctx, url)); !errors.Is(err, context.DeadlineExceeded) {
+			ctx, leave := context.WithCancel(t.Context())
+			go func() {
+				arrived(s, 1)
+				leave()
+			}()
+			if _, err := http.DefaultClient.Do(chat("openai", "m", "x", extra).request(ctx, url)); !errors.Is(err, context.Canceled) {
 				t.Fatalf("the request ended with %v", err)
 			}
 			c := counted(t, s, 1)
@@ -158,9 +169,7 @@ func TestCloseLetsOpenAnswersEndAndCutsTheRest(t *testing.T) {
 				}
 				got <- err
 			}()
-			for s.Tally().Models["m"].Peak == 0 {
-				time.Sleep(time.Millisecond)
-			}
+			arrived(s, 1)
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}

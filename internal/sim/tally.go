@@ -14,8 +14,8 @@ type Tally struct {
 	Models      map[string]Count
 }
 
-// A Count is the tally of one model. Requests that named it are the sum of the
-// five ends.
+// A Count is the tally of one model: of the requests that could be read and named
+// it. They are the sum of the five ends.
 type Count struct {
 	Requests  int64
 	Answered  int64 // whole
