@@ -19,13 +19,13 @@ import (
 type call struct {
 	*HTTP
 	starling.Call
-	ctx      context.Context // the caller's
+	caller   context.Context // ends when the caller leaves
 	started  time.Time
 	patience time.Time // no retry begins after it
 	breaker  *breaker
 	url      *url.URL
 	header   http.Header
-	body     []byte
+	question []byte
 
 	running atomic.Int32 // tries that are waiting for their first event
 
@@ -55,7 +55,7 @@ func (p *HTTP) prepare(ctx context.Context, c starling.Call) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &call{HTTP: p, Call: c, ctx: ctx, started: time.Now(), breaker: b, body: body}
+	k := &call{HTTP: p, Call: c, caller: ctx, started: time.Now(), breaker: b, question: body}
 	k.patience = k.started.Add(c.Patience)
 	k.url, k.header = p.envelope(c.Request)
 	return k, nil
@@ -94,7 +94,7 @@ func (p *HTTP) envelope(r *starling.Request) (*url.URL, http.Header) {
 // beside it that may be charged. All of them have ended.
 func (c *call) open() (winner *try, beside []starling.Attempt, err error) {
 	if c.Patience > 0 || c.opts.HedgeAfter > 0 {
-		winner, err = c.policies.WithContext(c.ctx).Get(c.attempt)
+		winner, err = c.policies.WithContext(c.caller).Get(c.attempt)
 	} else {
 		winner, err = c.attempt()
 	}
@@ -117,13 +117,13 @@ func (c *call) open() (winner *try, beside []starling.Attempt, err error) {
 
 // why returns the error of a call whose tries have all ended.
 func (c *call) why(err error, bought bool) *starling.Error {
-	if f, ok := errors.AsType[*failure](err); ok && (f.err.Kind == starling.Cancelled || c.ctx.Err() == nil) {
+	if f, ok := errors.AsType[*failure](err); ok && (f.err.Kind == starling.Cancelled || c.caller.Err() == nil) {
 		return f.err
 	}
-	if c.ctx.Err() == nil { // no policy fails otherwise
+	if c.caller.Err() == nil { // no policy fails otherwise
 		return &starling.Error{Kind: starling.Internal, Op: "provider " + c.opts.Name + ": call", Err: err, Billed: bought}
 	}
-	gone := c.cancelled(c.ctx)
+	gone := c.cancelled(c.caller)
 	gone.Billed = bought
 	return gone
 }
@@ -133,7 +133,7 @@ func (c *call) why(err error, bought bool) *starling.Error {
 func (c *call) attempt() (*try, error) {
 	t := c.begin()
 	if t == nil {
-		return nil, c.cancelled(c.ctx)
+		return nil, c.cancelled(c.caller)
 	}
 	defer close(t.done)
 	f := t.open()

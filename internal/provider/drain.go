@@ -40,14 +40,14 @@ func (t *try) detach(req *http.Request) (*http.Response, error) {
 	select {
 	case got := <-handed:
 		return got.resp, got.err
-	case <-t.call.ctx.Done():
-		return nil, t.call.ctx.Err()
+	case <-t.caller.Done():
+		return nil, t.caller.Err()
 	}
 }
 
 // pump passes the body on while somebody reads it, then drops the rest.
 func (t *try) pump(w *io.PipeWriter, body io.Reader, r *io.PipeReader) {
-	stop := context.AfterFunc(t.call.ctx, func() { _ = r.CloseWithError(errLeft) })
+	stop := context.AfterFunc(t.caller, func() { _ = r.CloseWithError(errLeft) })
 	defer stop()
 	_, err := io.Copy(w, body)
 	if errors.Is(err, errLeft) {

@@ -1,11 +1,14 @@
 package provider
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -81,4 +84,59 @@ func transport(err error) *starling.Error {
 		}
 	}
 	return &starling.Error{Kind: starling.Overloaded, Op: "the connection broke, or it does not speak HTTP", Hint: "check its url"}
+}
+
+// fail says why the exchange broke off: the caller left, a phase took too long,
+// or the connection failed.
+func (t *try) fail(err error) *failure {
+	sent := t.sent.Load()
+	f := &failure{retriable: !sent}
+	late, isLate := errors.AsType[*overdue](context.Cause(t.ctx))
+	switch {
+	case t.caller.Err() != nil:
+		f.err = t.cancelled(t.caller)
+	case isLate:
+		f.sick, f.err = true, &starling.Error{Kind: starling.Overloaded, Op: late.Error(), Hint: "check the upstream, or give it more time in the configuration"}
+	case errors.Is(err, errTooLong):
+		f.err = &starling.Error{Kind: starling.Refused, Op: fmt.Sprintf("the answer is over the limit of %d bytes", t.opts.Limits.Body)}
+	default:
+		own := *transport(err)
+		f.err = &own
+		f.sick = own.Kind == starling.Overloaded
+		f.final = own.Kind != starling.Overloaded
+	}
+	f.err.Billed = sent
+	return t.failed(f)
+}
+
+// broke says why an answer that had begun is none: what the connection did, or
+// else what the dialect's reader found.
+func (t *try) broke(err error) *failure {
+	if e := t.body.err; e != nil && e != io.EOF {
+		return t.fail(e)
+	}
+	e, ok := errors.AsType[*starling.Error](err)
+	if !ok {
+		e = &starling.Error{Kind: starling.Internal, Op: "reading the answer"}
+	}
+	own := *e
+	truncated := t.body.err == io.EOF
+	own.Billed = own.Billed || truncated || t.answered
+	t.free = !own.Billed
+	return t.failed(&failure{err: &own, sick: truncated || own.Kind == starling.Overloaded})
+}
+
+// failed completes a failure: with who it was, and a word to the breaker.
+func (t *try) failed(f *failure) *failure {
+	if who := "provider " + t.opts.Name; !strings.HasPrefix(f.err.Op, who) {
+		f.err.Op = who + ": " + f.err.Op
+	}
+	if f.err.Kind == starling.Cancelled || f.err.Kind == starling.Forbidden || errors.Is(context.Cause(t.ctx), errLost) {
+		t.permit.unknown()
+	} else if f.sick {
+		t.permit.bad()
+	} else {
+		t.permit.good()
+	}
+	return f
 }

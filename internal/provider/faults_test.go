@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -328,10 +329,18 @@ func TestAProviderIsMadeOnlyOfWhatFits(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			o := good
 			c.change(&o)
-			p, err := New(o, g)
+			p, err := New(g, o)
 			if (err == nil) != c.valid || (err == nil) != (p != nil) || err != nil && (starling.KindOf(err) != starling.Invalid || strings.Contains(err.Error(), canary)) {
 				t.Errorf("%v; valid should be %v", err, c.valid)
 			}
 		})
 	}
+}
+
+func mustAddress(t *testing.T, raw string) *url.URL {
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Skip("no URL can hold it")
+	}
+	return u
 }

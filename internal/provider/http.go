@@ -33,9 +33,9 @@ type HTTP struct {
 
 var _ starling.Provider = (*HTTP)(nil)
 
-// New returns the upstream that o describes, behind the guard. Nothing is
+// New returns the upstream that o describes, behind the guard g. Nothing is
 // called. Errors are Invalid.
-func New(o Options, g *Guard) (*HTTP, error) {
+func New(g *Guard, o Options) (*HTTP, error) {
 	kind, known := Kinds[o.Dialect]
 	if !known {
 		return nil, o.invalid(fmt.Sprintf("dialect %q", o.Dialect), "use openai or anthropic")

@@ -30,7 +30,8 @@ type Options struct {
 	Rest time.Duration // for how long, before one call may try; 15 s
 }
 
-// Limits bound a call. A zero field has the default named beside it.
+// Limits bound a call. A field that is not positive has the default named beside
+// it.
 type Limits struct {
 	Connect time.Duration // until there is a connection, TLS included: 5 s
 	Header  time.Duration // from then until a streamed answer's headers: 120 s
@@ -45,13 +46,13 @@ type Limits struct {
 
 func (l Limits) filled() Limits {
 	return Limits{
-		Connect: cmp.Or(l.Connect, 5*time.Second),
-		Header:  cmp.Or(l.Header, 120*time.Second),
-		First:   cmp.Or(l.First, 120*time.Second),
-		Idle:    cmp.Or(l.Idle, 60*time.Second),
-		Total:   cmp.Or(l.Total, 10*time.Minute),
-		Drain:   cmp.Or(l.Drain, 2*time.Minute),
-		Body:    cmp.Or(l.Body, 64<<20),
-		Event:   cmp.Or(l.Event, 16<<20),
+		Connect: cmp.Or(max(l.Connect, 0), 5*time.Second),
+		Header:  cmp.Or(max(l.Header, 0), 120*time.Second),
+		First:   cmp.Or(max(l.First, 0), 120*time.Second),
+		Idle:    cmp.Or(max(l.Idle, 0), 60*time.Second),
+		Total:   cmp.Or(max(l.Total, 0), 10*time.Minute),
+		Drain:   cmp.Or(max(l.Drain, 0), 2*time.Minute),
+		Body:    cmp.Or(max(l.Body, 0), 64<<20),
+		Event:   cmp.Or(max(l.Event, 0), 16<<20),
 	}
 }

@@ -89,18 +89,20 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 		return d
 	}
 	if at, err := http.ParseTime(text); err == nil {
-		return max(at.Sub(now), time.Millisecond)
+		return min(max(at.Sub(now), time.Millisecond), longest)
 	}
 	return 0
 }
 
-// number reads a count of units. More than a day is a day.
+// longest is what an upstream can ask for; more than a day is a day.
+const longest = 24 * time.Hour
+
+// number reads a count of units.
 func number(text string, unit time.Duration) (time.Duration, bool) {
 	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	if err != nil || n != n || n < 0 {
 		return 0, false
 	}
-	const longest = 24 * time.Hour
 	if n >= float64(longest)/float64(unit) {
 		return longest, true
 	}

@@ -21,6 +21,7 @@ func TestRetryAfterIsReadInEveryForm(t *testing.T) {
 		{"a part of a second", http.Header{"Retry-After": {" 0.25 "}}, 250 * time.Millisecond},
 		{"a date", http.Header{"Retry-After": {"Mon, 23 Nov 2026 12:00:30 GMT"}}, 30 * time.Second},
 		{"a date that is over", http.Header{"Retry-After": {"Mon, 23 Nov 2026 11:00:00 GMT"}}, time.Millisecond},
+		{"a date in another age", http.Header{"Retry-After": {"Thu, 23 Nov 2299 11:00:00 GMT"}}, 24 * time.Hour},
 		{"at once", http.Header{"Retry-After": {"0"}}, time.Millisecond},
 		{"milliseconds, which go before seconds", http.Header{"Retry-After-Ms": {"120"}, "Retry-After": {"9"}}, 120 * time.Millisecond},
 		{"milliseconds that are none", http.Header{"Retry-After-Ms": {"soon"}, "Retry-After": {"9"}}, 9 * time.Second},

@@ -221,7 +221,7 @@ func open(t testing.TB, o Options) *HTTP {
 		t.Fatal(err)
 	}
 	t.Cleanup(g.Close)
-	p, err := New(o, g)
+	p, err := New(g, o)
 	if err != nil {
 		t.Fatal(err)
 	}

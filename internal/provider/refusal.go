@@ -1,0 +1,80 @@
+package provider
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"starling"
+	"starling/internal/wire"
+)
+
+// maxRefusal is how much of an upstream's refusal is read.
+const maxRefusal = 1 << 20
+
+// refusal reads what the upstream says against the call.
+func (t *try) refusal(resp *http.Response) *failure {
+	body, _ := io.ReadAll(io.LimitReader(t.body, maxRefusal)) // what came of it will do
+	if err := t.body.err; t.caller.Err() != nil && err != nil && err != io.EOF {
+		return t.fail(err)
+	}
+	header := t.unechoed(resp.Header)
+	e := wire.ReadError(t.opts.Dialect, resp.StatusCode, header, t.withoutKey(body))
+	f := t.refused(resp.StatusCode, retryAfter(resp.Header, time.Now()), e)
+	f.final = resp.Header.Get("X-Should-Retry") == "false"
+	return f
+}
+
+// refused is a failure that the upstream itself told us.
+func (t *try) refused(status int, after time.Duration, e *starling.Error) *failure {
+	t.free = !doubtful(status)
+	own := *e
+	own.Billed = !t.free
+	return t.failed(&failure{err: &own, retriable: postponed(status) && own.Kind == starling.Overloaded, sick: sickly(status), after: after})
+}
+
+// withoutKey takes the key out of what an upstream echoes.
+func (t *try) withoutKey(text []byte) []byte {
+	if key := t.opts.Key.reveal(); key != "" {
+		return bytes.ReplaceAll(text, []byte(key), []byte(hidden))
+	}
+	return text
+}
+
+func (t *try) unechoed(h http.Header) http.Header {
+	out := make(http.Header, len(h))
+	for name, values := range h {
+		if name == "Set-Cookie" {
+			continue
+		}
+		for _, v := range values {
+			out[name] = append(out[name], string(t.withoutKey([]byte(v))))
+		}
+	}
+	return out
+}
+
+// readable checks that a success is what was asked for, and not a captive
+// portal's page.
+func (t *try) readable(resp *http.Response) *failure {
+	media, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	media = strings.ToLower(strings.TrimSpace(media))
+	coding := resp.Header.Get("Content-Encoding")
+	want, fits := "JSON", media == "application/json" || strings.HasSuffix(media, "+json")
+	if t.Request.Stream {
+		want, fits = "a stream of events", media == "text/event-stream"
+	}
+	switch {
+	case coding != "" && !strings.EqualFold(coding, "identity"):
+		return t.unreadable("it answered in a coding that was not asked for")
+	case media != "" && !fits:
+		return t.unreadable("it answered with something else than " + want)
+	}
+	return nil
+}
+
+func (t *try) unreadable(what string) *failure {
+	return t.failed(&failure{sick: true, err: &starling.Error{Kind: starling.Refused, Op: what, Hint: "check its url, and that nothing stands between", Billed: true}})
+}
