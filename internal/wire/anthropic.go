@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"strings"
+	"bytes"
 
 	"starling"
 )
@@ -26,12 +26,12 @@ func readCountedStream(r *starling.Request, v []byte) error {
 	return err
 }
 
-func (anthropic) bounded(part string) bool {
-	switch part {
+func (anthropic) bounded(part []byte) bool {
+	switch string(part) {
 	case "text", "thinking", "redacted_thinking", "search_result", "tool_reference":
 		return true
 	}
-	return strings.HasSuffix(part, "tool_use") || strings.HasSuffix(part, "tool_result")
+	return bytes.HasSuffix(part, []byte("tool_use")) || bytes.HasSuffix(part, []byte("tool_result"))
 }
 
 func (anthropic) fate(name string, v []byte) fate { return ruled(anthropicRules, name, v) }
@@ -55,5 +55,9 @@ var anthropicRules = map[string]rule{
 // same replaces the model's name, and takes out the thoughts that another
 // dialect's model had under our own mark: no upstream could read them.
 func (anthropic) same(r *starling.Request, o *outgoing) []byte {
-	return withoutOurThoughts(withModel(r.Body, r.Model, o.model.Name), o)
+	body := r.Body
+	if e, ok := newModel(body, r.Model, o.model.Name); ok {
+		body = edited(body, e)
+	}
+	return withoutOurThoughts(body, o)
 }

@@ -11,6 +11,7 @@ func (anthropic) decoder(deltas bool) decoder { return &anthropicDecoder{deltas:
 // anthropicDecoder reads the events of a stream, or a whole message.
 type anthropicDecoder struct {
 	deltas    bool
+	scanner   scanner
 	id, model string
 	usage     starling.Usage
 
@@ -35,14 +36,15 @@ func (d *anthropicDecoder) event(b block, ev *starling.Event) error {
 	if len(b.data) == 0 {
 		return nil
 	}
-	if kindOf(b.data) != '{' || !valid(b.data) {
+	top, f := d.scanner.members(b.data)
+	if f != "" || kindOf(b.data) != '{' {
 		if d.deltas {
 			return errNotJSON
 		}
-		return nil
+		return nil // passes as it is
 	}
-	e := anthropicEvent{kind: b.name}
-	e.read(b.data)
+	e := anthropicEvent{data: b.data, kind: b.name}
+	e.read(top)
 	return d.take(&e, ev)
 }
 
@@ -53,9 +55,8 @@ type anthropicEvent struct {
 	message, content, delta, usage, err []byte
 }
 
-func (e *anthropicEvent) read(data []byte) {
-	e.data = data
-	for m := enter(data); m.next(); {
+func (e *anthropicEvent) read(top []member) {
+	for _, m := range top {
 		switch string(m.key) {
 		case "type":
 			if kindOf(m.value) == '"' {

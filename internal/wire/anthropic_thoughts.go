@@ -33,13 +33,13 @@ func withoutOurThoughts(body []byte, o *outgoing) []byte {
 		case isEmpty(rest):
 			return nil
 		}
-		return splice(message, from, to, rest)
+		return edited(message, edit{from, to, string(rest)})
 	})
 	if !cut {
 		return body
 	}
 	o.leave("thinking")
-	return splice(body, at, end, kept)
+	return edited(body, edit{at, end, string(kept)})
 }
 
 // filtered returns an array with each element replaced by what f makes of it, nil

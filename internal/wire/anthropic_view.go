@@ -11,7 +11,7 @@ func (anthropic) view(body []byte) (*starling.Chat, error) {
 	v.chat.Choices = 1
 	for _, m := range top {
 		if kindOf(m.value) != 'n' {
-			v.field(unquoted(m.key), m.value)
+			v.field(string(m.key), m.value)
 		}
 	}
 	return v.done()

@@ -14,7 +14,7 @@ type dialect interface {
 	// asked lists the request's fields that routing reads.
 	asked() []ask
 	// bounded reports whether a part's tokens are bounded by its bytes.
-	bounded(part string) bool
+	bounded(part []byte) bool
 
 	// view reads a request's body without dialect. The Chat may share its bytes.
 	view(body []byte) (*starling.Chat, error)

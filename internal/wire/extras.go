@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"iter"
 	"maps"
@@ -25,7 +26,7 @@ func ruled(rules map[string]rule, name string, v []byte) fate {
 
 func isFalse(v []byte) bool { return kindOf(v) == 'f' }
 
-func isZero(v []byte) bool { return kindOf(v) == '0' && tokens(v) == 0 && v[0] != '-' }
+func isZero(v []byte) bool { return kindOf(v) == '0' && len(bytes.Trim(v, "0.")) == 0 }
 
 // isEmpty reports whether v is an array or object with nothing in it.
 func isEmpty(v []byte) bool {

@@ -17,8 +17,7 @@ const (
 	tooDeep fault = "nested too deeply"
 )
 
-// A member is one key of the outermost object. The key is as written, without
-// its quotes.
+// A member is one member of the outermost object, its key unescaped.
 type member struct{ key, value []byte }
 
 // A scanner checks a JSON text in one pass, without recursion, and notes the
@@ -43,7 +42,16 @@ func valid(b []byte) bool {
 // topLevel checks b and returns its outermost object's members in order, none
 // for another kind of value.
 func topLevel(b []byte) ([]member, fault) {
-	s := scanner{b: b, note: true, top: make([]member, 0, 16)}
+	var s scanner
+	return s.members(b)
+}
+
+// members is topLevel with memory that the next call reuses.
+func (s *scanner) members(b []byte) ([]member, fault) {
+	if s.top == nil {
+		s.top = make([]member, 0, 16)
+	}
+	*s = scanner{b: b, note: true, top: s.top[:0]}
 	f := s.run()
 	return s.top, f
 }
@@ -175,7 +183,7 @@ func (s *scanner) key() bool {
 	s.i++
 	s.space()
 	if s.note && s.depth == 1 {
-		s.top = append(s.top, member{key: s.b[from : end-1]})
+		s.top = append(s.top, member{key: plainKey(s.b[from : end-1])})
 		s.start = s.i
 	}
 	return true

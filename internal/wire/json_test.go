@@ -23,12 +23,12 @@ func TestDeepNestingIsRefusedWithoutStack(t *testing.T) {
 	}
 }
 
-func TestTopLevelNotesMembersAsWritten(t *testing.T) {
+func TestTopLevelNotesMembersInOrder(t *testing.T) {
 	top, f := topLevel([]byte(" {\"a\" : {\"x\":[1, 2]} ,\n\"b\":-1.50e3,\"\\u0063\":\"}\" } "))
 	if f != "" || len(top) != 3 {
 		t.Fatalf("%d members, fault %q", len(top), f)
 	}
-	for i, want := range []string{`a={"x":[1, 2]}`, "b=-1.50e3", `\u0063="}"`} {
+	for i, want := range []string{`a={"x":[1, 2]}`, "b=-1.50e3", `c="}"`} {
 		if got := string(top[i].key) + "=" + string(top[i].value); got != want {
 			t.Errorf("member %d is %s, want %s", i, got, want)
 		}

@@ -1,8 +1,8 @@
 package wire
 
 import (
+	"bytes"
 	"strconv"
-	"strings"
 )
 
 // A walk goes through the members of an object or the elements of an array of
@@ -13,7 +13,7 @@ type walk struct {
 	object bool
 	at     int // where the member starts
 
-	key   []byte // as written, without its quotes; nil in an array
+	key   []byte // unescaped; nil in an array
 	value []byte // without surrounding space
 }
 
@@ -36,8 +36,8 @@ func (w *walk) next() bool {
 	}
 	w.at = w.i
 	if w.object {
-		end := stringEnd(w.b, w.i+1)
-		w.key = w.b[w.i+1 : end-1]
+		end := quoteEnd(w.b, w.i+1)
+		w.key = plainKey(w.b[w.i+1 : end-1])
 		w.i = separator(w.b, end)
 	}
 	end := valueEnd(w.b, w.i)
@@ -46,8 +46,17 @@ func (w *walk) next() bool {
 	return true
 }
 
-// name returns the member's key, unescaped.
-func (w *walk) name() string { return unquoted(w.key) }
+// plainKey returns a key without escapes, which keys hardly ever have.
+func plainKey(key []byte) []byte {
+	if bytes.IndexByte(key, '\\') < 0 {
+		return key
+	}
+	return []byte(unquoted(key))
+}
+
+func (w *walk) name() string { return string(w.key) }
+
+func (w *walk) is(name string) bool { return string(w.key) == name }
 
 func (w *walk) null() bool { return kindOf(w.value) == 'n' }
 
@@ -63,7 +72,7 @@ func separator(b []byte, i int) int {
 func valueEnd(b []byte, i int) int {
 	switch b[i] {
 	case '"':
-		return stringEnd(b, i+1)
+		return quoteEnd(b, i+1)
 	case '{', '[':
 		return containerEnd(b, i)
 	}
@@ -73,11 +82,27 @@ func valueEnd(b []byte, i int) int {
 	return i
 }
 
+// quoteEnd is stringEnd for a string that is known to be one: it only has to find
+// the quote before which the backslashes pair up.
+func quoteEnd(b []byte, i int) int {
+	for {
+		i += bytes.IndexByte(b[i:], '"')
+		j := i
+		for b[j-1] == '\\' {
+			j--
+		}
+		i++
+		if (i-1-j)%2 == 0 {
+			return i
+		}
+	}
+}
+
 func containerEnd(b []byte, i int) int {
 	for depth := 0; ; i++ {
 		switch b[i] {
 		case '"':
-			i = stringEnd(b, i+1) - 1
+			i = quoteEnd(b, i+1) - 1
 		case '{', '[':
 			depth++
 		case '}', ']':
@@ -104,7 +129,7 @@ func kindOf(v []byte) byte {
 // none or only null.
 func field(v []byte, name string) (value []byte) {
 	for m := enter(v); m.next(); {
-		if same(m.key, name) {
+		if m.is(name) {
 			value = m.value
 		}
 	}
@@ -112,11 +137,6 @@ func field(v []byte, name string) (value []byte) {
 		return nil
 	}
 	return value
-}
-
-// same reports whether a key, as written, means name.
-func same(key []byte, name string) bool {
-	return string(key) == name || (strings.IndexByte(string(key), '\\') >= 0 && unquoted(key) == name)
 }
 
 // count returns how many elements an array has.

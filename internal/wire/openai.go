@@ -1,10 +1,6 @@
 package wire
 
-import (
-	"bytes"
-
-	"starling"
-)
+import "starling"
 
 // openAI is POST /v1/chat/completions, as OpenAI describes it and as the many
 // servers compatible with it speak it.
@@ -33,7 +29,7 @@ func readStreamOptions(r *starling.Request, v []byte) error {
 	return nil
 }
 
-func (openAI) bounded(part string) bool { return part == "text" || part == "refusal" }
+func (openAI) bounded(part []byte) bool { return string(part) == "text" || string(part) == "refusal" }
 
 func (openAI) fate(name string, v []byte) fate { return ruled(openAIRules, name, v) }
 
@@ -68,63 +64,30 @@ var openAIRules = map[string]rule{
 // same replaces the model's name, and asks for usage in a stream whose caller
 // did not.
 func (openAI) same(r *starling.Request, o *outgoing) []byte {
-	body := withModel(r.Body, r.Model, o.model.Name)
+	var edits []edit
+	if e, ok := newModel(r.Body, r.Model, o.model.Name); ok {
+		edits = append(edits, e)
+	}
 	if r.Stream && !r.WantUsage {
-		body = withUsage(body)
+		edits = append(edits, askUsage(r.Body))
 	}
-	return body
+	return edited(r.Body, edits...)
 }
 
-// withModel replaces the value of the outermost "model". Everything else keeps
-// its bytes.
-func withModel(body []byte, old, name string) []byte {
-	if old == name {
-		return body
-	}
-	at, end := locate(body, "model")
-	if at == end {
-		return body
-	}
-	return splice(body, at, end, appendString(nil, name))
-}
-
-// withUsage sets stream_options.include_usage.
-func withUsage(body []byte) []byte {
+// askUsage sets stream_options.include_usage.
+func askUsage(body []byte) edit {
+	const asked = `"include_usage":true`
 	at, end := locate(body, "stream_options")
 	if at == end {
-		last := bytes.LastIndexByte(body, '}')
-		return splice(body, last, last, []byte(`,"stream_options":{"include_usage":true}`))
+		start := skipSpace(body, 0) + 1
+		return edit{start, start, `"stream_options":{` + asked + `},`} // there are other members
 	}
 	options := body[at:end]
-	if kindOf(options) != '{' {
-		return splice(body, at, end, []byte(`{"include_usage":true}`))
+	if kindOf(options) != '{' || isEmpty(options) {
+		return edit{at, end, "{" + asked + "}"}
 	}
 	if from, to := locate(options, "include_usage"); from < to {
-		return splice(body, at+from, at+to, []byte("true"))
+		return edit{at + from, at + to, "true"}
 	}
-	more := `"include_usage":true`
-	if !isEmpty(options) {
-		more += ","
-	}
-	return splice(body, at+1, at+1, []byte(more))
-}
-
-// locate returns where the value of an object's member stands, 0, 0 if there is
-// none.
-func locate(object []byte, name string) (from, to int) {
-	w := walk{b: object, i: skipSpace(object, 0) + 1, object: true}
-	for w.next() {
-		if same(w.key, name) {
-			return w.i - len(w.value), w.i
-		}
-	}
-	return 0, 0
-}
-
-// splice returns b with b[from:to] replaced, in new memory.
-func splice(b []byte, from, to int, with []byte) []byte {
-	out := make([]byte, 0, len(b)-(to-from)+len(with))
-	out = append(out, b[:from]...)
-	out = append(out, with...)
-	return append(out, b[to:]...)
+	return edit{at + 1, at + 1, asked + ","}
 }

@@ -12,6 +12,7 @@ func (openAI) decoder(deltas bool) decoder { return &openAIDecoder{deltas: delta
 // choices only the first is told in deltas; all of them must finish.
 type openAIDecoder struct {
 	deltas    bool
+	scanner   scanner
 	id, model string
 	tier      string
 
@@ -49,31 +50,34 @@ func (d *openAIDecoder) event(b block, ev *starling.Event) error {
 	if len(b.data) == 0 {
 		return nil
 	}
-	if kindOf(b.data) != '{' || !valid(b.data) {
+	return d.chunk(b, ev)
+}
+
+func (d *openAIDecoder) chunk(b block, ev *starling.Event) error {
+	top, f := d.scanner.members(b.data)
+	if f != "" || kindOf(b.data) != '{' {
 		if d.deltas {
 			return errNotJSON
 		}
 		return nil // passes as it is: what it means is between upstream and caller
 	}
-	return d.chunk(b, ev)
-}
-
-func (d *openAIDecoder) chunk(b block, ev *starling.Event) error {
 	var usage, choices []byte
-	for m := enter(b.data); m.next(); {
-		switch name := m.key; {
-		case same(name, "id"):
+	for _, m := range top {
+		switch string(m.key) {
+		case "id":
 			d.id = keep(d.id, m.value)
-		case same(name, "model"):
+		case "model":
 			d.model = keep(d.model, m.value)
-		case same(name, "service_tier"):
+		case "service_tier":
 			d.tier = keep(d.tier, m.value)
-		case same(name, "choices"):
+		case "choices":
 			choices = m.value
-		case same(name, "usage"):
+		case "usage":
 			usage = m.value
-		case same(name, "error") && len(m.value) > 2 && !m.null():
-			return saidInStream(starling.OpenAI, b.data, m.value)
+		case "error":
+			if len(m.value) > 2 && kindOf(m.value) != 'n' {
+				return saidInStream(starling.OpenAI, b.data, m.value)
+			}
 		}
 	}
 	if string(b.name) == "error" {

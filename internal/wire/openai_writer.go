@@ -16,6 +16,7 @@ type openAIRenderer struct {
 	o     WriterOptions
 	usage bool   // the caller asked for usage in the stream
 	head  []byte // what every chunk starts with, up to its choices
+	cut   []byte // an event without its usage; its memory is reused
 	done  bool   // [DONE] passed
 	began bool   // the first chunk, with the role, is written
 	calls []int  // block numbers of the calls that were told
@@ -28,7 +29,7 @@ func (r *openAIRenderer) pass(raw []byte) []byte {
 	if r.usage {
 		return raw
 	}
-	return withoutUsage(raw)
+	return r.withoutUsage(raw)
 }
 
 const openAIDone = "data: [DONE]\n\n"
@@ -41,8 +42,8 @@ func (r *openAIRenderer) passed(p *pen) {
 
 // withoutUsage takes usage out of a chunk: the caller did not ask, we did. The
 // chunk that has nothing else is left out, because clients who expect a choice
-// in every chunk fall over it.
-func withoutUsage(raw []byte) []byte {
+// in every chunk fall over it. The result is valid until the next call.
+func (r *openAIRenderer) withoutUsage(raw []byte) []byte {
 	if !bytes.Contains(raw, []byte(`"usage"`)) {
 		return raw
 	}
@@ -50,31 +51,44 @@ func withoutUsage(raw []byte) []byte {
 	if kindOf(data) != '{' || !valid(data) {
 		return raw
 	}
-	if choices := field(data, "choices"); field(data, "usage") != nil && (choices == nil || isEmpty(choices)) {
+	var cut []edit
+	counted, chosen := false, false
+	for m := enter(data); m.next(); {
+		switch string(m.key) {
+		case "choices":
+			chosen = !isEmpty(m.value)
+		case "usage":
+			counted = counted || !m.null()
+			cut = append(cut, cutMember(data, &m))
+		}
+	}
+	if counted && !chosen {
 		return nil
 	}
-	rest := without(data, "usage")
-	if i := bytes.Index(raw, data); i >= 0 {
-		return splice(raw, i, i+len(data), rest)
+	start := bytes.Index(raw, data)
+	if start < 0 { // it came in several lines
+		r.cut = appendData(r.cut[:0], appendEdited(nil, data, cut...))
+		return r.cut
 	}
-	return appendData(nil, rest)
+	for i := range cut {
+		cut[i].from, cut[i].to = cut[i].from+start, cut[i].to+start
+	}
+	r.cut = appendEdited(r.cut[:0], raw, cut...)
+	return r.cut
 }
 
-// without returns an object without its members of the given name.
-func without(object []byte, name string) []byte {
-	for m := enter(object); m.next(); {
-		if !same(m.key, name) {
-			continue
-		}
-		from, to := m.at, m.i
-		if before := bytes.TrimRight(object[:from], " \t\r\n"); before[len(before)-1] == ',' {
-			from = len(before) - 1
-		} else if after := skipSpace(object, to); object[after] == ',' {
-			to = after + 1
-		}
-		return without(splice(object, from, to, nil), name)
+// cutMember takes the member that the walk stands at out of its object, with one
+// of its commas: the one before it, or for the first member the one after.
+func cutMember(object []byte, m *walk) edit {
+	before := bytes.TrimRight(object[:m.at], " \t\r\n")
+	if last := len(before) - 1; before[last] == ',' {
+		return edit{from: last, to: m.i}
 	}
-	return object
+	after := skipSpace(object, m.i)
+	if object[after] == ',' {
+		after++
+	}
+	return edit{from: m.at, to: after}
 }
 
 // chunk writes one choice's chunk around what inside writes.

@@ -86,7 +86,7 @@ func object(body []byte) ([]member, error) {
 
 func indexOf(asked []ask, key []byte) int {
 	for i := range asked {
-		if same(key, asked[i].name) {
+		if string(key) == asked[i].name {
 			return i
 		}
 	}

@@ -19,7 +19,7 @@ func (c *partCounter) messages() (n int) {
 			continue
 		}
 		for c.more() {
-			if same(c.key(), "content") {
+			if string(c.key()) == "content" {
 				c.parts(true)
 			} else {
 				c.skip()
@@ -46,16 +46,16 @@ func (c *partCounter) part(nested bool) {
 	}
 	var kind []byte
 	for c.more() {
-		switch key := c.key(); {
-		case same(key, "type"):
+		switch key := string(c.key()); {
+		case key == "type":
 			kind = c.skip()
-		case nested && same(key, "content"):
+		case nested && key == "content":
 			c.parts(false)
 		default:
 			c.skip()
 		}
 	}
-	if kindOf(kind) == '"' && !c.lang.bounded(string(kind[1:len(kind)-1])) {
+	if kindOf(kind) == '"' && !c.lang.bounded(kind[1:len(kind)-1]) {
 		c.unbounded++
 	}
 }
@@ -92,9 +92,9 @@ func (c *cursor) more() bool {
 // key reads a member's key and steps to its value.
 func (c *cursor) key() []byte {
 	from := c.i + 1
-	end := stringEnd(c.b, from)
+	end := quoteEnd(c.b, from)
 	c.i = separator(c.b, end)
-	return c.b[from : end-1]
+	return plainKey(c.b[from : end-1])
 }
 
 // skip steps over a value and returns it.

@@ -71,7 +71,8 @@ func Read(body io.Reader, o ReadOptions) iter.Seq2[starling.Event, error] {
 type reading struct {
 	ReadOptions
 	decoder
-	bytes int // of deltas so far
+	ev    starling.Event // the one being read
+	bytes int            // of deltas so far
 }
 
 // stream yields events until the dialect's end, which may come before that of
@@ -92,18 +93,18 @@ func (r *reading) stream(events *eventReader, yield func(starling.Event, error) 
 		if events.cut && !valid(b.data) && !isDone(b.data) {
 			return errUnfinished
 		}
-		var ev starling.Event
-		err = r.event(b, &ev)
+		r.ev = starling.Event{}
+		err = r.event(b, &r.ev)
 		if err != nil && err != io.EOF {
 			return err
 		}
-		if r.bytes += ev.Bytes; r.Deltas && r.bytes > r.MaxEvent {
+		if r.bytes += r.ev.Bytes; r.Deltas && r.bytes > r.MaxEvent {
 			return errTooLong
 		}
 		if r.Raw {
-			ev.Raw = raw
+			r.ev.Raw = raw
 		}
-		if says(&ev) && !yield(ev, nil) {
+		if says(&r.ev) && !yield(r.ev, nil) {
 			return nil
 		}
 		if err == io.EOF {

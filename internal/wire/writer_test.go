@@ -1,0 +1,234 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"starling"
+)
+
+func streaming(d starling.Dialect) *starling.Request {
+	return &starling.Request{Dialect: d, Stream: true, Body: []byte(`{}`), Model: "asked"}
+}
+
+func textDelta(block int, s string) starling.Event {
+	return starling.Event{Deltas: []starling.Delta{{Kind: starling.TextPart, Block: block, Text: s}}}
+}
+
+func callDelta(block int, id, name, s string) starling.Event {
+	return starling.Event{Deltas: []starling.Delta{{Kind: starling.CallPart, Block: block, ID: id, Name: name, Text: s}}}
+}
+
+// rendered writes events for a caller of d and closes.
+func rendered(t *testing.T, r *starling.Request, events ...starling.Event) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := NewWriter(&out, WriterOptions{Request: r, ID: "id_1", Created: time.Unix(1, 0)})
+	for _, ev := range events {
+		if err := w.Event(ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestWhatIsWrittenIsReadBack(t *testing.T) {
+	events := []starling.Event{
+		{Deltas: []starling.Delta{{Kind: starling.ReasoningPart, Text: "hm "}}},
+		textDelta(1, "Grüße <b>& \"q\"\n\u2028 🐦"),
+		callDelta(2, "a", "f", `{"x":`), callDelta(2, "", "", `1}`),
+		callDelta(3, "b", "g", ""), callDelta(3, "", "", `{}`),
+		{Finish: starling.Stopped, Usage: &starling.Usage{Input: 3, CacheRead: 4, CacheWrite: 5, Output: 6, Reasoning: 2}},
+	}
+	want := starling.Answer{Text: "Grüße <b>& \"q\"\n\u2028 🐦", Calls: []starling.ToolCall{call("a", "f", `{"x":1}`), call("b", "g", `{}`)}, Finish: starling.ToolUse}
+	for _, d := range Dialects() {
+		for _, stream := range []bool{true, false} {
+			r := streaming(d)
+			r.Stream, r.WantUsage = stream, stream
+			got := readAll(t, strings.NewReader(rendered(t, r, events...)), ReadOptions{Dialect: d, Stream: stream, Deltas: true})
+			if d := cmp.Diff(want, got.answer); d != "" || got.err != nil || got.think != "hm " {
+				t.Errorf("%s, stream %v: %s thinking %q, %v", r.Dialect, stream, d, got.think, got.err)
+			}
+			if d := cmp.Diff(*events[len(events)-1].Usage, got.usage); d != "" {
+				t.Errorf("%s, stream %v: %s", r.Dialect, stream, d)
+			}
+		}
+	}
+}
+
+func TestEveryChunkHasTheSameIdentityAndEveryCallItsNumber(t *testing.T) {
+	r := streaming(starling.OpenAI)
+	out := rendered(t, r, textDelta(0, "x"), callDelta(1, "", "f", "{"), callDelta(1, "", "", "}"), callDelta(2, "", "g", "{}"))
+	ids := []string{}
+	for i, data := range strings.Split(strings.TrimSpace(out), "\n\n") {
+		data = strings.TrimPrefix(data, "data: ")
+		if data == "[DONE]" {
+			continue
+		}
+		var c struct {
+			ID, Object, Model string
+			Created           int64
+			Choices           []struct {
+				Delta struct {
+					Role  string
+					Calls []struct {
+						Index *int
+						ID    string
+						Type  string
+					} `json:"tool_calls"`
+				}
+			}
+		}
+		if err := json.Unmarshal([]byte(data), &c); err != nil {
+			t.Fatal(err)
+		}
+		if c.ID != "id_1" || c.Object != "chat.completion.chunk" || c.Model != "asked" || c.Created != 1 || len(c.Choices) != 1 {
+			t.Errorf("chunk %d: %+v", i, c)
+		}
+		if (i == 0) != (c.Choices[0].Delta.Role == "assistant") {
+			t.Errorf("chunk %d has the role %q", i, c.Choices[0].Delta.Role)
+		}
+		for _, call := range c.Choices[0].Delta.Calls {
+			if call.Index == nil || (call.ID == "") != (call.Type == "") {
+				t.Errorf("chunk %d: %+v", i, call)
+			} else if call.ID != "" {
+				ids = append(ids, call.ID)
+			}
+		}
+	}
+	if d := cmp.Diff([]string{"call_id_1_0", "call_id_1_1"}, ids); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestAnthropicBlocksNeverOverlap(t *testing.T) {
+	var out bytes.Buffer
+	w := NewWriter(&out, WriterOptions{Request: streaming(starling.Anthropic), ID: "id_1"})
+	for _, ev := range []starling.Event{
+		callDelta(0, "a", "f", `{"x":`), callDelta(1, "b", "g", `{`), callDelta(0, "", "", `1}`), callDelta(1, "", "", `}`),
+		callDelta(2, "", "", ""), callDelta(2, "c", "h", "{}"), textDelta(3, "x"),
+	} {
+		if err := w.Event(ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Event(callDelta(0, "", "", "late")); starling.KindOf(err) != starling.Overloaded {
+		t.Errorf("more of a call that was closed: %v", err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open := false
+	for line := range strings.Lines(out.String()) {
+		switch strings.TrimSpace(line) {
+		case "event: content_block_start":
+			if open {
+				t.Fatal("a block starts inside another")
+			}
+			open = true
+		case "event: content_block_stop":
+			open = false
+		}
+	}
+	got := readAll(t, &out, ReadOptions{Dialect: starling.Anthropic, Stream: true, Deltas: true})
+	if d := cmp.Diff([]starling.ToolCall{call("a", "f", `{"x":1}`), call("b", "g", `{}`), call("c", "h", `{}`)}, got.answer.Calls); d != "" || got.answer.Text != "x" {
+		t.Errorf("%s %q", d, got.answer.Text)
+	}
+}
+
+func TestACallIsStreamedAsSoonAsTheOneBeforeIsComplete(t *testing.T) {
+	var out bytes.Buffer
+	w := NewWriter(&out, WriterOptions{Request: streaming(starling.Anthropic)})
+	for _, ev := range []starling.Event{callDelta(0, "a", "f", `{}`), callDelta(1, "b", "g", `{"y`)} {
+		if err := w.Event(ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !strings.Contains(out.String(), `{\"y`) {
+		t.Error("the second call waits")
+	}
+}
+
+func TestAnEmptyAnswerHasItsProperEnd(t *testing.T) {
+	for _, d := range Dialects() {
+		for _, stream := range []bool{true, false} {
+			r := streaming(d)
+			r.Stream = stream
+			if got := readAll(t, strings.NewReader(rendered(t, r)), ReadOptions{Dialect: d, Stream: stream, Deltas: true}); got.err != nil || got.answer.Finish != starling.Stopped {
+				t.Errorf("%s, stream %v: %+v", d, stream, got)
+			}
+		}
+	}
+}
+
+func TestAWholeAnswerIsRenderedForACallerWhoStreams(t *testing.T) {
+	body := `{"id":"msg_1","type":"message","content":[{"type":"thinking","thinking":"hm","signature":"real"},{"type":"text","text":"x"}],"stop_reason":"end_turn"}`
+	var out bytes.Buffer
+	w := NewWriter(&out, WriterOptions{Request: streaming(starling.Anthropic), ID: "id_1"})
+	if err := relay(w, strings.NewReader(body), ReadOptions{Dialect: starling.Anthropic, Raw: true, Deltas: true}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), `"signature":"real"`) || !strings.HasSuffix(out.String(), "data: {\"type\":\"message_stop\"}\n\n") {
+		t.Errorf("got %s", out.String())
+	}
+}
+
+func TestFailSaysWhatTheUpstreamSaid(t *testing.T) {
+	e := &starling.Error{Kind: starling.Overloaded, Op: "x", Reply: &starling.Reply{Dialect: starling.OpenAI, Status: 503, Body: []byte("{\n\"error\":{\"message\":\"Busy <now>\"}}")}}
+	for _, c := range []struct {
+		name string
+		r    *starling.Request
+		want string
+	}{
+		{"the same dialect", streaming(starling.OpenAI), "data: {\ndata: \"error\":{\"message\":\"Busy <now>\"}}\n\n"},
+		{"the other dialect", streaming(starling.Anthropic), "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Busy <now>\"}}\n\n"},
+		{"a body", &starling.Request{Dialect: starling.Anthropic}, `{"type":"error","error":{"type":"overloaded_error","message":"Busy <now>"}}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out bytes.Buffer
+			w := NewWriter(&out, WriterOptions{Request: c.r})
+			if err := errors.Join(w.Fail(e), w.Fail(e), w.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(c.want, out.String()); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestACallerWhoLeftIsCancelled(t *testing.T) {
+	_, w := io.Pipe()
+	w.Close()
+	if err := NewWriter(w, WriterOptions{Request: streaming(starling.OpenAI)}).Event(textDelta(0, "x")); starling.KindOf(err) != starling.Cancelled {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestUsageThatNobodyCountedIsNotInvented(t *testing.T) {
+	r := streaming(starling.OpenAI)
+	r.WantUsage = true
+	if out := rendered(t, r, textDelta(0, "x")); strings.Contains(out, `"choices":[]`) {
+		t.Errorf("got %s", out)
+	}
+	if out := rendered(t, &starling.Request{Dialect: starling.OpenAI}, textDelta(0, "x")); strings.Contains(out, "usage") {
+		t.Errorf("got %s", out)
+	}
+}
+
+func TestUsageIsTakenOutOfDataInSeveralLines(t *testing.T) {
+	raw := "data: {\"usage\":null,\ndata: \"choices\":[{}]}\n\n"
+	if got := rendered(t, streaming(starling.OpenAI), starling.Event{Raw: []byte(raw)}); got != "data: {\ndata: \"choices\":[{}]}\n\n"+openAIDone {
+		t.Errorf("got %q", got)
+	}
+}
