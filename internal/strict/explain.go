@@ -63,8 +63,7 @@ func (e *explainer) explain(v *jsonschema.ValidationError) {
 		return
 	}
 	text, hint := words(v.ErrorKind, n)
-	_, mistyped := v.ErrorKind.(*kind.Type)
-	if own, ok := e.schema.at(v.SchemaURL)["x-hint"].(string); ok && !mistyped {
+	if own, ok := e.schema.at(v.SchemaURL)["x-hint"].(string); ok {
 		hint = own
 	}
 	e.add(n, text, hint)
@@ -211,11 +210,11 @@ func tooSmall(broken jsonschema.ErrorKind) string {
 	case *kind.ExclusiveMinimum:
 		return "must be more than " + exact(k.Want)
 	case *kind.MinLength:
-		return atLeast(k.Want, "character")
+		return atLeast(k.Want, "characters")
 	case *kind.MinItems:
-		return atLeast(k.Want, "entry")
+		return atLeast(k.Want, "entries")
 	case *kind.MinProperties:
-		return atLeast(k.Want, "key")
+		return atLeast(k.Want, "keys")
 	}
 	return ""
 }
@@ -240,7 +239,7 @@ func atLeast(n int, what string) string {
 	if n == 1 {
 		return "must not be empty"
 	}
-	return fmt.Sprintf("must have at least %d of: %s", n, what)
+	return fmt.Sprintf("must have at least %d %s", n, what)
 }
 
 func exact(r *big.Rat) string {

@@ -197,3 +197,14 @@ func (d *Document) Inside(path []string, line, column int, text string) Problem 
 	}
 	return p
 }
+
+// Has reports whether there is a value at the path.
+func (d *Document) Has(path []string) bool {
+	n := d.root
+	for _, step := range path {
+		if n = n.child(step); n == nil {
+			return false
+		}
+	}
+	return true
+}

@@ -81,7 +81,7 @@ func rephrase(err error) error {
 	for len(v.Causes) > 0 {
 		v = v.Causes[0]
 	}
-	return fmt.Errorf("/%s is not allowed there", strings.Join(v.InstanceLocation, "/"))
+	return fmt.Errorf("the value at /%s is not allowed", strings.Join(v.InstanceLocation, "/"))
 }
 
 // alone loads nothing: neither files nor the network are a schema's business.

@@ -1,0 +1,168 @@
+package skill
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+
+	"starling"
+	"starling/internal/strict"
+)
+
+// A Case is an example whose answer is known.
+type Case struct {
+	ID     string   `json:"id"`
+	Input  string   `json:"input"`  // the user's message
+	Answer string   `json:"answer"` // what a perfect model would send
+	Gold   Gold     `json:"gold"`
+	Wrong  []string `json:"wrong"` // at least two plausible wrong answers
+}
+
+// Gold is what is known of the right answer. At least one field is set; all
+// that are must hold.
+type Gold struct {
+	Label    string          `json:"label,omitempty"`
+	JSON     json.RawMessage `json:"json,omitempty"`     // an object: every leaf is equal in the answer's
+	Number   json.Number     `json:"number,omitempty"`   // the last number in the answer
+	Contains []string        `json:"contains,omitempty"` // case does not count
+	Cites    []string        `json:"cites"`              // exactly these ids; nil if unsaid, empty for none
+	Verified bool            `json:"verified,omitempty"` // the rubric's verifiers accept
+}
+
+// Cases reads the cases of the skill in the named folder, one at a time, in the
+// order of the file. Exactly one of case and error is set in each pair; after an
+// error about one line the next line follows. Errors are Invalid and name the
+// line; NotFound if there is no such file.
+func Cases(fsys fs.FS, skill string) iter.Seq2[Case, error] {
+	return func(yield func(Case, error) bool) {
+		name := path.Join(skill, casesFile)
+		f, err := fsys.Open(name)
+		if err != nil {
+			yield(Case{}, &starling.Error{Kind: starling.NotFound, Op: "cases of skill " + skill, Hint: "add " + name, Err: err})
+			return
+		}
+		defer f.Close()
+		lines := bufio.NewScanner(f)
+		lines.Buffer(nil, maxFile)
+		r := caseReader{file: name, lines: map[string]int{}}
+		for lines.Scan() {
+			if c, err, ok := r.read(lines.Bytes()); ok && !yield(c, err) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(Case{}, r.broken(fmt.Sprintf("cannot be read: %v", err), "at most 1 MiB a line"))
+		}
+	}
+}
+
+type caseReader struct {
+	file  string
+	line  int
+	lines map[string]int // by id
+}
+
+// read takes the next line. A line of nothing but space is none.
+func (r *caseReader) read(line []byte) (c Case, err error, ok bool) {
+	r.line++
+	if strings.TrimSpace(string(line)) == "" {
+		return Case{}, nil, false
+	}
+	c, text, hint := ParseCase(line)
+	if text == "" && r.lines[c.ID] > 0 {
+		text, hint = fmt.Sprintf("id %q is on line %d too", c.ID, r.lines[c.ID]), "give each case an id of its own"
+	}
+	if text != "" {
+		return Case{}, r.broken(text, hint), true
+	}
+	r.lines[c.ID] = r.line
+	return c, nil, true
+}
+
+func (r *caseReader) broken(text, hint string) error {
+	return strict.Report([]strict.Problem{{File: r.file, Line: max(1, r.line), Column: 1, Text: text, Hint: hint}})
+}
+
+// ParseCase reads one line of cases.jsonl. The text says what is wrong with it,
+// "" if nothing is, and the hint what to do.
+func ParseCase(line []byte) (c Case, text, hint string) {
+	if !utf8.Valid(line) {
+		return c, "this is not UTF-8", "save the file as UTF-8"
+	}
+	if !gjson.ValidBytes(line) || !gjson.ParseBytes(line).IsObject() {
+		return c, "this is not one JSON object", "write one object a line"
+	}
+	root := gjson.ParseBytes(line)
+	if text, hint := keys(root, "id", "input", "answer", "gold", "wrong"); text != "" {
+		return c, text, hint
+	}
+	if text, hint := keys(root.Get("gold"), "label", "json", "number", "contains", "cites", "verified"); text != "" {
+		return c, "gold: " + text, hint
+	}
+	if err := json.Unmarshal(line, &c); err != nil {
+		return c, mistyped(err), ""
+	}
+	return c, c.incomplete(), ""
+}
+
+// keys finds a key that is unknown or there twice.
+func keys(object gjson.Result, known ...string) (text, hint string) {
+	seen := map[string]bool{}
+	object.ForEach(func(key, _ gjson.Result) bool {
+		name := key.String()
+		switch {
+		case !object.IsObject():
+			return false
+		case !slices.Contains(known, name):
+			text, hint = fmt.Sprintf("unknown key %q", clip(name)), "known: "+strings.Join(known, ", ")
+			if near := strict.Nearest(name, known); len(near) > 0 {
+				hint = fmt.Sprintf("did you mean %q?", near[0])
+			}
+		case seen[name]:
+			text, hint = fmt.Sprintf("key %q is there twice", name), "keep one"
+		}
+		seen[name] = true
+		return text == ""
+	})
+	return text, hint
+}
+
+// mistyped says what encoding/json means, without the value.
+func mistyped(err error) string {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Sprintf("%s cannot be a %s", e.Field, e.Value)
+	}
+	return "a value has the wrong form"
+}
+
+func (c *Case) incomplete() string {
+	g := c.Gold
+	switch {
+	case c.ID == "":
+		return `"id" is missing`
+	case strings.TrimSpace(c.Input) == "":
+		return `"input" is missing`
+	case strings.TrimSpace(c.Answer) == "":
+		return `"answer" is missing`
+	case g.Label == "" && g.JSON == nil && g.Number == "" && len(g.Contains) == 0 && g.Cites == nil && !g.Verified:
+		return `"gold" says nothing`
+	case g.JSON != nil && !gjson.ParseBytes(g.JSON).IsObject():
+		return "gold.json is no object"
+	case len(c.Wrong) < 2:
+		return `"wrong" needs at least two answers`
+	case slices.Contains(c.Wrong, c.Answer):
+		return "the answer is also among the wrong ones"
+	case slices.Contains(g.Contains, "") || slices.Contains(g.Cites, "") || slices.Contains(c.Wrong, ""):
+		return "an empty text proves nothing"
+	}
+	return ""
+}

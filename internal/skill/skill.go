@@ -1,0 +1,125 @@
+package skill
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"starling"
+	"starling/internal/strict"
+)
+
+// A Skill is a use case with a rubric. It is immutable and safe for concurrent
+// use.
+type Skill struct {
+	Name        string // as its folder is called
+	Description string
+	Dir         string // of the file system it was read from
+	Hash        string // hex SHA-256 over SKILL.md, rubric.yaml and assets ([hashOf])
+	Rubric      Rubric
+}
+
+// A Rubric says what a good enough answer is, who may try and what it may cost.
+// What it leaves unsaid is zero.
+type Rubric struct {
+	Version    int            `yaml:"version"`
+	Reference  string         `yaml:"reference"` // an alias or "provider/model"
+	Candidates []Candidate    `yaml:"candidates"`
+	Bar        Bar            `yaml:"bar"`
+	Class      starling.Class `yaml:"class"`
+	Budget     Budget         `yaml:"budget"`
+	Latency    time.Duration  `yaml:"latency"` // limit to the first byte
+	Audit      float64        `yaml:"audit"`   // share of requests, 0 to 1
+	Prompt     string         `yaml:"prompt"`
+	Verify     []VerifySpec   `yaml:"verify"`
+	Rules      []Rule         `yaml:"rules"`
+	Grade      []string       `yaml:"grade"` // "label", "json", "number", "contains", "cites", "verified"
+}
+
+// A Candidate is a model that may try.
+type Candidate struct {
+	Model       string  `yaml:"model"` // an alias or "provider/model"
+	SkipVerify  bool    `yaml:"skip_verify"`
+	Probability float64 `yaml:"probability"` // that its answer is accepted; 0 unsaid
+}
+
+// UnmarshalText reads a candidate of which only the model is said.
+func (c *Candidate) UnmarshalText(text []byte) error {
+	*c = Candidate{Model: string(text)}
+	return nil
+}
+
+// A Bar is what good enough means: the share of answers that pass, and the
+// confidence with which that is shown. Both are between 0 and 1.
+type Bar struct {
+	Pass       float64 `yaml:"pass"`
+	Confidence float64 `yaml:"confidence"`
+}
+
+// A Budget caps what may be spent; 0 is no cap.
+type Budget struct {
+	Request starling.Money `yaml:"request"`
+	Day     starling.Money `yaml:"day"`
+	Month   starling.Money `yaml:"month"`
+}
+
+// A VerifySpec describes a verifier. Only the fields of its Kind are set.
+type VerifySpec struct {
+	Kind string `yaml:"kind"` // "label", "schema", "pattern", "arithmetic"
+
+	Values []string `yaml:"values"` // label: what the answer may be
+	Fold   bool     `yaml:"fold"`   // label: case does not count
+	At     string   `yaml:"at"`     // label: gjson path into a JSON answer; "" for the whole text
+
+	File   string         `yaml:"file"`   // schema: where it is, below assets/
+	Schema *strict.Schema `yaml:"schema"` // schema: never nil once loaded
+	Fence  bool           `yaml:"fence"`  // a JSON answer may stand in a code fence
+
+	Must     []string `yaml:"must"`      // pattern: RE2, each matches
+	MustNot  []string `yaml:"must_not"`  // pattern: RE2, none matches
+	MinWords int      `yaml:"min_words"` // pattern: 0 is no limit
+	MaxWords int      `yaml:"max_words"`
+	MaxChars int      `yaml:"max_chars"`
+	Quoted   string   `yaml:"quoted"` // pattern: RE2, what it captures occurs in the request
+
+	Equations bool  `yaml:"equations"` // arithmetic: those in the text hold, and there is one
+	Sums      []Sum `yaml:"sums"`      // arithmetic: of numbers in a JSON answer
+}
+
+// A Sum demands that the number at one gjson path is the sum of those at others.
+type Sum struct {
+	Total string   `yaml:"total"`
+	Parts []string `yaml:"parts"`
+}
+
+// A Set is the skills of a folder. It is immutable; a nil Set is empty.
+type Set struct {
+	skills map[string]*Skill
+	plain  []string
+	broken map[string]bool // folders that could not be read as a skill
+}
+
+// Find returns the skill of that name.
+func (s *Set) Find(name string) (*Skill, bool) {
+	if s == nil {
+		return nil, false
+	}
+	found, ok := s.skills[name]
+	return found, ok
+}
+
+// Names returns the names of the skills with a rubric, sorted.
+func (s *Set) Names() []string {
+	if s == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(s.skills))
+}
+
+// Plain returns the folders that hold a SKILL.md and no rubric, sorted.
+func (s *Set) Plain() []string {
+	if s == nil {
+		return nil
+	}
+	return slices.Clone(s.plain)
+}
