@@ -355,3 +355,25 @@ func TestRawWholeBodiesKeepTheirBytes(t *testing.T) {
 		t.Errorf("wrote %q, %v", out.String(), err)
 	}
 }
+
+func TestContentInParts(t *testing.T) {
+	stream := delta(`{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"a\u00e9\ud83d\ude00\ud800b"}]}`) + finished + ": trailing"
+	got := readAll(t, strings.NewReader(stream), ReadOptions{Dialect: starling.OpenAI, Stream: true, Deltas: true})
+	if got.think != "hm" || got.answer.Text != "aé😀\uFFFDb" || got.err != nil {
+		t.Errorf("got %+v", got)
+	}
+	if got.bytes != len(got.think)+len(got.answer.Text) {
+		t.Errorf("counted %d bytes", got.bytes)
+	}
+}
+
+func TestAnAnswerWithoutEndOfBlocksIsBounded(t *testing.T) {
+	stream := strings.Repeat(delta(`{"tool_calls":[{"function":{"name":"f"}}]}`), mostBlocks+1)
+	if got := readAll(t, strings.NewReader(stream), ReadOptions{Dialect: starling.OpenAI, Stream: true, Raw: true}); starling.KindOf(got.err) != starling.Refused {
+		t.Errorf("got %v", got.err)
+	}
+	stream = strings.Repeat("data: {\"type\":\"content_block_start\",\"content_block\":{\"type\":\"text\"}}\n\n", mostBlocks+1)
+	if got := readAll(t, strings.NewReader(stream), ReadOptions{Dialect: starling.Anthropic, Stream: true, Raw: true}); starling.KindOf(got.err) != starling.Refused {
+		t.Errorf("got %v", got.err)
+	}
+}

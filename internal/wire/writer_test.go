@@ -232,3 +232,25 @@ func TestUsageIsTakenOutOfDataInSeveralLines(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestEveryReasonToEndIsTold(t *testing.T) {
+	for f, want := range map[starling.Finish][2]string{
+		starling.Stopped: {"stop", "end_turn"}, starling.StopWord: {"stop", "stop_sequence"}, starling.Length: {"length", "max_tokens"},
+		starling.ToolUse: {"tool_calls", "tool_use"}, starling.Filtered: {"content_filter", "refusal"}, starling.Paused: {"stop", "pause_turn"},
+		starling.Overfull: {"length", "model_context_window_exceeded"}, starling.OtherStop: {"stop", "end_turn"}, "": {"stop", "end_turn"},
+	} {
+		for i, d := range Dialects() {
+			if out := rendered(t, streaming(d), textDelta(0, "x"), starling.Event{Finish: f}); !strings.Contains(out, `_reason":"`+want[i]+`"`) {
+				t.Errorf("%s to %s: want %s in %s", f, d, want[i], out)
+			}
+		}
+	}
+}
+
+func TestTheEstimateDoesNotGuessAboutImages(t *testing.T) {
+	r := streaming(starling.Anthropic)
+	r.Body, r.Images = bytes.Repeat([]byte("x"), 4000), 1
+	if out := rendered(t, r, textDelta(0, "x")); !strings.Contains(out, `"input_tokens":0`) {
+		t.Errorf("got %s", out)
+	}
+}

@@ -1,0 +1,110 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"starling"
+)
+
+// misplaced are values to find where another is expected.
+var misplaced = []string{`null`, `-1`, `1e400`, `""`, `"x"`, `true`, `[]`, `{}`, `[[]]`, `[null]`, `[{}]`, `{"type":"text"}`, `{"":[]}`}
+
+// everywhere calls f with b, in which each value in turn is replaced by each of
+// the misplaced ones.
+func everywhere(b []byte, f func([]byte)) {
+	var visit func(v []byte, from int)
+	visit = func(v []byte, from int) {
+		for _, m := range misplaced {
+			f(edited(b, edit{from, from + len(v), m}))
+		}
+		for w := enter(v); w.next(); {
+			visit(w.value, from+w.i-len(w.value))
+		}
+	}
+	visit(b, 0)
+}
+
+func archived(t *testing.T, folder, name string) (all []string) {
+	paths, _ := filepath.Glob(filepath.Join("testdata", folder, "*.txtar"))
+	for _, path := range paths {
+		a, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range a.Files {
+			if file.Name == name {
+				all = append(all, string(file.Data))
+			}
+		}
+	}
+	return all
+}
+
+func TestNoMisplacedValueInAQuestionDoesHarm(t *testing.T) {
+	n := 0
+	for _, body := range archived(t, "question", "caller.json") {
+		everywhere([]byte(strings.TrimSpace(body)), func(b []byte) {
+			for _, d := range Dialects() {
+				r, err := Parse(d, b)
+				if err != nil {
+					continue
+				}
+				n++
+				out, err := Outgoing(&r, other(d), starling.Model{Name: "m"}, func(string) {})
+				if err == nil && !json.Valid(out) {
+					t.Fatalf("%s became %s", b, out)
+				}
+				if _, viewed := View(&r); err == nil && viewed != nil {
+					t.Fatalf("translated, but not viewed: %v", viewed)
+				}
+			}
+		})
+	}
+	if n < 1000 {
+		t.Errorf("only %d questions were understood", n)
+	}
+}
+
+func TestNoMisplacedValueInAnAnswerDoesHarm(t *testing.T) {
+	n := 0
+	for _, answer := range archived(t, "answer", "upstream") {
+		for _, line := range strings.Split(answer, "\n") {
+			data := []byte(strings.TrimPrefix(line, "data: "))
+			if len(data) == 0 || !valid(data) {
+				continue
+			}
+			everywhere(data, func(b []byte) {
+				n++
+				whole := string(b)
+				hear(t, whole, false)
+				hear(t, strings.Replace(answer, string(data), whole, 1), true)
+			})
+		}
+	}
+	if n < 1000 {
+		t.Errorf("only %d answers were tried", n)
+	}
+}
+
+// hear reads an answer in every dialect and relays it to callers of every one.
+func hear(t *testing.T, answer string, stream bool) {
+	for _, from := range Dialects() {
+		for _, to := range Dialects() {
+			var out bytes.Buffer
+			w := NewWriter(&out, WriterOptions{Request: &starling.Request{Dialect: to, Stream: stream}})
+			err := relay(w, strings.NewReader(answer), ReadOptions{Dialect: from, Stream: stream, Raw: from == to, Deltas: from != to})
+			if from == to || err != nil {
+				continue
+			}
+			if got := readAll(t, &out, ReadOptions{Dialect: to, Stream: stream, Deltas: true}); got.err != nil {
+				t.Fatalf("%v: %s became %s", got.err, answer, out.String())
+			}
+		}
+	}
+}
