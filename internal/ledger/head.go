@@ -1,0 +1,64 @@
+package ledger
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"starling"
+)
+
+// The head file of a chain is a copy of its newest checkpoint, outside the
+// store: whoever cuts the end off the store would have to cut it here too.
+
+func headPath(dir, chain string) string {
+	return filepath.Join(dir, "head-"+chain[:16]+".json")
+}
+
+// saveHead copies the newest checkpoint into the head file, unless it is there.
+func (l *Ledger) saveHead() error {
+	newest := l.latest.Load()
+	if newest == nil || newest == l.saved {
+		return nil
+	}
+	if err := writeWhole(headPath(l.dir, l.chain.id), *newest); err != nil {
+		return err
+	}
+	l.saved = newest
+	return nil
+}
+
+// readHead returns what a head file says, nil if there is none. Errors: Internal
+// for one that the key did not sign.
+func readHead(path string, public ed25519.PublicKey) (*span, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, unwritable(path, err)
+	}
+	s, err := openEnvelope(data, public)
+	if err != nil {
+		return nil, &starling.Error{Kind: starling.Internal, Op: "ledger: head file " + path, Hint: "somebody changed it; keep a copy, find out who, then remove it", Err: err}
+	}
+	return &s.Predicate, nil
+}
+
+// keepAside renames a head that the store cannot show, so that the next one does
+// not take its place.
+func keepAside(dir, chain string, last int64) error {
+	aside := filepath.Join(dir, fmt.Sprintf("head-%s-lost-%d.json", chain[:16], last))
+	if err := os.Rename(headPath(dir, chain), aside); err != nil {
+		return unwritable(dir, err)
+	}
+	return nil
+}
+
+// headFiles returns every head in a directory, those kept aside too.
+func headFiles(dir string) ([]string, error) {
+	return filepath.Glob(filepath.Join(dir, "head-*.json"))
+}

@@ -1,0 +1,237 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"starling"
+)
+
+// lease is how long a gateway may be silent before its holds are written off.
+const lease = 2 * time.Minute
+
+// postgresEngine is a database that several gateways share.
+type postgresEngine struct {
+	db    *sql.DB
+	epoch int64 // counts the lives of this gateway
+}
+
+func openPostgres(o Options) (*sql.DB, engine, error) {
+	config, err := pgx.ParseConfig(o.URL)
+	if err != nil { // its text leaves the password out
+		return nil, nil, &starling.Error{Kind: starling.Invalid, Op: "ledger: the store's URL", Hint: "write postgres://user:password@host/database", Err: err}
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "starling"
+	}
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(16)
+	db.SetMaxIdleConns(16)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return db, &postgresEngine{db: db}, nil
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+func (e *postgresEngine) schema() fs.FS           { return subtree("migrations/postgres") }
+func (e *postgresEngine) rowsPerInsert() int      { return 64 }
+func (e *postgresEngine) patience() time.Duration { return 30 * time.Second }
+
+func (e *postgresEngine) snapshot() *sql.TxOptions {
+	return &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}
+}
+
+// lockSchema makes gateways that start at once take turns.
+func (e *postgresEngine) lockSchema(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('starling schema', 0))")
+	return err
+}
+
+func (e *postgresEngine) sound(context.Context, *sql.Tx) (string, error) { return "", nil }
+
+func (e *postgresEngine) meter(_ context.Context, l *Ledger) (meter, error) {
+	return &sharedMeter{db: e.db, engine: e, ledger: l}, nil
+}
+
+func (e *postgresEngine) release(ctx context.Context, tx *sql.Tx, entries []*entry) error {
+	var ids []string
+	for _, en := range entries {
+		if en.held {
+			ids = append(ids, en.id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "DELETE FROM holds WHERE id = ANY($1)", ids)
+	return err
+}
+
+func (e *postgresEngine) enter(ctx context.Context, chain int64) error {
+	err := e.db.QueryRowContext(ctx, "UPDATE chains SET epoch = epoch + 1, seen = now() WHERE number = $1 RETURNING epoch", chain).Scan(&e.epoch)
+	if err != nil {
+		return e.explain("register this gateway", err)
+	}
+	return nil
+}
+
+// beat goes by the database's clock, which all gateways share. A hold of this
+// gateway's former life can appear late: the server may finish a statement
+// after the process that sent it was killed.
+func (e *postgresEngine) beat(ctx context.Context, chain int64) ([]hold, error) {
+	if _, err := e.db.ExecContext(ctx, "UPDATE chains SET seen = now() WHERE number = $1", chain); err != nil {
+		return nil, e.explain("say that this gateway lives", err)
+	}
+	rows, err := e.db.QueryContext(ctx, `SELECT h.id, h.at, h.key, h.team, h.skill, h.amount FROM holds h JOIN chains c ON c.number = h.chain
+		WHERE h.epoch < c.epoch AND h.chain = $1 OR c.seen < now() - make_interval(secs => $2) ORDER BY h.at`, chain, lease.Seconds())
+	if err != nil {
+		return nil, e.explain("read the holds", err)
+	}
+	var all []hold
+	err = each(rows, func() error {
+		var h hold
+		err := rows.Scan(&h.ID, &h.At, &h.Key, &h.Team, &h.Skill, &h.Held)
+		all = append(all, h)
+		return err
+	})
+	if err != nil {
+		return nil, e.explain("read the holds", err)
+	}
+	return all, nil
+}
+
+func (e *postgresEngine) explain(op string, err error) error {
+	if known, ok := errors.AsType[*starling.Error](err); ok {
+		return known
+	}
+	out := &starling.Error{Kind: starling.Internal, Op: "ledger: " + op + " in postgres", Err: err}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		out.Kind = starling.Cancelled
+		return out
+	}
+	var pg *pgconn.PgError
+	var connect *pgconn.ConnectError
+	switch {
+	case errors.As(err, &pg):
+		out.Hint = postgresHint(pg.Code)
+	case errors.As(err, &connect):
+		out.Hint = "see that Postgres runs and that the store's URL is right"
+	}
+	return out
+}
+
+// postgresHint goes by the classes of Appendix A of the Postgres manual.
+func postgresHint(code string) string {
+	switch {
+	case code == "53100":
+		return "free some disk space on the database server"
+	case code == "53300":
+		return "raise max_connections, or run fewer gateways"
+	case code == "3D000":
+		return "create the database first"
+	case code == "42501", code == "25006":
+		return "give the database user the right to create and write tables"
+	case strings.HasPrefix(code, "28"):
+		return "check the user and the password in the store's URL"
+	case strings.HasPrefix(code, "57P"):
+		return "start the database server again"
+	}
+	return ""
+}
+
+// sharedMeter is the meter in Postgres. Only exchanges that a cap applies to are
+// held there; the others are in their gateway's journal alone.
+type sharedMeter struct {
+	db     *sql.DB
+	engine *postgresEngine
+	ledger *Ledger
+}
+
+// hold asks once, and once more when receipts are on their way to the store:
+// until they arrive they still hold their worst case.
+func (m *sharedMeter) hold(ctx context.Context, a *Account, amount starling.Money) error {
+	if amount < a.held {
+		return m.set(ctx, a, amount)
+	}
+	budgets := m.ledger.caps.Load().on(a.hold.names())
+	if len(budgets) == 0 && !a.shared {
+		return nil
+	}
+	err := m.raise(ctx, a, amount, budgets)
+	if starling.KindOf(err) == starling.OverBudget && m.ledger.journal.waiting() > 0 && m.ledger.Flush(ctx) == nil {
+		err = m.raise(ctx, a, amount, budgets)
+	}
+	return err
+}
+
+func (m *sharedMeter) raise(ctx context.Context, a *Account, amount starling.Money, budgets []Budget) error {
+	var by struct {
+		scopes, names      []string
+		froms, tos, limits []int64
+	}
+	for _, b := range budgets {
+		from, to := b.Per.span(a.hold.day())
+		by.scopes, by.names = append(by.scopes, string(b.Scope)), append(by.names, b.Name)
+		by.froms, by.tos, by.limits = append(by.froms, int64(from)), append(by.tos, int64(to)), append(by.limits, int64(b.Limit))
+	}
+	n := a.hold.names()
+	var cap int
+	var spent, held starling.Money
+	err := m.db.QueryRowContext(ctx, "SELECT cap, spent, held FROM starling_hold($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)",
+		a.hold.ID, m.ledger.chain.number, m.engine.epoch, a.hold.At, int64(a.hold.day()), n[1], n[2], n[3], int64(amount),
+		by.scopes, by.names, by.froms, by.tos, by.limits).Scan(&cap, &spent, &held)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		a.shared = true
+		return nil
+	case err != nil:
+		return m.engine.explain("reserve", err)
+	}
+	return Standing{Budget: budgets[cap-1], Spent: spent, Held: held}.over(amount - a.held)
+}
+
+// set changes what is held without asking whether it fits.
+func (m *sharedMeter) set(ctx context.Context, a *Account, amount starling.Money) error {
+	if !a.shared {
+		return nil
+	}
+	if _, err := m.db.ExecContext(ctx, "UPDATE holds SET amount = $2 WHERE id = $1", a.hold.ID, int64(amount)); err != nil {
+		return m.engine.explain("change a reservation", err)
+	}
+	return nil
+}
+
+// overrun tells the other gateways at once, if it can; they will see it on the
+// receipt in any case.
+func (m *sharedMeter) overrun(a *Account, amount starling.Money) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = m.set(ctx, a, bounded(amount))
+}
+
+// book has nothing to do: storing the receipt books it and ends its hold.
+func (m *sharedMeter) book(*Account, *entry) {}
+
+func (m *sharedMeter) standing(ctx context.Context, budgets []Budget, today day) ([]Standing, error) {
+	all := make([]Standing, len(budgets))
+	for i, b := range budgets {
+		from, to := b.Per.span(today)
+		s := Standing{Budget: b}
+		err := m.db.QueryRowContext(ctx, "SELECT spent, held FROM starling_standing($1, $2, $3, $4, '')", string(b.Scope), b.Name, int64(from), int64(to)).Scan(&s.Spent, &s.Held)
+		if err != nil {
+			return nil, m.engine.explain("read the standing of a budget", err)
+		}
+		all[i] = s
+	}
+	return all, nil
+}

@@ -1,0 +1,245 @@
+package ledger
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"hash"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"starling"
+)
+
+// Texts on a receipt are bounded, whatever a caller or an upstream sends.
+const (
+	longestName = 200 // bytes
+	longestWhy  = 600
+)
+
+// receiptOf folds the exchange into its receipt.
+func (a *Account) receiptOf(ex *starling.Exchange) *starling.Receipt {
+	r := &starling.Receipt{
+		ID:       a.hold.ID,
+		Time:     a.began.UTC(),
+		Took:     time.Since(a.began),
+		Dialect:  ex.Request.Dialect,
+		Stream:   ex.Request.Stream,
+		Asked:    cut(ex.Request.Model, longestName),
+		Key:      a.hold.Key,
+		Team:     a.hold.Team,
+		Screen:   ex.Screen,
+		Plan:     ex.Plan,
+		Attempts: ex.Attempts,
+		Response: ex.Response,
+		Outcome:  outcome(ex),
+		Kind:     starling.KindOf(ex.Err),
+		Why:      why(ex.Err),
+	}
+	r.Added = max(0, r.Took-ex.Waited)
+	r.Attempts = orEmpty(r.Attempts)
+	r.Screen.From = orEmpty(r.Screen.From)
+	r.Plan.Candidates = orEmpty(r.Plan.Candidates)
+	r.Plan.Skill = a.hold.Skill
+	for _, t := range r.Attempts {
+		r.Cost = r.Cost.Plus(t.Cost)
+	}
+	r.Response.Cost = r.Cost
+	compare(r)
+	a.seal(r, ex.Request.Body)
+	return r
+}
+
+// compare fills in what the reference model would have cost. An exchange without
+// an answer has saved nothing: what it cost is a loss.
+func compare(r *starling.Receipt) {
+	if r.Plan.Reference == nil || !r.Plan.Reference.Price.Known() {
+		return
+	}
+	if t := answering(r.Attempts); t != nil {
+		_, r.Reference = r.Plan.Reference.Price.Cost(t.Usage, t.Took)
+		r.Estimate = true
+	}
+	r.Saved = r.Reference.Plus(-r.Cost)
+}
+
+// answering returns the attempt whose answer the caller saw, or saw a part of:
+// the last one that counted tokens, else the last.
+func answering(attempts []starling.Attempt) *starling.Attempt {
+	var seen *starling.Attempt
+	for i := range attempts {
+		t := &attempts[i]
+		switch t.Outcome {
+		case starling.Answered, starling.Broken, starling.Abandoned:
+			if seen == nil || t.Usage.TotalInput()+t.Usage.Output > 0 {
+				seen = t
+			}
+		}
+	}
+	return seen
+}
+
+func outcome(ex *starling.Exchange) starling.Outcome {
+	if ex.Err == nil {
+		return starling.Answered
+	}
+	for _, t := range ex.Attempts {
+		if t.Outcome == starling.Broken {
+			return starling.Broken
+		}
+	}
+	if starling.KindOf(ex.Err) == starling.Cancelled {
+		return starling.Abandoned
+	}
+	return starling.Failed
+}
+
+// why keeps the text of our own errors, which hold no content by contract, and
+// nothing of anybody else's.
+func why(err error) string {
+	e, ok := errors.AsType[*starling.Error](err)
+	switch {
+	case err == nil:
+		return ""
+	case !ok:
+		return "an error that does not say its kind"
+	}
+	return cut(e.Error(), longestWhy)
+}
+
+// seal adds the MACs. They need the ledger's secret, so a copy of the books does
+// not let anybody guess short prompts.
+func (a *Account) seal(r *starling.Receipt, body []byte) {
+	if len(body) > 0 {
+		m := a.ledger.signer.mac()
+		m.Write(body)
+		r.RequestMAC = sum(m)
+	}
+	if a.answer != nil {
+		r.AnswerMAC = sum(a.answer)
+	}
+}
+
+func sum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
+
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// cut shortens text to at most n bytes, on a rune's edge.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}
+
+// An entry is a receipt on its way into the store: its exact bytes, and the
+// columns by which it is found and summed.
+type entry struct {
+	id      string
+	payload []byte
+	time    int64 // nanoseconds since 1970
+	key     string
+	team    string
+	skill   string
+	model   string
+	outcome string
+	cost    starling.Money // this one and the next two are bounded
+	ref     starling.Money
+	saved   starling.Money
+
+	segment int  // of the journal, while it is pending
+	held    bool // a shared meter may hold something for it
+}
+
+// newEntry encodes a receipt. Only the floating-point guesses of a plan can fail
+// to encode (NaN); a receipt without them is better than none.
+func newEntry(r *starling.Receipt) *entry {
+	payload, err := encode(r)
+	if err != nil {
+		r.Plan.Candidates = []starling.Candidate{}
+		payload, err = encode(r)
+	}
+	if err != nil {
+		panic("ledger: a receipt of texts and numbers must encode: " + err.Error())
+	}
+	return entryOf(r, payload)
+}
+
+func entryOf(r *starling.Receipt, payload []byte) *entry {
+	return &entry{
+		id:      column(r.ID),
+		payload: payload,
+		time:    r.Time.UnixNano(),
+		key:     column(r.Key),
+		team:    column(r.Team),
+		skill:   column(r.Plan.Skill),
+		model:   column(r.Response.Model),
+		outcome: column(string(r.Outcome)),
+		cost:    bounded(r.Cost),
+		ref:     bounded(r.Reference),
+		saved:   bounded(r.Saved),
+	}
+}
+
+// column makes text fit for every store: short, valid UTF-8, without NUL.
+func column(text string) string {
+	text = strings.ToValidUTF8(cut(text, longestName), "\uFFFD")
+	return strings.ReplaceAll(text, "\x00", "")
+}
+
+func (e *entry) names() names { return names{"", e.key, e.team, e.skill} }
+func (e *entry) day() day     { return dayOf(time.Unix(0, e.time)) }
+
+// DecodeReceipt reads a stored receipt. Fields of newer versions are ignored.
+// Errors: Invalid.
+func DecodeReceipt(payload []byte) (*starling.Receipt, error) {
+	r := new(starling.Receipt)
+	if err := json.Unmarshal(payload, r); err != nil {
+		return nil, &starling.Error{Kind: starling.Invalid, Op: "ledger: read a receipt", Hint: "run 'starling ledger verify'", Err: err}
+	}
+	return r, nil
+}
+
+// A hold is what the journal and a shared meter know of an open exchange.
+type hold struct {
+	ID    string         `json:"id"`
+	At    int64          `json:"at"` // nanoseconds since 1970
+	Key   string         `json:"key,omitempty"`
+	Team  string         `json:"team,omitempty"`
+	Skill string         `json:"skill,omitempty"`
+	Held  starling.Money `json:"held"` // everything spent and reserved
+}
+
+func (h hold) names() names { return names{"", column(h.Key), column(h.Team), column(h.Skill)} }
+func (h hold) day() day     { return dayOf(time.Unix(0, h.At)) }
+
+// interrupted is the receipt of an exchange whose process died: it is booked
+// with all that it may have cost.
+func (h hold) interrupted() *entry {
+	r := &starling.Receipt{
+		ID:       h.ID,
+		Time:     time.Unix(0, h.At).UTC(),
+		Key:      h.Key,
+		Team:     h.Team,
+		Screen:   starling.Screen{From: []string{}},
+		Plan:     starling.Plan{Skill: h.Skill, Rule: "unknown", Candidates: []starling.Candidate{}},
+		Attempts: []starling.Attempt{},
+		Response: starling.Response{Reason: "the gateway stopped before the exchange ended", Cost: h.Held},
+		Outcome:  starling.Interrupted,
+		Kind:     starling.Internal,
+		Why:      "the gateway stopped while the exchange was open; the cost is what was reserved for it, as what was spent is unknown",
+		Cost:     h.Held,
+	}
+	e := newEntry(r)
+	e.held = true
+	return e
+}
