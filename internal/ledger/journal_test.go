@@ -1,0 +1,288 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"starling"
+)
+
+// segmentOf returns a segment with one hold and one receipt, and where its last
+// record begins.
+func segmentOf() (data []byte, last int) {
+	data = appendHold([]byte(magic), hold{ID: "rcp_a", At: 7, Key: "key_ada", Held: 40})
+	last = len(data)
+	return appendRecord(data, settledRecord, newEntry(&starling.Receipt{ID: "rcp_b", Cost: 5}).payload), last
+}
+
+func read(data []byte) (*recovery, bool) {
+	r := &recovery{open: map[string]hold{}}
+	whole := r.read(data)
+	return r, whole
+}
+
+func TestARecordThatWasCutOffIsIgnored(t *testing.T) {
+	data, last := segmentOf()
+	for end := range len(data) {
+		r, whole := read(data[:end])
+		if !whole {
+			t.Fatalf("a segment that ends at byte %d of %d is called damaged", end, len(data))
+		}
+		if want := 0; len(r.settled) != want {
+			t.Fatalf("%d receipts at byte %d", len(r.settled), end)
+		}
+		if want := min(end/last, 1); len(r.open) != want {
+			t.Fatalf("%d holds at byte %d, want %d", len(r.open), end, want)
+		}
+	}
+}
+
+func TestAChangedByteInAJournalIsNeverBelieved(t *testing.T) {
+	data, last := segmentOf()
+	for i := range data {
+		changed := bytes.Clone(data)
+		changed[i] ^= 0x20
+		r, whole := read(changed)
+		if len(r.settled) != 0 {
+			t.Fatalf("byte %d was changed and the receipt believed", i)
+		}
+		if i < last && len(r.open) != 0 {
+			t.Fatalf("byte %d was changed and the hold believed", i)
+		}
+		if lengthByte := i >= len(magic) && (i-len(magic) < 4 || i >= last && i-last < 4); whole && !lengthByte {
+			t.Fatalf("byte %d was changed and the segment called whole", i)
+		}
+	}
+}
+
+func TestADamagedSegmentIsKeptAsideAndTheRestIsUsed(t *testing.T) {
+	p := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}
+	l := p.open(t)
+	first, second := run(t, l, ada, 10, 5), l.Begin(ada, "")
+	must(t, second.Reserve(context.Background(), 30))
+	l.crash(t)
+	path := journals(t, p.Dir)[0]
+	data, err := os.ReadFile(path)
+	must(t, err)
+	data[len(data)-3] ^= 1 // in the second exchange's hold
+	must(t, os.WriteFile(path, append(data, data[len(magic):]...), 0o600))
+
+	l = p.open(t)
+	_, err = l.Receipt(context.Background(), first.ID)
+	must(t, err)
+	if !l.Health().Lost {
+		t.Fatal("nobody is told that something was lost")
+	}
+	entries, err := os.ReadDir(p.Dir)
+	must(t, err)
+	var kept bool
+	for _, e := range entries {
+		kept = kept || strings.Contains(e.Name(), ".damaged-")
+	}
+	if !kept {
+		t.Fatalf("the damaged segment is gone: %v", entries)
+	}
+}
+
+// a full disk takes so many bytes and no more.
+type full struct {
+	segment
+	room     *int
+	stubborn bool // a write that was cut short cannot be undone
+}
+
+func (f full) Write(b []byte) (int, error) {
+	n := min(len(b), *f.room)
+	*f.room -= n
+	n, err := f.segment.Write(b[:n])
+	if err == nil && n < len(b) {
+		err = syscall.ENOSPC
+	}
+	return n, err
+}
+
+func (f full) Truncate(size int64) error {
+	if f.stubborn {
+		return syscall.EIO
+	}
+	return f.segment.Truncate(size)
+}
+
+func TestAFullDiskRefusesReservationsAndLosesNothing(t *testing.T) {
+	for _, stubborn := range []bool{false, true} {
+		t.Run(fmt.Sprintf("stubborn %v", stubborn), func(t *testing.T) {
+			p := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}
+			cap := Budget{Scope: ForAll, Limit: 100, Per: InTotal}
+			l := p.open(t, cap)
+			ctx := context.Background()
+			before := l.Begin(ada, "")
+			must(t, before.Reserve(ctx, 20))
+			room := 50
+			l.journal.file = full{l.journal.file, &room, stubborn}
+
+			err := l.Begin(ada, "").Reserve(ctx, 80)
+			wantKind(t, err, starling.Internal)
+			if !strings.Contains(err.Error(), "free some disk space") {
+				t.Fatalf("no hint in %v", err)
+			}
+			if standing, err := l.Standing(ctx); err != nil || standing[0].Held != 20 {
+				t.Fatalf("the refused reservation is held: %+v, %v", standing, err)
+			}
+			if !stubborn {
+				room = 0
+				_, err = before.Settle(exchange(before, 20))
+				wantKind(t, err, starling.Internal) // not durable yet, yet on its way
+				_, err = l.Receipt(ctx, before.ID())
+				must(t, err)
+			}
+			room = 1 << 20
+			after := l.Begin(ada, "")
+			must(t, after.Reserve(ctx, 80))
+			l.crash(t)
+			l = p.open(t, cap)
+			if standing, err := l.Standing(ctx); err != nil || standing[0].Spent != 100 {
+				t.Fatalf("got %+v, %v: a record hid behind a piece of another", standing, err)
+			}
+			verified(t, l.Records)
+		})
+	}
+}
+
+func TestSegmentsGoWhenTheStoreHasThemAndHoldsMoveOn(t *testing.T) {
+	p := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}
+	l := p.open(t)
+	ctx := context.Background()
+	l.journal.mu.Lock()
+	l.journal.limit = 4000
+	l.journal.mu.Unlock()
+	long := l.Begin(bob, "")
+	must(t, long.Reserve(ctx, 77))
+	for range 50 {
+		run(t, l, ada, 10, 5)
+	}
+	must(t, l.Flush(ctx))
+	if left := journals(t, p.Dir); len(left) != 1 || l.journal.number < 10 {
+		t.Fatalf("%v are left of %d", left, l.journal.number)
+	}
+	l.crash(t)
+	l = p.open(t)
+	s, err := l.Receipt(ctx, long.ID())
+	must(t, err)
+	if r, err := s.Receipt(); err != nil || r.Cost != 77 {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	if report := verified(t, l.Records); report.Receipts != 51 {
+		t.Fatalf("%d receipts, want 51", report.Receipts)
+	}
+}
+
+func TestSegmentsStayUntilTheStoreHasThem(t *testing.T) {
+	p := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}
+	l := p.open(t)
+	_, err := l.store.db.Exec("ALTER TABLE checkpoints RENAME TO hidden")
+	must(t, err)
+	l.journal.mu.Lock()
+	l.journal.limit = 4000
+	l.journal.mu.Unlock()
+	for range 20 {
+		run(t, l, ada, 10, 5)
+	}
+	if left := journals(t, p.Dir); len(left) < 5 {
+		t.Fatalf("only %v are left", left)
+	}
+	_, err = l.store.db.Exec("ALTER TABLE hidden RENAME TO checkpoints")
+	must(t, err)
+	l.crash(t)
+	l = p.open(t)
+	if report := verified(t, l.Records); report.Receipts != 20 {
+		t.Fatalf("%d receipts, want 20", report.Receipts)
+	}
+}
+
+// counting counts syncs, and the writes that none has covered.
+type counting struct {
+	segment
+	syncs, open *int
+}
+
+func (c counting) Write(b []byte) (int, error) { *c.open++; return c.segment.Write(b) }
+func (c counting) Sync() error                 { *c.syncs++; *c.open = 0; return c.segment.Sync() }
+
+func TestWithSyncEveryPromiseIsOnTheDisk(t *testing.T) {
+	p := place{Options: Options{Dir: t.TempDir(), Log: quiet(), Sync: true}}
+	l := p.open(t)
+	var syncs, unsynced int
+	l.journal.file = counting{l.journal.file, &syncs, &unsynced}
+	a := l.Begin(ada, "")
+	must(t, a.Reserve(context.Background(), 10))
+	if unsynced != 0 {
+		t.Fatal("a reservation was promised before it was on the disk")
+	}
+	_, err := a.Settle(exchange(a, 5))
+	must(t, err)
+	if unsynced != 0 || syncs == 0 {
+		t.Fatalf("%d syncs, %d writes without one", syncs, unsynced)
+	}
+	var mode int
+	must(t, l.store.db.QueryRow("PRAGMA synchronous").Scan(&mode))
+	if mode != 2 {
+		t.Fatalf("SQLite syncs at level %d, want FULL", mode)
+	}
+}
+
+func TestTooManyWaitingReceiptsRefuseReservations(t *testing.T) {
+	p := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}
+	l := p.open(t)
+	l.journal.mu.Lock()
+	l.journal.pending = make([]*entry, backlog+1)
+	l.journal.mu.Unlock()
+	err := l.Begin(ada, "").Reserve(context.Background(), 1)
+	l.journal.mu.Lock()
+	l.journal.pending = nil
+	l.journal.mu.Unlock()
+	wantKind(t, err, starling.Overloaded)
+}
+
+func TestIdsSortByTime(t *testing.T) {
+	at := time.Date(2026, 11, 23, 23, 59, 59, 999_999_000, time.UTC)
+	previous := ""
+	for range 100 {
+		at = at.Add(250 * time.Nanosecond * 1000)
+		id := newID(at)
+		if id <= previous || id < firstID(at) || id >= firstID(at.Add(time.Millisecond)) || len(id) != 36 {
+			t.Fatalf("%s after %s", id, previous)
+		}
+		previous = id
+	}
+}
+
+// FuzzJournal feeds anything to the journal's decoder. What it believes must
+// survive being written and read again.
+func FuzzJournal(f *testing.F) {
+	data, last := segmentOf()
+	f.Add(data)
+	f.Add(data[:last])
+	f.Add([]byte(magic + "\x00\x00\x00\x00\x00\x00\x00\x00h{}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, _ := read(data)
+		again := []byte(magic)
+		for _, h := range r.open {
+			again = appendHold(again, h)
+			h.interrupted()
+		}
+		for _, e := range r.settled {
+			again = appendRecord(again, settledRecord, e.payload)
+		}
+		back, whole := read(again)
+		if !whole || len(back.settled) != len(r.settled) {
+			t.Fatalf("%d receipts became %d", len(r.settled), len(back.settled))
+		}
+	})
+}
+

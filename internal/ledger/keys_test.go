@@ -1,0 +1,110 @@
+package ledger
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"starling"
+)
+
+func TestAKeyNamesItsCaller(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		l := p.open(t)
+		ctx := context.Background()
+		secret, k, err := l.CreateKey(ctx, KeySpec{Name: "Ada's laptop", Team: "sales", Class: "internal", Skill: "triage"})
+		must(t, err)
+		if !strings.HasPrefix(secret, "sk-starling-") || len(secret) != 12+43 || !strings.HasPrefix(k.ID, "key_") {
+			t.Fatalf("%s %s", secret, k.ID)
+		}
+		got, err := l.Lookup(ctx, secret)
+		must(t, err)
+		want := starling.Caller{Key: k.ID, Name: "Ada's laptop", Team: "sales", Class: "internal", Skill: "triage"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+		keys, err := l.Keys(ctx)
+		must(t, err)
+		if len(keys) != 1 || keys[0].ID != k.ID || !keys[0].Revoked.IsZero() {
+			t.Fatalf("got %+v", keys)
+		}
+	})
+}
+
+func TestAKeyMadeOrRevokedByACommandIsNoticed(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		l := p.open(t)
+		ctx := context.Background()
+		beside := reopened(t, p)
+		secret, k, err := beside.CreateKey(ctx, KeySpec{Name: "ada", Budgets: []Budget{{Limit: 100, Per: PerDay}}})
+		must(t, err)
+		caller, err := l.Lookup(ctx, secret)
+		must(t, err)
+		must(t, l.Begin(caller, "").Reserve(ctx, 100))
+		wantKind(t, l.Begin(caller, "").Reserve(ctx, 1), starling.OverBudget)
+		must(t, beside.RevokeKey(ctx, k.ID))
+		must(t, l.keepOnce(ctx, 1)) // what happens once a second
+		_, err = l.Lookup(ctx, secret)
+		wantKind(t, err, starling.Unauthenticated)
+		wantKind(t, beside.RevokeKey(ctx, k.ID), starling.NotFound)
+	})
+}
+
+func TestAKeyThatIsNotGoodIsRefused(t *testing.T) {
+	l := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t)
+	ctx := context.Background()
+	revoked, k, err := l.CreateKey(ctx, KeySpec{Name: "a"})
+	must(t, err)
+	must(t, l.RevokeKey(ctx, k.ID))
+	_, unknown := l.Lookup(ctx, secretPrefix+strings.Repeat("A", 43))
+	wantKind(t, unknown, starling.Unauthenticated)
+	for _, secret := range []string{"", "sk-starling-", "sk-other-" + strings.Repeat("A", 46), revoked, revoked + "x", strings.Repeat("x", 1<<20)} {
+		_, err := l.Lookup(ctx, secret)
+		if err == nil || err.Error() != unknown.Error() {
+			t.Errorf("%.20q: got %v, want %v", secret, err, unknown)
+		}
+	}
+	expiring, _, err := l.CreateKey(ctx, KeySpec{Name: "b", Expires: time.Now().Add(time.Hour)})
+	must(t, err)
+	_, err = l.Lookup(ctx, expiring)
+	must(t, err)
+	l.keys.now = func() time.Time { return time.Now().Add(2 * time.Hour) }
+	_, err = l.Lookup(ctx, expiring)
+	wantKind(t, err, starling.Unauthenticated)
+	if !strings.Contains(err.Error(), "expired") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestAKeyThatMakesNoSenseIsNotMade(t *testing.T) {
+	l := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t)
+	for name, spec := range map[string]KeySpec{
+		"a name with a NUL":      {Name: "a\x00b"},
+		"a name without end":     {Name: strings.Repeat("a", 1000)},
+		"one that has expired":   {Name: "a", Expires: time.Now().Add(-time.Hour)},
+		"a budget per fortnight": {Name: "a", Budgets: []Budget{{Limit: 1, Per: "fortnight"}}},
+	} {
+		_, _, err := l.CreateKey(context.Background(), spec)
+		if starling.KindOf(err) != starling.Invalid {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestUnknownKeysDoNotReachTheStoreWithoutLimit(t *testing.T) {
+	l := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t)
+	ctx := context.Background()
+	for l.keys.unknown.Allow() {
+	}
+	secret, _, err := l.Records.CreateKey(ctx, KeySpec{Name: "late"})
+	must(t, err)
+	l.keys.unknown.SetLimit(0)
+	_, err = l.Lookup(ctx, secret)
+	wantKind(t, err, starling.Unauthenticated)
+	must(t, l.keepOnce(ctx, 1))
+	_, err = l.Lookup(ctx, secret)
+	must(t, err)
+}

@@ -1,0 +1,68 @@
+package ledger
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"starling"
+)
+
+func TestAReceiptComparesWithTheReference(t *testing.T) {
+	dear := model("dear", 10_000_000_000, 30_000_000_000) // $10 and $30 per million
+	usage := starling.Usage{Input: 1000, Output: 100}     // $0.013 at those rates
+	attempt := func(o starling.Outcome, u starling.Usage, cost starling.Money) starling.Attempt {
+		return starling.Attempt{Outcome: o, Usage: u, Cost: cost}
+	}
+	broken := &starling.Error{Kind: starling.Overloaded, Op: "provider x: generate", Err: errors.New("eof")}
+	for _, c := range []struct {
+		name      string
+		reference *starling.Model
+		attempts  []starling.Attempt
+		err       error
+		outcome   starling.Outcome
+		cost      starling.Money
+		price     starling.Money
+		saved     starling.Money
+		estimate  bool
+	}{
+		{"a cheap answer saves", &dear, []starling.Attempt{attempt(starling.Answered, usage, 1_000_000)}, nil, starling.Answered, 1_000_000, 13_000_000, 12_000_000, true},
+		{"a rejected try is a cost", &dear, []starling.Attempt{attempt(starling.Rejected, usage, 4_000_000), attempt(starling.Answered, usage, 12_000_000)}, nil, starling.Answered, 16_000_000, 13_000_000, -3_000_000, true},
+		{"a refusal has saved nothing", &dear, []starling.Attempt{attempt(starling.Rejected, usage, 4_000_000)}, broken, starling.Failed, 4_000_000, 0, -4_000_000, false},
+		{"a broken answer is compared by what came", &dear, []starling.Attempt{attempt(starling.Broken, usage, 1_000_000)}, broken, starling.Broken, 1_000_000, 13_000_000, 12_000_000, true},
+		{"a call that the caller left counts too", &dear, []starling.Attempt{attempt(starling.Abandoned, usage, 1_000_000)}, &starling.Error{Kind: starling.Cancelled}, starling.Abandoned, 1_000_000, 13_000_000, 12_000_000, true},
+		{"without a reference nothing is claimed", nil, []starling.Attempt{attempt(starling.Answered, usage, 1_000_000)}, nil, starling.Answered, 1_000_000, 0, 0, false},
+		{"a reference without a price claims nothing", &starling.Model{Name: "x"}, []starling.Attempt{attempt(starling.Answered, usage, 1_000_000)}, nil, starling.Answered, 1_000_000, 0, 0, false},
+		{"a hedge that lost costs too", &dear, []starling.Attempt{attempt(starling.Answered, usage, 1_000_000), attempt(starling.Lost, usage, 2_000_000)}, nil, starling.Answered, 3_000_000, 13_000_000, 10_000_000, true},
+		{"nobody was called", &dear, nil, &starling.Error{Kind: starling.Forbidden}, starling.Failed, 0, 0, 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t)
+			a := l.Begin(ada, "triage")
+			r, err := a.Settle(&starling.Exchange{Plan: starling.Plan{Reference: c.reference}, Attempts: c.attempts, Err: c.err})
+			must(t, err)
+			if r.Outcome != c.outcome || r.Cost != c.cost || r.Reference != c.price || r.Saved != c.saved || r.Estimate != c.estimate || r.Kind != starling.KindOf(c.err) {
+				t.Fatalf("got %s cost %v reference %v saved %v estimate %v kind %q", r.Outcome, r.Cost, r.Reference, r.Saved, r.Estimate, r.Kind)
+			}
+			if r.Plan.Skill != "triage" || r.Response.Cost != r.Cost {
+				t.Fatalf("got %+v", r)
+			}
+		})
+	}
+}
+
+func TestTextsOnAReceiptAreBoundedAndOurs(t *testing.T) {
+	l := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t)
+	settle := func(model string, err error) *starling.Receipt {
+		r, serr := l.Begin(starling.Caller{Team: "nul\x00 and \xff"}, "").Settle(&starling.Exchange{Request: starling.Request{Model: model}, Err: err})
+		must(t, serr)
+		return r
+	}
+	if r := settle(strings.Repeat("é", 5000), &starling.Error{Kind: starling.Invalid, Op: strings.Repeat("ü", 5000)}); len(r.Asked) > longestName || len(r.Why) > longestWhy || !strings.HasPrefix(r.Why, "üü") || strings.HasSuffix(r.Why, "\xc3") {
+		t.Fatalf("%d %d bytes", len(r.Asked), len(r.Why))
+	}
+	if r := settle("m", errors.New(canary)); strings.Contains(r.Why, canary) || r.Kind != starling.Internal {
+		t.Fatalf("a foreign error's text is on the receipt: %+v", r)
+	}
+	verified(t, l.Records)
+}
