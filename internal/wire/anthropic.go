@@ -9,10 +9,10 @@ import (
 // anthropic is POST /v1/messages.
 type anthropic struct{}
 
-func (l anthropic) asked() []ask {
+func (anthropic) asked() []ask {
 	return []ask{
 		{name: "model", required: true, read: readModel},
-		{name: "messages", required: true, read: readMessages(l)},
+		{name: "messages", required: true, read: readMessages},
 		{name: "max_tokens", required: true, read: readLimit("max_tokens")},
 		{name: "stream", read: readCountedStream},
 		{name: "tools", read: readTools},

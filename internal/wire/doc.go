@@ -6,6 +6,10 @@
 //
 // Start reading at outgoing.go (question) and read.go, writer.go (answer).
 //
+// What the two dialects cannot say to each other is in the tables openAIRules and
+// anthropicRules, how hard to think in effort (anthropic_request.go) and effortOf
+// (openai_request.go).
+//
 //	Parse     bytes → Request: what routing must know          parse.go
 //	View      Request → Chat, when somebody needs it           openai_view.go, anthropic_view.go
 //	Outgoing  Request → bytes for an upstream                  outgoing.go

@@ -38,7 +38,10 @@ func ErrorReply(d starling.Dialect, e *starling.Error, requestID string) (status
 	}
 	s := told(lang, e)
 	s.request = requestID
-	header = map[string]string{"content-type": "application/json", lang.requestID(): requestID}
+	header = map[string]string{"content-type": "application/json"}
+	if requestID != "" {
+		header[lang.requestID()] = requestID
+	}
 	if s.final {
 		header["x-should-retry"] = "false"
 	}

@@ -31,8 +31,11 @@ func isZero(v []byte) bool { return kindOf(v) == '0' && len(bytes.Trim(v, "0."))
 // isEmpty reports whether v is an array or object with nothing in it.
 func isEmpty(v []byte) bool {
 	k := kindOf(v)
-	w := enter(v)
-	return (k == '[' || k == '{') && !w.next()
+	if k != '[' && k != '{' {
+		return false
+	}
+	c := v[skipSpace(v, 1)]
+	return c == ']' || c == '}'
 }
 
 // isText reports whether v is one of the given strings.

@@ -18,10 +18,13 @@ const (
 )
 
 // A member is one member of the outermost object, its key unescaped.
-type member struct{ key, value []byte }
+type member struct {
+	key, value []byte
+	from, to   int // where it stands, from its key's quote to its value's end
+}
 
-// A scanner checks a JSON text in one pass, without recursion, and notes the
-// members of the outermost object on the way.
+// A scanner checks a JSON text in one pass, without recursion. On the way it notes
+// the members of the outermost object, and counts parts (parts.go).
 type scanner struct {
 	b     []byte
 	i     int
@@ -31,6 +34,10 @@ type scanner struct {
 	note  bool // fill top
 	top   []member
 	start int // of the value of the last of top
+
+	lang      dialect // whose parts to count; nil for none
+	path      [deepestPart + 1]step
+	unbounded int
 }
 
 // valid reports whether b is one JSON value within the depth limit.
@@ -39,19 +46,13 @@ func valid(b []byte) bool {
 	return s.run() == ""
 }
 
-// topLevel checks b and returns its outermost object's members in order, none
-// for another kind of value.
-func topLevel(b []byte) ([]member, fault) {
-	var s scanner
-	return s.members(b)
-}
-
-// members is topLevel with memory that the next call reuses.
+// members checks b and returns its outermost object's members in order, none for
+// another kind of value. They are valid until the next call.
 func (s *scanner) members(b []byte) ([]member, fault) {
 	if s.top == nil {
 		s.top = make([]member, 0, 16)
 	}
-	*s = scanner{b: b, note: true, top: s.top[:0]}
+	*s = scanner{b: b, note: true, top: s.top[:0], lang: s.lang}
 	f := s.run()
 	return s.top, f
 }
@@ -96,8 +97,12 @@ func (s *scanner) begin() (inside bool, f fault) {
 	}
 	c := s.b[s.i]
 	if c != '{' && c != '[' {
+		from := s.i
 		if !s.scalar(c) {
 			return false, broken
+		}
+		if c == '"' && s.lang != nil && s.depth <= deepestPart {
+			s.typed(s.b[from:s.i])
 		}
 		return false, ""
 	}
@@ -122,7 +127,8 @@ func (s *scanner) begin() (inside bool, f fault) {
 func (s *scanner) after() (done, ok bool) {
 	for s.depth > 0 {
 		if s.note && s.depth == 1 && s.inObject() && len(s.top) > 0 {
-			s.top[len(s.top)-1].value = s.b[s.start:s.i]
+			m := &s.top[len(s.top)-1]
+			m.value, m.to = s.b[s.start:s.i], s.i
 		}
 		s.space()
 		if s.i >= len(s.b) {
@@ -183,8 +189,11 @@ func (s *scanner) key() bool {
 	s.i++
 	s.space()
 	if s.note && s.depth == 1 {
-		s.top = append(s.top, member{key: plainKey(s.b[from : end-1])})
+		s.top = append(s.top, member{key: plainKey(s.b[from : end-1]), from: from - 1})
 		s.start = s.i
+	}
+	if s.lang != nil && s.depth <= deepestPart {
+		s.pass(plainKey(s.b[from : end-1]))
 	}
 	return true
 }
@@ -260,54 +269,60 @@ func skipSpace(b []byte, i int) int {
 }
 
 // stringEnd returns the index after the closing quote of a string whose content
-// starts at i, or -1 if it is not a proper JSON string.
+// starts at i, or -1 if it is not a proper JSON string. It looks at eight bytes
+// at a time for a quote, a backslash or a control character: each of the three
+// masks has its lowest set bit at a byte that matches, so the lowest of all does.
 func stringEnd(b []byte, i int) int {
-	for {
-		i = special(b, i)
-		if i >= len(b) {
+	const (
+		low  = 0x0101010101010101
+		high = 0x8080808080808080
+	)
+	for i+8 <= len(b) {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, back := w^(low*'"'), w^(low*'\\')
+		hit := ((quote - low) &^ quote) | ((back - low) &^ back) | ((w - low*0x20) &^ w)
+		if hit &= high; hit == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(hit) / 8
+		if b[i] == '"' {
+			return i + 1
+		}
+		n := escapeLength(b[i:])
+		if n == 0 {
 			return -1
 		}
-		switch b[i] {
-		case '"':
+		i += n
+	}
+	return shortStringEnd(b, i)
+}
+
+// shortStringEnd is stringEnd for the last bytes of b.
+func shortStringEnd(b []byte, i int) int {
+	for i < len(b) {
+		switch {
+		case b[i] == '"':
 			return i + 1
-		case '\\':
+		case b[i] == '\\':
 			n := escapeLength(b[i:])
 			if n == 0 {
 				return -1
 			}
 			i += n
-		default: // a control character
+		case b[i] < 0x20:
 			return -1
+		default:
+			i++
 		}
 	}
-}
-
-// special returns the index of the first quote, backslash or control character
-// from i on, len(b) if there is none. It looks at eight bytes at a time: each
-// mask has its lowest set bit at a byte that matches, so the lowest of all does.
-func special(b []byte, i int) int {
-	const (
-		low  = 0x0101010101010101
-		high = 0x8080808080808080
-	)
-	for ; i+8 <= len(b); i += 8 {
-		w := binary.LittleEndian.Uint64(b[i:])
-		quote, back := w^(low*'"'), w^(low*'\\')
-		hit := ((quote - low) &^ quote) | ((back - low) &^ back) | ((w - low*0x20) &^ w)
-		if hit &= high; hit != 0 {
-			return i + bits.TrailingZeros64(hit)/8
-		}
-	}
-	for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= 0x20 {
-		i++
-	}
-	return i
+	return -1
 }
 
 // escapeLength returns the length of the escape that b starts with, 0 if it is
 // none.
 func escapeLength(b []byte) int {
-	if len(b) < 2 {
+	if len(b) < 2 || b[0] != '\\' {
 		return 0
 	}
 	switch b[1] {

@@ -10,7 +10,7 @@ import (
 
 func TestDeepNestingIsRefusedWithoutStack(t *testing.T) {
 	for _, open := range []string{"[", `{"a":`} {
-		if _, f := topLevel([]byte(strings.Repeat(open, 1_000_000))); f != tooDeep {
+		if _, f := new(scanner).members([]byte(strings.Repeat(open, 1_000_000))); f != tooDeep {
 			t.Errorf("a million %q: %q", open, f)
 		}
 	}
@@ -23,8 +23,8 @@ func TestDeepNestingIsRefusedWithoutStack(t *testing.T) {
 	}
 }
 
-func TestTopLevelNotesMembersInOrder(t *testing.T) {
-	top, f := topLevel([]byte(" {\"a\" : {\"x\":[1, 2]} ,\n\"b\":-1.50e3,\"\\u0063\":\"}\" } "))
+func TestTheScannerNotesMembersInOrder(t *testing.T) {
+	top, f := new(scanner).members([]byte(" {\"a\" : {\"x\":[1, 2]} ,\n\"b\":-1.50e3,\"\\u0063\":\"}\" } "))
 	if f != "" || len(top) != 3 {
 		t.Fatalf("%d members, fault %q", len(top), f)
 	}
@@ -48,7 +48,7 @@ func FuzzScan(f *testing.F) {
 		if depth(b) > maxDepth {
 			return
 		}
-		top, fault := topLevel(b)
+		top, fault := new(scanner).members(b)
 		if (fault == "") != json.Valid(b) {
 			t.Fatalf("fault %q, encoding/json says valid is %v: %q", fault, json.Valid(b), b)
 		}

@@ -11,7 +11,6 @@ type walk struct {
 	b      []byte
 	i      int
 	object bool
-	at     int // where the member starts
 
 	key   []byte // unescaped; nil in an array
 	value []byte // without surrounding space
@@ -34,7 +33,6 @@ func (w *walk) next() bool {
 	if w.i >= len(w.b)-1 || w.b[w.i] == '}' || w.b[w.i] == ']' {
 		return false
 	}
-	w.at = w.i
 	if w.object {
 		end := quoteEnd(w.b, w.i+1)
 		w.key = plainKey(w.b[w.i+1 : end-1])

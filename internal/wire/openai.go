@@ -6,10 +6,10 @@ import "starling"
 // servers compatible with it speak it.
 type openAI struct{}
 
-func (l openAI) asked() []ask {
+func (openAI) asked() []ask {
 	return []ask{
 		{name: "model", required: true, read: readModel},
-		{name: "messages", required: true, read: readMessages(l)},
+		{name: "messages", required: true, read: readMessages},
 		{name: "stream", read: readStream},
 		{name: "stream_options", read: readStreamOptions},
 		{name: "max_tokens", read: readLimit("max_tokens")},

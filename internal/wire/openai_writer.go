@@ -17,9 +17,10 @@ type openAIRenderer struct {
 	usage bool   // the caller asked for usage in the stream
 	head  []byte // what every chunk starts with, up to its choices
 	cut   []byte // an event without its usage; its memory is reused
-	done  bool   // [DONE] passed
-	began bool   // the first chunk, with the role, is written
-	calls []int  // block numbers of the calls that were told
+	scan  scanner
+	done  bool  // [DONE] passed
+	began bool  // the first chunk, with the role, is written
+	calls []int // block numbers of the calls that were told
 }
 
 func (r *openAIRenderer) pass(raw []byte) []byte {
@@ -48,18 +49,19 @@ func (r *openAIRenderer) withoutUsage(raw []byte) []byte {
 		return raw
 	}
 	data := parse(raw).data
-	if kindOf(data) != '{' || !valid(data) {
+	top, f := r.scan.members(data)
+	if f != "" {
 		return raw
 	}
 	var cut []edit
 	counted, chosen := false, false
-	for m := enter(data); m.next(); {
+	for _, m := range top {
 		switch string(m.key) {
 		case "choices":
 			chosen = !isEmpty(m.value)
 		case "usage":
-			counted = counted || !m.null()
-			cut = append(cut, cutMember(data, &m))
+			counted = counted || kindOf(m.value) != 'n'
+			cut = append(cut, cutMember(data, m))
 		}
 	}
 	if counted && !chosen {
@@ -77,18 +79,18 @@ func (r *openAIRenderer) withoutUsage(raw []byte) []byte {
 	return r.cut
 }
 
-// cutMember takes the member that the walk stands at out of its object, with one
-// of its commas: the one before it, or for the first member the one after.
-func cutMember(object []byte, m *walk) edit {
-	before := bytes.TrimRight(object[:m.at], " \t\r\n")
+// cutMember takes a member out of its object, with one of its commas: the one
+// before it, or for the first member the one after.
+func cutMember(object []byte, m member) edit {
+	before := bytes.TrimRight(object[:m.from], " \t\r\n")
 	if last := len(before) - 1; before[last] == ',' {
-		return edit{from: last, to: m.i}
+		return edit{from: last, to: m.to}
 	}
-	after := skipSpace(object, m.i)
+	after := skipSpace(object, m.to)
 	if object[after] == ',' {
 		after++
 	}
-	return edit{from: m.at, to: after}
+	return edit{from: m.from, to: after}
 }
 
 // chunk writes one choice's chunk around what inside writes.

@@ -35,10 +35,12 @@ func Parse(d starling.Dialect, body []byte) (starling.Request, error) {
 	if err != nil {
 		return r, err
 	}
-	top, err := object(body)
+	check := scanner{lang: lang}
+	top, err := check.object(body)
 	if err != nil {
 		return r, err
 	}
+	r.Images = check.unbounded
 	asked := lang.asked()
 	var seen uint
 	for _, m := range top {
@@ -68,13 +70,18 @@ func Parse(d starling.Dialect, body []byte) (starling.Request, error) {
 
 // object checks that body is one JSON object and returns its members.
 func object(body []byte) ([]member, error) {
+	var s scanner
+	return s.object(body)
+}
+
+func (s *scanner) object(body []byte) ([]member, error) {
 	bad := func(why string) error {
 		return &starling.Error{Kind: starling.Invalid, Op: "request", Err: errors.New(why), Hint: "send one JSON object in UTF-8"}
 	}
 	if !utf8.Valid(body) {
 		return nil, bad("not valid UTF-8")
 	}
-	top, f := topLevel(body)
+	top, f := s.members(body)
 	if f != "" {
 		return nil, bad(string(f))
 	}
@@ -143,18 +150,12 @@ func readChoices(r *starling.Request, v []byte) error {
 	return nil
 }
 
-// readMessages checks that there are messages and counts the parts in them whose
-// tokens are not bounded by their bytes.
-func readMessages(lang dialect) func(*starling.Request, []byte) error {
-	return func(r *starling.Request, v []byte) error {
-		if kindOf(v) != '[' {
-			return invalid("messages", "must be an array")
-		}
-		c := partCounter{lang: lang, cursor: cursor{b: v}}
-		if c.messages() == 0 {
-			return invalid("messages", "must not be empty")
-		}
-		r.Images = c.unbounded
-		return nil
+func readMessages(_ *starling.Request, v []byte) error {
+	if kindOf(v) != '[' {
+		return invalid("messages", "must be an array")
 	}
+	if isEmpty(v) {
+		return invalid("messages", "must not be empty")
+	}
+	return nil
 }

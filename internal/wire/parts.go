@@ -1,105 +1,53 @@
 package wire
 
-// A partCounter counts the parts of messages whose tokens are not bounded by
-// their bytes: images, sound, files. It goes through the array once, because a
-// conversation can be long and every request passes here.
-type partCounter struct {
-	cursor
-	lang      dialect
-	unbounded int
+// Of the parts of messages those are counted whose tokens are not bounded by
+// their bytes: images, sound, files. A conversation can be long and every request
+// passes here, so they are counted while the body is checked, and not looked for
+// afterwards.
+
+// A step is a key on the way from a body to the type of a part:
+// messages[].content[].type, and one level further down for a tool's result.
+type step byte
+
+const (
+	elsewhere step = iota
+	toMessages
+	toContent
+	toType
+)
+
+// deepestPart is the depth of a part inside a result: body, messages, message,
+// content, part, content, part.
+const deepestPart = 7
+
+// pass notes the key that is being read of one of the outer objects.
+func (s *scanner) pass(key []byte) {
+	to := elsewhere
+	switch string(key) {
+	case "messages":
+		to = toMessages
+	case "content":
+		to = toContent
+	case "type":
+		to = toType
+	}
+	s.path[s.depth] = to
 }
 
-// messages returns how many messages there are.
-func (c *partCounter) messages() (n int) {
-	if !c.enter('[') {
-		return 0
-	}
-	for ; c.more(); n++ {
-		if !c.enter('{') {
-			continue
-		}
-		for c.more() {
-			if string(c.key()) == "content" {
-				c.parts(true)
-			} else {
-				c.skip()
-			}
-		}
-	}
-	return n
-}
-
-// parts goes through a content array. The parts of a tool's result are one level
-// further down.
-func (c *partCounter) parts(nested bool) {
-	if !c.enter('[') {
+// typed counts the part that a string is the type of, if it is one and of a kind
+// to be counted.
+func (s *scanner) typed(v []byte) {
+	if s.path[s.depth] != toType || s.path[1] != toMessages || s.path[3] != toContent {
 		return
 	}
-	for c.more() {
-		c.part(nested)
-	}
-}
-
-func (c *partCounter) part(nested bool) {
-	if !c.enter('{') {
+	const message, result = 0b10101, 0b1010101 // objects in arrays in objects
+	switch outer := s.kinds[0] >> 1; {
+	case s.depth == deepestPart-2 && outer&0b11111 == message:
+	case s.depth == deepestPart && outer&0b1111111 == result && s.path[5] == toContent:
+	default:
 		return
 	}
-	var kind []byte
-	for c.more() {
-		switch key := string(c.key()); {
-		case key == "type":
-			kind = c.skip()
-		case nested && key == "content":
-			c.parts(false)
-		default:
-			c.skip()
-		}
+	if !s.lang.bounded(v[1 : len(v)-1]) {
+		s.unbounded++
 	}
-	if kindOf(kind) == '"' && !c.lang.bounded(kind[1:len(kind)-1]) {
-		c.unbounded++
-	}
-}
-
-// A cursor goes through valid JSON without looking at anything twice. It stands
-// at a value, which enter or skip must consume.
-type cursor struct {
-	b []byte
-	i int
-}
-
-// enter steps into a container of the given kind. It skips any other value and
-// reports false.
-func (c *cursor) enter(kind byte) bool {
-	if c.b[c.i] != kind {
-		c.skip()
-		return false
-	}
-	c.i++
-	return true
-}
-
-// more steps to the next member or element of the container it is in. At the
-// last one's end it steps out and reports false.
-func (c *cursor) more() bool {
-	c.i = separator(c.b, c.i)
-	if c.b[c.i] == '}' || c.b[c.i] == ']' {
-		c.i++
-		return false
-	}
-	return true
-}
-
-// key reads a member's key and steps to its value.
-func (c *cursor) key() []byte {
-	from := c.i + 1
-	end := quoteEnd(c.b, from)
-	c.i = separator(c.b, end)
-	return plainKey(c.b[from : end-1])
-}
-
-// skip steps over a value and returns it.
-func (c *cursor) skip() []byte {
-	from := c.i
-	c.i = valueEnd(c.b, from)
-	return c.b[from:c.i]
 }

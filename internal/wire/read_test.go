@@ -377,3 +377,11 @@ func TestAnAnswerWithoutEndOfBlocksIsBounded(t *testing.T) {
 		t.Errorf("got %v", got.err)
 	}
 }
+
+func TestSpaceAroundDataIsNoData(t *testing.T) {
+	stream := strings.ReplaceAll(delta(`{"content":"x"}`)+finished+done, "data: ", "data:   ")
+	stream = strings.ReplaceAll(stream, "\n\n", " \n\n")
+	if got := readAll(t, strings.NewReader(stream), ReadOptions{Dialect: starling.OpenAI, Stream: true, Raw: true, Deltas: true}); got.err != nil || got.answer.Text != "x" || got.raw != stream {
+		t.Errorf("got %+v", got)
+	}
+}

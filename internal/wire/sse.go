@@ -124,7 +124,7 @@ func (e *eventReader) fill() {
 // A block is an event's fields.
 type block struct {
 	name []byte // of the event; nil if unnamed
-	data []byte // its lines joined; nil if there is none
+	data []byte // its lines joined, without space around them; empty if there is none
 }
 
 // parse reads an event's fields. Comments and the fields that dialects don't use
@@ -150,5 +150,6 @@ func parse(raw []byte) (b block) {
 			b.name = bytes.TrimPrefix(v, []byte(" "))
 		}
 	}
+	b.data = bytes.TrimSpace(b.data)
 	return b
 }
