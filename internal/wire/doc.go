@@ -18,8 +18,9 @@
 //	ErrorReply, ReadError                                      errors.go, readerror.go
 //
 // Two rules hold everywhere. In the caller's own dialect bytes stay as they
-// are: only the model's name is spliced in, and usage that the caller did not
-// ask for is spliced out. In another dialect nothing is dropped in silence: a
+// are, but for three splices: the model's name, usage that is asked for and then
+// taken out again for a caller who did not ask, and thoughts under our own mark
+// (anthropic_thoughts.go). In another dialect nothing is dropped in silence: a
 // field that cannot be carried is refused when it would change the answer's
 // meaning or shape, and reported otherwise.
 //
@@ -29,7 +30,8 @@
 // A dialect is one type that implements dialect (dialect.go), its files share
 // its name as prefix, and it has one row in spoken.
 //
-// Sources: OpenAI's OpenAPI document 2.3.0 (2026-08-21); the Messages API as in
-// anthropic-sdk-go v1.84.0 (output_config.format and .effort, adaptive
-// thinking); server-sent events: the WHATWG HTML standard, section 9.2.
+// Sources: OpenAI's OpenAPI document 2.3.0 (2026-08-21); the Messages API by the
+// types of anthropic-sdk-go v1.84.0, its output_config and adaptive thinking by
+// the references of OpenRouter's SDK and AWS Bedrock (2026), which agree;
+// server-sent events: the WHATWG HTML standard, section 9.2.
 package wire
