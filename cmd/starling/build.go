@@ -1,0 +1,153 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"starling"
+	"starling/internal/cascade"
+	"starling/internal/catalog"
+	"starling/internal/ledger"
+	"starling/internal/privacy"
+	"starling/internal/provider"
+	"starling/internal/route"
+	"starling/internal/skill"
+	"starling/internal/verify"
+	"starling/skills"
+)
+
+// parts are what a configuration comes to: everything that a cascade is made of
+// and that a change of skills does not touch.
+type parts struct {
+	policy    *privacy.Policy
+	directory *route.Directory
+	providers map[string]starling.Provider
+	guard     *provider.Guard
+	warnings  []string
+}
+
+// close hangs up on the upstreams. It is for when no call is under way.
+func (p *parts) close() {
+	for _, up := range p.providers {
+		if c, ok := up.(interface{ Close() }); ok {
+			c.Close()
+		}
+	}
+	p.guard.Close()
+}
+
+// build makes the parts of a configuration. It calls nobody but the local
+// servers whose models nobody listed.
+func build(ctx context.Context, cfg Config) (*parts, error) {
+	policy, err := policyOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, own := range cfg.Prices {
+		if err := own.Validate(); err != nil {
+			return nil, err
+		}
+	}
+	cat := catalog.Embedded().With(cfg.Prices)
+	p := &parts{policy: policy, providers: map[string]starling.Provider{}, warnings: cat.Warnings()}
+	ups, err := upstreams(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if p.guard, err = guardOf(ups); err != nil {
+		return nil, err
+	}
+	var models []starling.Model
+	for _, up := range ups {
+		offered, warning := up.offer(ctx, cat, p.guard)
+		if warning != "" {
+			p.warnings = append(p.warnings, warning)
+		}
+		up.options.Models = offered
+		http, err := provider.New(p.guard, up.options)
+		if err != nil {
+			return nil, fmt.Errorf("providers.%s: %w", up.options.Name, err)
+		}
+		p.providers[up.options.Name] = http
+		models = append(models, http.Models()...)
+	}
+	p.directory, err = route.NewDirectory(models, cfg.Models)
+	return p, err
+}
+
+// cascade puts skills on the parts. Skills whose verifiers cannot be made are
+// errors of the rubric.
+func (p *parts) cascade(set *skill.Set, l *ledger.Ledger, log *slog.Logger) (*cascade.Cascade, error) {
+	verifiers := map[string][]starling.Verifier{}
+	for _, name := range set.Names() {
+		s, _ := set.Find(name)
+		v, err := verify.ForSkill(s)
+		if err != nil {
+			return nil, fmt.Errorf("skill %s: %w", name, err)
+		}
+		verifiers[name] = v
+	}
+	return &cascade.Cascade{
+		Policy:    p.policy,
+		Router:    &route.Router{Directory: p.directory, Skills: set, Verifiers: verifiers},
+		Providers: p.providers,
+		Ledger:    l,
+		Log:       log,
+	}, nil
+}
+
+func policyOf(cfg Config) (*privacy.Policy, error) {
+	policy := &privacy.Policy{Default: cfg.DefaultClass, Reach: cfg.Classes}
+	return policy, policy.Validate()
+}
+
+// skillFiles is the folder of skills, or the shipped packs.
+func (c Config) skillFiles() fs.FS {
+	if c.Skills == "" {
+		return skills.Packs
+	}
+	return os.DirFS(filepath.Clean(c.Skills))
+}
+
+func (c Config) loadSkills() (*skill.Set, error) { return skill.LoadAll(c.skillFiles()) }
+
+// An upstream is a provider in the making.
+type upstream struct {
+	vendor    catalog.Vendor
+	models    []string
+	stated    []starling.Model // offered as they are
+	price     starling.Price   // for models that nobody has a price for
+	simulated bool
+	options   provider.Options
+}
+
+// upstreams reads the configured providers, or finds them by the keys in the
+// environment. They come sorted by name, which decides who answers to a bare
+// model name that several offer.
+func upstreams(cfg Config) ([]*upstream, error) {
+	configured := cfg.Providers
+	if configured == nil {
+		configured = map[string]*Upstream{}
+		for _, v := range catalog.Vendors() {
+			if v.KeyEnv != "" && os.Getenv(v.KeyEnv) != "" {
+				configured[v.Name] = nil
+			}
+		}
+	}
+	var out []*upstream
+	for _, name := range slices.Sorted(maps.Keys(configured)) {
+		up, err := newUpstream(name, cmp.Or(configured[name], &Upstream{}))
+		if err != nil {
+			return nil, fmt.Errorf("providers.%s: %w", name, err)
+		}
+		out = append(out, up)
+	}
+	return out, nil
+}

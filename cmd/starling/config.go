@@ -1,0 +1,142 @@
+package main
+
+import (
+	"cmp"
+	_ "embed"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/adrg/xdg"
+
+	"starling"
+	"starling/internal/catalog"
+	"starling/internal/ledger"
+	"starling/internal/skill"
+	"starling/internal/strict"
+)
+
+// A Config is the whole configuration. The zero value is a good one: it serves
+// on loopback and offers the providers whose keys are in the environment.
+// config.schema.json says what each field means and may be.
+type Config struct {
+	Listen      string   `yaml:"listen"`
+	Hosts       []string `yaml:"hosts"`
+	Origins     []string `yaml:"origins"`
+	MaxBody     int64    `yaml:"max_body"`
+	MaxInFlight int      `yaml:"max_in_flight"`
+
+	Data         string `yaml:"data"`
+	LedgerURLEnv string `yaml:"ledger_url_env"`
+	Skills       string `yaml:"skills"`
+
+	DefaultClass starling.Class                   `yaml:"default_class"`
+	Classes      map[starling.Class]starling.Zone `yaml:"classes"`
+
+	Providers map[string]*Upstream `yaml:"providers"`
+	Models    map[string]string    `yaml:"models"`
+	Prices    []catalog.Override   `yaml:"prices"`
+	Budgets   []BudgetLimit        `yaml:"budgets"`
+}
+
+// An Upstream is one provider. What it leaves unsaid comes from the vendors'
+// table (internal/catalog/vendors.go).
+type Upstream struct {
+	Vendor     string           `yaml:"vendor"`
+	Dialect    starling.Dialect `yaml:"dialect"`
+	URL        string           `yaml:"url"`
+	Zone       starling.Zone    `yaml:"zone"`
+	KeyEnv     string           `yaml:"key_env"`
+	KeyFile    string           `yaml:"key_file"`
+	Models     []string         `yaml:"models"`
+	HedgeAfter time.Duration    `yaml:"hedge_after"`
+	Drain      bool             `yaml:"drain"`
+	Timeouts   Timeouts         `yaml:"timeouts"`
+	Watts      string           `yaml:"watts"`
+	PerKWh     starling.Money   `yaml:"per_kwh"`
+	Simulated  bool             `yaml:"simulated"`
+
+	stated []starling.Model // by the program itself: simulated models bring their own facts
+}
+
+// Timeouts bound the phases of a call; 0 is the default.
+type Timeouts struct {
+	Connect   time.Duration `yaml:"connect"`
+	FirstByte time.Duration `yaml:"first_byte"`
+	Idle      time.Duration `yaml:"idle"`
+	Total     time.Duration `yaml:"total"`
+}
+
+// A BudgetLimit caps what may be spent.
+type BudgetLimit struct {
+	Scope ledger.Scope   `yaml:"scope"`
+	Name  string         `yaml:"name"`
+	Limit starling.Money `yaml:"limit"`
+	Per   ledger.Period  `yaml:"per"`
+}
+
+//go:embed config.schema.json
+var configSchema []byte
+
+const defaultListen = "127.0.0.1:4141"
+
+// loadConfig reads the named file, else the user's own
+// (…/starling/starling.yaml), else none.
+func loadConfig(file string) (Config, error) {
+	var cfg Config
+	if file == "" {
+		file = filepath.Join(xdg.ConfigHome, "starling", "starling.yaml")
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return cfg, nil
+		}
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return cfg, &starling.Error{Kind: starling.Invalid, Op: "read configuration", Hint: "name an existing file with --config", Err: err}
+	}
+	return cfg, strict.Read(file, data, strict.NewSchema(configSchema), &cfg)
+}
+
+// dataDir is where the ledger lives: the flag, else the configuration, else the
+// user's data folder.
+func (c Config) dataDir(flag string) string {
+	switch {
+	case flag != "":
+		return flag
+	case c.Data != "":
+		return c.Data
+	}
+	return filepath.Join(xdg.DataHome, "starling")
+}
+
+// ledgerURL returns the Postgres URL, "" for SQLite. It is a secret and comes
+// from the environment only.
+func (c Config) ledgerURL() (string, error) {
+	if c.LedgerURLEnv == "" {
+		return "", nil
+	}
+	url := os.Getenv(c.LedgerURLEnv)
+	if url == "" {
+		return "", &starling.Error{Kind: starling.Invalid, Op: "ledger_url_env names " + c.LedgerURLEnv + ", which is not set", Hint: "set it to a postgres:// URL, or remove the line to use SQLite"}
+	}
+	return url, nil
+}
+
+// budgets are the configured caps and those of the skills' rubrics.
+func (c Config) budgets(set *skill.Set) []ledger.Budget {
+	var out []ledger.Budget
+	for _, b := range c.Budgets {
+		out = append(out, ledger.Budget{Scope: cmp.Or(b.Scope, ledger.ForAll), Name: b.Name, Limit: b.Limit, Per: cmp.Or(b.Per, ledger.InTotal)})
+	}
+	for _, name := range set.Names() {
+		s, _ := set.Find(name)
+		for per, limit := range map[ledger.Period]starling.Money{ledger.PerDay: s.Rubric.Budget.Day, ledger.PerMonth: s.Rubric.Budget.Month} {
+			if limit > 0 {
+				out = append(out, ledger.Budget{Scope: ledger.ForSkill, Name: name, Limit: limit, Per: per})
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"starling"
+	"starling/internal/ledger"
+)
+
+type ledgerCmd struct {
+	List   ledgerListCmd   `cmd:"" help:"List receipts, newest first."`
+	Report ledgerReportCmd `cmd:"" help:"Sum up what was spent and saved."`
+	Verify ledgerVerifyCmd `cmd:"" help:"Check every receipt, chain and signature; finds any changed byte."`
+}
+
+// records opens the books beside a gateway that may be serving: for reading, and
+// for keys.
+func (p *program) records() (*ledger.Records, Config, error) {
+	cfg, err := loadConfig(p.flags.Config)
+	if err != nil {
+		return nil, cfg, err
+	}
+	url, err := cfg.ledgerURL()
+	if err != nil {
+		return nil, cfg, err
+	}
+	r, err := ledger.OpenRecords(p.ctx, ledger.Options{Dir: cfg.dataDir(p.flags.Data), URL: url, Log: p.logger(true)})
+	return r, cfg, err
+}
+
+type ledgerListCmd struct {
+	Limit int           `default:"20" help:"Most receipts to list."`
+	Since time.Duration `help:"Only the last such time, such as 24h."`
+	Team  string        `help:"Only this team's."`
+	Skill string        `help:"Only this skill's."`
+	JSON  bool          `help:"Print one JSON receipt a line."`
+}
+
+// Run lists receipts.
+func (c ledgerListCmd) Run(p *program) error {
+	l, _, err := p.records()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	receipts := l.Receipts(p.ctx, ledger.Query{Limit: c.Limit, Newest: true, Team: c.Team, Skill: c.Skill, Since: since(c.Since)})
+	if c.JSON {
+		enc := json.NewEncoder(p.stdout)
+		for r, err := range receipts {
+			if err := errors.Join(err, enc.Encode(r)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "RECEIPT\tTIME\tASKED\tANSWERED BY\tOUTCOME\tCOST\tSAVED (EST.)")
+	for r, err := range receipts {
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Time.Local().Format(time.DateTime), r.Asked, answerer(r), r.Outcome, r.Cost, savedText(r))
+	}
+	return t.Flush()
+}
+
+func answerer(r *starling.Receipt) string {
+	if r.Response.Model == "" {
+		return "-"
+	}
+	return r.Response.Provider + "/" + r.Response.Model
+}
+
+func savedText(r *starling.Receipt) string {
+	if r.Plan.Reference == nil {
+		return "-" // nothing to compare with
+	}
+	return r.Saved.String()
+}
+
+type ledgerReportCmd struct {
+	By    string        `enum:"all,day,skill,team,model,key,outcome" default:"skill" help:"Group by all, day, skill, team, model, key or outcome."`
+	Since time.Duration `help:"Only the last such time, such as 24h."`
+	JSON  bool          `help:"Print JSON."`
+}
+
+// Run sums up receipts.
+func (c ledgerReportCmd) Run(p *program) error {
+	l, _, err := p.records()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	totals, err := l.Totals(p.ctx, ledger.Query{Since: since(c.Since)}, c.By)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(p.stdout).Encode(totals)
+	}
+	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "%s\trequests\tanswered\tcost\treference (est.)\tsaved (est.)\t\n", c.By)
+	for _, s := range totals {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t%s\t\n", dash(s.Name), s.Receipts, s.Answered, s.Cost, s.Reference, s.Saved)
+	}
+	return t.Flush()
+}
+
+type ledgerVerifyCmd struct {
+	Head string `help:"A head that was noted earlier: the chain must still hold it." placeholder:"HASH"`
+	JSON bool   `help:"Print JSON."`
+}
+
+// Run checks the whole ledger.
+func (c ledgerVerifyCmd) Run(p *program) error {
+	l, _, err := p.records()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	bar := p.progress("verifying")
+	report, err := l.Verify(p.ctx, ledger.Audit{Head: c.Head, Progress: func(done, total int64) {
+		bar.ChangeMax64(total)
+		_ = bar.Set64(done)
+	}})
+	_ = bar.Finish()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		if err := json.NewEncoder(p.stdout).Encode(report); err != nil {
+			return err
+		}
+	} else {
+		printReport(p.stdout, report)
+	}
+	if !report.OK() {
+		return &starling.Error{Kind: starling.Refused, Op: "the ledger is not as it was signed: " + report.Faults[0].What, Hint: "compare with a backup; docs/runbook.md says how"}
+	}
+	return nil
+}
+
+func printReport(w io.Writer, r *ledger.Report) {
+	for _, f := range r.Faults {
+		fmt.Fprintf(w, "FAULT  %s  chain %s, record %d: %s\n", dash(f.ID), dash(f.Chain), f.Seq, f.What)
+	}
+	for _, c := range r.Chains {
+		fmt.Fprintf(w, "chain %s: %d receipts, head %s\n", c.Chain, c.Receipts, c.Head)
+	}
+	if r.OK() {
+		fmt.Fprintf(w, "ok: %d receipts under %d signatures, every byte as it was signed\n", r.Receipts, r.Checkpoints)
+	}
+}
+
+// since is a time that long ago; zero for all time.
+func since(d time.Duration) time.Time {
+	if d == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(-d)
+}
+
+// progress is a bar on a terminal and silence elsewhere.
+func (p *program) progress(what string) *progressbar.ProgressBar {
+	f, ok := p.stderr.(*os.File)
+	return progressbar.NewOptions64(1,
+		progressbar.OptionSetDescription(what),
+		progressbar.OptionSetWriter(p.stderr),
+		progressbar.OptionSetVisibility(ok && term.IsTerminal(int(f.Fd()))),
+		progressbar.OptionShowCount(),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionThrottle(50*time.Millisecond),
+	)
+}

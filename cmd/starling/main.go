@@ -1,0 +1,115 @@
+// Command starling answers each request to a language model with the cheapest
+// thing that is good enough, and accounts for everything it did.
+//
+// It is the composition root: what isn't wired here isn't in the program. Start
+// reading at [run], then build.go, which puts the parts together.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
+
+	"starling"
+)
+
+// version is set by the release build.
+var version = "dev"
+
+// commands is the command line: each command is a struct with a Run method in
+// the file of its name.
+type commands struct {
+	Config string `help:"Configuration file; without one, providers are found by their keys in the environment." type:"path" placeholder:"FILE" env:"STARLING_CONFIG"`
+	Data   string `help:"Folder of the ledger and its key." type:"path" placeholder:"DIR" env:"STARLING_DATA"`
+
+	Serve    serveCmd    `cmd:"" help:"Serve the gateway."`
+	Demo     demoCmd     `cmd:"" help:"Show the whole thing at work, without keys, network or weights."`
+	Simulate simulateCmd `cmd:"" help:"Serve simulated upstreams of both dialects, for load tests and what-ifs."`
+	Explain  explainCmd  `cmd:"" help:"Show what was done to one request, and why."`
+	Ledger   ledgerCmd   `cmd:"" help:"List, sum up and verify receipts."`
+	Key      keyCmd      `cmd:"" help:"Make, list and revoke the gateway's keys."`
+	Models   modelsCmd   `cmd:"" help:"List the models that can be called, with zones and prices."`
+	Skill    skillCmd    `cmd:"" help:"List and check skills and their rubrics."`
+	Check    checkCmd    `cmd:"" help:"Check the configuration and the skills, and say what would be served."`
+
+	Completion kongcompletion.Completion `cmd:"" help:"Print shell completion: source <(starling completion -c bash)."`
+	Version    versionCmd                `cmd:"" help:"Print the version."`
+}
+
+// A program is what commands run with: tests give it their own streams.
+type program struct {
+	ctx            context.Context
+	stdout, stderr io.Writer
+	flags          *commands
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var flags commands
+	exited, code := false, 0
+	parser, err := kong.New(&flags,
+		kong.Name("starling"),
+		kong.Description("Answers each request with the cheapest model that is good enough, and proves what it did."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(c int) { exited, code = true, c }),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		return fail(stderr, err)
+	}
+	kongcompletion.Register(parser)
+	parsed, err := parser.Parse(args)
+	if exited {
+		return code
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "starling:", err)
+		return exitUsage
+	}
+	if err := parsed.Run(&program{ctx, stdout, stderr, &flags}); err != nil {
+		return fail(stderr, err)
+	}
+	return 0
+}
+
+// Exit codes: scripts branch on them.
+const (
+	exitInternal = 1
+	exitUsage    = 2
+)
+
+// exitCodes say what kind of error ended a command; docs/runbook.md lists them.
+var exitCodes = map[starling.Kind]int{
+	starling.Invalid: 3, starling.Unauthenticated: 4, starling.Forbidden: 5, starling.NotFound: 6, starling.TooLarge: 7,
+	starling.OverBudget: 8, starling.Overloaded: 9, starling.Refused: 10, starling.Cancelled: 130, starling.Internal: exitInternal,
+}
+
+func fail(stderr io.Writer, err error) int {
+	if errors.Is(err, context.Canceled) {
+		return exitCodes[starling.Cancelled]
+	}
+	fmt.Fprintln(stderr, "starling:", err)
+	return exitCodes[starling.KindOf(err)]
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run(p *program) error {
+	_, err := fmt.Fprintln(p.stdout, "starling", version)
+	return err
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+
+	"starling"
+)
+
+type modelsCmd struct {
+	JSON bool `help:"Print JSON."`
+}
+
+// Run lists the models that can be called.
+func (c modelsCmd) Run(p *program) error {
+	cfg, err := loadConfig(p.flags.Config)
+	if err != nil {
+		return err
+	}
+	parts, err := build(p.ctx, cfg)
+	if err != nil {
+		return err
+	}
+	models := parts.directory.Models()
+	if c.JSON {
+		return json.NewEncoder(p.stdout).Encode(models)
+	}
+	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "MODEL\tZONE\tINPUT/M\tOUTPUT/M\tWINDOW\tPRICE FROM")
+	for _, m := range models {
+		in, out := prices(m.Price)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", m.ID(), m.Zone, in, out, m.Context, dash(m.Price.Source))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, name := range parts.directory.Aliases() {
+		m, _ := parts.directory.Find(name)
+		fmt.Fprintf(p.stdout, "%s = %s\n", name, m.ID())
+	}
+	for _, w := range parts.warnings {
+		fmt.Fprintln(p.stderr, "note:", w)
+	}
+	return nil
+}
+
+// prices renders what a million tokens cost.
+func prices(p starling.Price) (in, out string) {
+	switch {
+	case !p.Known():
+		return "unknown", "unknown"
+	case p.Free:
+		return "free", "free"
+	case p.Milliwatts > 0:
+		return fmt.Sprintf("%g W", float64(p.Milliwatts)/1000), p.PerKWh.String() + "/kWh"
+	}
+	return starling.Money(p.Input).String(), starling.Money(p.Output).String()
+}

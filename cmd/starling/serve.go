@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+
+	"starling"
+	"starling/internal/ledger"
+	"starling/internal/serve"
+	"starling/internal/skill"
+)
+
+type serveCmd struct {
+	Listen string `help:"Address to serve on." placeholder:"HOST:PORT"`
+	Quiet  bool   `short:"q" help:"Say nothing but errors."`
+}
+
+// Run serves until it is told to stop.
+func (c serveCmd) Run(p *program) error {
+	cfg, err := loadConfig(p.flags.Config)
+	if err != nil {
+		return err
+	}
+	if c.Listen != "" {
+		cfg.Listen = c.Listen
+	}
+	g, err := open(p.ctx, cfg, cfg.dataDir(p.flags.Data), p.logger(c.Quiet))
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	if !c.Quiet {
+		g.greet(p)
+	}
+	return g.run(p.ctx, func() (Config, error) { return loadConfig(p.flags.Config) })
+}
+
+// A gateway is everything that serves: the ledger outlives the parts, which a
+// reload replaces.
+type gateway struct {
+	cfg    Config
+	log    *slog.Logger
+	ledger *ledger.Ledger
+	parts  *parts
+	old    []*parts // replaced, and perhaps still answering
+	set    *skill.Set
+	server *serve.Server
+	ln     net.Listener
+}
+
+// open puts a gateway together and listens. Nothing is served before run.
+func open(ctx context.Context, cfg Config, dir string, log *slog.Logger) (*gateway, error) {
+	g := &gateway{cfg: cfg, log: log}
+	var err error
+	if g.parts, err = build(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if g.set, err = cfg.loadSkills(); err != nil {
+		return nil, err
+	}
+	if g.ledger, err = openLedger(ctx, cfg, dir, g.set, log); err != nil {
+		return nil, err
+	}
+	if err := g.listen(); err != nil {
+		return nil, errors.Join(err, g.ledger.Close())
+	}
+	return g, nil
+}
+
+func openLedger(ctx context.Context, cfg Config, dir string, set *skill.Set, log *slog.Logger) (*ledger.Ledger, error) {
+	url, err := cfg.ledgerURL()
+	if err != nil {
+		return nil, err
+	}
+	return ledger.Open(ctx, ledger.Options{Dir: dir, URL: url, Log: log, Budgets: cfg.budgets(set)})
+}
+
+// listen makes the server and its socket. Without keys nobody but this machine
+// is served, so an address that others can reach is refused.
+func (g *gateway) listen() error {
+	c, err := g.parts.cascade(g.set, g.ledger, g.log)
+	if err != nil {
+		return err
+	}
+	addr := g.cfg.Listen
+	if addr == "" {
+		addr = defaultListen
+	}
+	if g.ledger.Keyless() && !loopback(addr) {
+		return &starling.Error{Kind: starling.Forbidden, Op: "listen on " + addr + " without keys", Hint: "make a key first (starling key create), or listen on 127.0.0.1"}
+	}
+	g.server = serve.New(c, g.ledger, g.log, serve.Options{
+		Hosts: g.cfg.Hosts, Origins: g.cfg.Origins, MaxBody: g.cfg.MaxBody, InFlight: g.cfg.MaxInFlight, Version: version,
+	})
+	if g.ln, err = net.Listen("tcp", addr); err != nil {
+		return &starling.Error{Kind: starling.Invalid, Op: "listen on " + addr, Hint: "is another starling running? choose another address with --listen", Err: err}
+	}
+	return nil
+}
+
+// run serves until ctx ends, then lets the requests under way end.
+func (g *gateway) run(ctx context.Context, reload func() (Config, error)) error {
+	srv := g.server.HTTP()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := srv.Serve(g.ln); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		if err := srv.Shutdown(grace); err != nil {
+			return srv.Close()
+		}
+		return nil
+	})
+	group.Go(func() error { return g.follow(ctx, reload) })
+	return group.Wait()
+}
+
+// follow takes changes in: of the skills' folder at once, of the configuration
+// on SIGHUP. What is invalid is logged and changes nothing. This goroutine
+// alone replaces parts and set.
+func (g *gateway) follow(ctx context.Context, reload func() (Config, error)) error {
+	hup := make(chan os.Signal, 1)
+	if len(reloadSignals) > 0 { // to name none would ask for all
+		signal.Notify(hup, reloadSignals...)
+	}
+	defer signal.Stop(hup)
+	sets := make(chan *skill.Set)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.watchSkills(ctx, sets) })
+	group.Go(func() error {
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-hup:
+				g.reconfigure(ctx, reload)
+			case set := <-sets:
+				g.set = set
+				g.swap("skills")
+			}
+		}
+	})
+	return group.Wait()
+}
+
+func (g *gateway) watchSkills(ctx context.Context, sets chan<- *skill.Set) error {
+	if g.cfg.Skills == "" {
+		return nil
+	}
+	return skill.Watch(ctx, g.cfg.Skills, g.set, func(set *skill.Set, err error) {
+		if err != nil {
+			g.log.Error("skills not reloaded; the old ones stay in force", "err", err)
+		}
+		if set == nil {
+			return
+		}
+		select {
+		case sets <- set:
+		case <-ctx.Done():
+		}
+	})
+}
+
+func (g *gateway) reconfigure(ctx context.Context, reload func() (Config, error)) {
+	cfg, err := reload()
+	if err == nil {
+		var fresh *parts
+		if fresh, err = build(ctx, cfg); err == nil {
+			g.old = append(g.old, g.parts)
+			g.parts = fresh
+			g.swap("configuration")
+			return
+		}
+	}
+	g.log.Error("configuration not reloaded; the old one stays in force", "err", err)
+}
+
+func (g *gateway) swap(what string) {
+	c, err := g.parts.cascade(g.set, g.ledger, g.log)
+	if err != nil {
+		g.log.Error(what+" not reloaded; the old ones stay in force", "err", err)
+		return
+	}
+	g.server.Swap(c)
+	g.log.Info(what + " reloaded")
+}
+
+// close settles and frees everything.
+func (g *gateway) close() {
+	_ = g.ln.Close() // closed already if it served
+	for _, p := range append(g.old, g.parts) {
+		p.close()
+	}
+	if err := g.ledger.Close(); err != nil {
+		g.log.Error("close the ledger", "err", err)
+	}
+}
+
+// greet says what is served, and what to do next.
+func (g *gateway) greet(p *program) {
+	out := p.stderr
+	fmt.Fprintf(out, "starling %s on http://%s\n", version, g.ln.Addr())
+	fmt.Fprintf(out, "  %d models, %d skills; OPENAI_BASE_URL=http://%s/v1  ANTHROPIC_BASE_URL=http://%s\n", len(g.parts.directory.Models()), len(g.set.Names()), g.ln.Addr(), g.ln.Addr())
+	for _, w := range g.parts.warnings {
+		fmt.Fprintln(out, "  note:", w)
+	}
+	if len(g.parts.directory.Models()) == 0 {
+		fmt.Fprintln(out, "  no provider is configured: set OPENAI_API_KEY or ANTHROPIC_API_KEY, write a configuration, or try starling demo")
+	}
+}
+
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// logger writes for people on a terminal and JSON elsewhere.
+func (p *program) logger(quiet bool) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if quiet {
+		opts.Level = slog.LevelError
+	}
+	if f, ok := p.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return slog.New(slog.NewTextHandler(p.stderr, opts))
+	}
+	return slog.New(slog.NewJSONHandler(p.stderr, opts))
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"starling"
+	"starling/internal/sim"
+	"starling/internal/skill"
+)
+
+type simulateCmd struct {
+	Listen  string        `default:"127.0.0.1:4242" help:"Address of the first upstream; the others take the ports after it." placeholder:"HOST:PORT"`
+	Seed    uint64        `default:"1" help:"Another seed, another world."`
+	Model   string        `help:"Serve one model of this name instead of the demo's four, in both dialects." placeholder:"NAME"`
+	Quality float64       `default:"1" help:"With --model: share of known cases that it answers rightly."`
+	Input   string        `default:"1" help:"With --model: stated dollars for a million input tokens."`
+	Output  string        `default:"5" help:"With --model: stated dollars for a million output tokens."`
+	First   time.Duration `default:"0s" help:"With --model: time to the first token."`
+	Token   time.Duration `default:"0s" help:"With --model: time for each token."`
+	Fail    float64       `default:"0" help:"With --model: share of calls that end in a 500."`
+	Busy    float64       `default:"0" help:"With --model: share of calls that end in a 429."`
+	Cut     float64       `default:"0" help:"With --model: share of calls that die in the middle."`
+	Cache   bool          `help:"With --model: simulate prompt caching."`
+	Words   int           `default:"40" help:"With --model: words of an answer to an unknown input."`
+	Cases   string        `type:"existingdir" help:"Folder of skills whose cases are known; the shipped packs by default."`
+}
+
+// Run serves simulated upstreams until it is told to stop.
+func (c simulateCmd) Run(p *program) error {
+	fsys := Config{Skills: c.Cases}.skillFiles()
+	set, err := skill.LoadAll(fsys)
+	if err != nil {
+		return err
+	}
+	known, err := knownCases(fsys, set.Names())
+	if err != nil {
+		return err
+	}
+	models, err := c.models()
+	if err != nil {
+		return err
+	}
+	host, port, err := splitAddr(c.Listen)
+	if err != nil {
+		return err
+	}
+	s, err := simulate(models, known, sim.Options{Seed: c.Seed}, func(i int) string {
+		return net.JoinHostPort(host, strconv.Itoa(port+i))
+	})
+	if err != nil {
+		return err
+	}
+	c.greet(p, s, len(known))
+	<-p.ctx.Done()
+	return s.close()
+}
+
+func (c simulateCmd) greet(p *program, s *simulation, cases int) {
+	fmt.Fprintf(p.stdout, "simulated upstreams, %d known cases; nothing they say is a model's\n", cases)
+	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	for i, m := range s.models {
+		in, out := prices(m.Price)
+		fmt.Fprintf(t, "  %s\t%s\t%s\tin %s, out %s\tright %.0f %%\n", s.urls[i], m.Name, m.Zone, in, out, 100*m.Quality)
+	}
+	t.Flush()
+}
+
+func (c simulateCmd) models() ([]sim.Model, error) {
+	if c.Model == "" {
+		return sim.DemoModels(), nil
+	}
+	in, err1 := starling.ParseMoney(c.Input)
+	out, err2 := starling.ParseMoney(c.Output)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	return []sim.Model{{
+		Name: c.Model, Zone: starling.Machine, Quality: c.Quality, Words: c.Words, PromptCache: c.Cache,
+		Price:   starling.Price{Rates: starling.Rates{Input: starling.Rate(in), Output: starling.Rate(out)}, Source: "stated on the command line"},
+		Latency: sim.Latency{FirstToken: c.First, PerToken: c.Token},
+		Failure: sim.Failure{Error500: c.Fail, Overloaded429: c.Busy, Cut: c.Cut},
+	}}, nil
+}
+
+func splitAddr(addr string) (string, int, error) {
+	host, text, err := net.SplitHostPort(addr)
+	port, bad := strconv.Atoi(text)
+	if err != nil || bad != nil {
+		return "", 0, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("address %q", addr), Hint: "write it like 127.0.0.1:4242"}
+	}
+	return host, port, nil
+}

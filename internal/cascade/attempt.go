@@ -1,0 +1,257 @@
+package cascade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"starling"
+	"starling/internal/provider"
+	"starling/internal/wire"
+)
+
+// patience is how long a single candidate may be tried again when nobody else
+// is next.
+const patience = 2 * time.Second
+
+// An attempt is a [starling.Attempt] in the making.
+type attempt struct {
+	*exchange
+	starling.Attempt
+	candidate *starling.Candidate
+	started   time.Time
+	handling  time.Duration // spent on our side of the iterator
+	hurry     *time.Timer   // ends a candidate whose first byte is late; nil if nobody is next
+	sent      bool          // the caller has seen a part
+	bytes     int           // of answer so far
+	counted   bool          // the upstream said its usage
+	held      []starling.Event
+	collector wire.Collector
+}
+
+// try runs one candidate. It reports whether the caller has seen any of its
+// answer, and why it is not the answer, nil if it is.
+func (x *exchange) try(c *starling.Candidate, last bool) (sent bool, err error) {
+	a := &attempt{exchange: x, candidate: c, started: time.Now()}
+	a.Model, a.Zone, a.Simulated = c.Model.ID(), c.Model.Zone, c.Model.Simulated
+	a.Offset = a.started.Sub(x.Started)
+	a.Outcome = starling.Skipped
+
+	if err := x.account.Reserve(x.ctx, c.Worst); err != nil {
+		return false, a.close(err)
+	}
+	err = a.run(last)
+	a.book(err)
+	if err == nil {
+		err = a.judge()
+	}
+	x.account.Spend(a.Cost)
+	if err = a.close(err); err == nil && !a.sent {
+		err = a.release()
+	}
+	return a.sent, err
+}
+
+// run has the model generate, and passes the answer on or holds it back.
+func (a *attempt) run(last bool) error {
+	ctx, cancel := context.WithCancelCause(a.ctx)
+	defer cancel(nil)
+	call := starling.Call{Model: a.candidate.Model, Request: &a.Request, Furthest: a.Screen.Furthest, Deltas: a.verified(), Left: a.left}
+	if last {
+		call.Patience = patience
+	} else if limit := a.Plan.Patience; limit > 0 {
+		a.hurry = time.AfterFunc(limit, func() {
+			cancel(&starling.Error{Kind: starling.Overloaded, Op: "no answer within the skill's latency limit of " + limit.String(), Billed: true})
+		})
+		defer a.hurry.Stop()
+	}
+
+	a.Outcome = starling.Failed
+	for ev, err := range a.Providers[a.candidate.Model.Provider].Generate(ctx, call) {
+		since := time.Now()
+		if err == nil {
+			err = a.take(ev, since)
+		} else if cause := context.Cause(ctx); cause != nil && a.ctx.Err() == nil {
+			err = cause
+		}
+		a.handling += time.Since(since)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take books what an event says and passes it on.
+func (a *attempt) take(ev starling.Event, now time.Time) error {
+	if ev.Aside != nil {
+		a.aside(*ev.Aside)
+		return nil
+	}
+	if a.FirstByte == 0 {
+		a.FirstByte = now.Sub(a.started)
+	}
+	a.note(ev)
+	if a.verified() {
+		a.collector.Add(ev)
+	}
+	if a.verified() || !a.Request.Stream {
+		ev.Raw = slices.Clone(ev.Raw)
+		a.held = append(a.held, ev)
+		return nil
+	}
+	if !a.sent {
+		a.sent = true
+		if a.hurry != nil {
+			a.hurry.Stop() // the caller has its first byte
+		}
+		a.answering()
+		a.reply.Start(&a.Exchange, a.account.AnswerDigest())
+	}
+	return a.send(ev)
+}
+
+func (a *attempt) note(ev starling.Event) {
+	a.bytes += ev.Bytes
+	if ev.ID != "" {
+		a.Upstream = ev.ID
+	}
+	if ev.Model != "" {
+		a.Said = ev.Model
+	}
+	if ev.Finish != "" {
+		a.Finish = ev.Finish
+	}
+	if ev.Usage != nil {
+		a.Usage, a.counted = *ev.Usage, true
+	}
+}
+
+// send passes an event to the caller; a caller who cannot be reached has left.
+func (a *attempt) send(ev starling.Event) error {
+	if err := a.reply.Event(ev); err != nil {
+		return &starling.Error{Kind: starling.Cancelled, Op: "sending the answer", Err: err, Billed: true}
+	}
+	return nil
+}
+
+// book sets what the attempt cost. What an upstream did not count, though it may
+// charge for it, is estimated and says so.
+func (a *attempt) book(err error) {
+	a.Took = time.Since(a.started)
+	a.Waited += a.Took - a.handling
+	e, _ := errors.AsType[*starling.Error](err)
+	if err != nil && !a.counted && (e == nil || !e.Billed) {
+		return
+	}
+	if !a.counted {
+		a.Usage = provider.EstimateUsage(len(a.Request.Body), a.bytes)
+	} else if err != nil {
+		sofar := provider.EstimateUsage(0, a.bytes)
+		if a.Usage.Output < sofar.Output {
+			a.Usage.Output, a.Usage.Estimated = sofar.Output, true
+		}
+	}
+	a.Lines, a.Cost = a.candidate.Model.Price.Cost(a.Usage, a.Took)
+}
+
+// aside books a call that was made beside this one.
+func (a *attempt) aside(other starling.Attempt) {
+	other.Lines, other.Cost = a.candidate.Model.Price.Cost(other.Usage, other.Took)
+	other.Offset += a.Offset
+	a.account.Spend(other.Cost)
+	a.Attempts = append(a.Attempts, other)
+}
+
+// judge asks the verifiers, in order, until one says no.
+func (a *attempt) judge() error {
+	if !a.verified() {
+		return nil
+	}
+	answer := a.collector.Answer()
+	for _, v := range a.Router.Verifiers[a.Plan.Skill] {
+		verdict, err := v.Verify(a.ctx, &a.Request, answer)
+		if err != nil {
+			return fmt.Errorf("verifier %s: %w", v.Name(), err)
+		}
+		a.Verdicts = append(a.Verdicts, verdict)
+		a.Cost = a.Cost.Plus(verdict.Cost)
+		if !verdict.Accept {
+			a.Outcome = starling.Rejected
+			return &starling.Error{Kind: starling.Refused, Op: "the answer was rejected by verifier " + v.Name(), Hint: verdict.Why}
+		}
+	}
+	return nil
+}
+
+// close writes the attempt down; it is final from here on.
+func (a *attempt) close(err error) error {
+	switch {
+	case err == nil:
+		a.Outcome = starling.Answered
+		a.answering()
+	case a.ctx.Err() != nil || starling.KindOf(err) == starling.Cancelled:
+		a.Outcome = starling.Abandoned
+	case a.sent:
+		a.Outcome = starling.Broken
+	}
+	if err != nil {
+		a.Kind, a.Why = starling.KindOf(err), why(err)
+	}
+	a.Attempts = append(a.Attempts, a.Attempt)
+	return err
+}
+
+// release sends an accepted answer that was held back.
+func (a *attempt) release() error {
+	a.Response.Cost = a.spent()
+	a.sent = true
+	a.reply.Start(&a.Exchange, a.account.AnswerDigest())
+	for _, ev := range a.held {
+		if err := a.send(ev); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answering says who answers, and why.
+func (a *attempt) answering() {
+	m := a.candidate.Model
+	a.Response = starling.Response{Model: m.Name, Provider: m.Provider, Zone: m.Zone, Simulated: m.Simulated, Finish: a.Finish, Reason: a.reason()}
+}
+
+func (a *attempt) reason() string {
+	text := a.Plan.Rule + "; " + a.candidate.Why
+	if a.Plan.Pinned {
+		text = a.Plan.Rule
+	}
+	for i := range a.Attempts {
+		before := &a.Attempts[i]
+		text += fmt.Sprintf("; after %s %s", before.Model, before.Outcome)
+		if before.Kind != "" {
+			text += " (" + string(before.Kind) + ")"
+		}
+	}
+	return text
+}
+
+func (a *attempt) verified() bool { return len(a.candidate.Verify) > 0 }
+
+func (a *attempt) left(field string) { a.Left = append(a.Left, field) }
+
+// why is an error's text for the receipt: without the hint, which is advice.
+func why(err error) string {
+	e, ok := errors.AsType[*starling.Error](err)
+	if !ok {
+		return err.Error()
+	}
+	bare := *e
+	bare.Hint = ""
+	if e.Kind == starling.Refused && e.Hint != "" {
+		bare.Hint = e.Hint
+	}
+	return bare.Error()
+}

@@ -1,0 +1,156 @@
+// Package cascade answers: it climbs the plan from candidate to candidate until
+// an answer is good enough, reserves before every call what it may cost, books
+// what it did cost, and settles the exchange with a receipt whatever happened.
+//
+// It knows no HTTP and no dialect. Start reading at [Cascade.Answer].
+package cascade
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"starling"
+	"starling/internal/ledger"
+	"starling/internal/privacy"
+	"starling/internal/route"
+)
+
+// A Cascade answers requests. It is immutable and safe for concurrent use; a
+// changed configuration makes a new one.
+type Cascade struct {
+	Policy    *privacy.Policy
+	Router    *route.Router
+	Providers map[string]starling.Provider
+	Ledger    *ledger.Ledger
+	Log       *slog.Logger
+}
+
+// A Reply takes the answer to the caller.
+type Reply interface {
+	// Start is called once, before the first event, when it is known who
+	// answers: ex.Response is set, and for an answer that is not streamed so
+	// are all costs. Every byte of the answer is also to be written to digest.
+	Start(ex *starling.Exchange, digest io.Writer)
+	// Event takes a piece. It must not keep ev.Raw. An error means that the
+	// caller is gone.
+	Event(ev starling.Event) error
+	// Finish renders what is left of the answer, or of its failure (ex.Err).
+	// It is called exactly once, before the exchange is settled.
+	Finish(ex *starling.Exchange)
+}
+
+// Answer runs the whole exchange. The exchange is returned, settled, whatever
+// happened; why there is no answer, or why it broke off, is in its Err:
+// Forbidden, OverBudget, NotFound, Invalid, Overloaded, Refused, Cancelled.
+func (c *Cascade) Answer(ctx context.Context, req starling.Request, reply Reply) *starling.Exchange {
+	skill, err := c.Router.Skill(&req)
+	name, class := "", starling.Class("")
+	if skill != nil {
+		name, class = skill.Name, skill.Rubric.Class
+	}
+	x := c.begin(ctx, req, name, reply)
+	defer x.settle()
+
+	if x.Err = err; err != nil {
+		return &x.Exchange
+	}
+	if x.Screen, x.Err = c.Policy.Screen(&x.Request, class); x.Err != nil {
+		return &x.Exchange
+	}
+	if x.Plan, x.Err = c.Router.Plan(&x.Request, x.Screen, skill); x.Err != nil {
+		return &x.Exchange
+	}
+	x.climb()
+	return &x.Exchange
+}
+
+// Refuse settles an exchange that could not even be read, so that it too has a
+// receipt. req holds what is known of it.
+func (c *Cascade) Refuse(req starling.Request, err error, reply Reply) *starling.Exchange {
+	x := c.begin(context.Background(), req, "", reply)
+	x.Err = err
+	x.settle()
+	return &x.Exchange
+}
+
+func (c *Cascade) begin(ctx context.Context, req starling.Request, skill string, reply Reply) *exchange {
+	x := &exchange{Cascade: c, ctx: ctx, reply: reply}
+	x.Started = time.Now()
+	x.Request = req
+	x.account = c.Ledger.Begin(req.Caller, skill)
+	x.ID = x.account.ID()
+	return x
+}
+
+// An exchange is a [starling.Exchange] with the hands that work on it.
+type exchange struct {
+	starling.Exchange
+	*Cascade
+	ctx     context.Context
+	reply   Reply
+	account *ledger.Account
+}
+
+// climb tries the candidates in order. Whoever has sent a byte is the last.
+func (x *exchange) climb() {
+	var failures []error
+	for i := range x.Plan.Candidates {
+		last := i == len(x.Plan.Candidates)-1
+		sent, err := x.try(&x.Plan.Candidates[i], last)
+		if err == nil {
+			return
+		}
+		failures = append(failures, err)
+		if sent || x.ctx.Err() != nil {
+			x.Err = err
+			return
+		}
+	}
+	x.Err = exhausted(failures)
+}
+
+// settle books the exchange. The receipt is durable before the caller can know
+// that the answer is complete.
+func (x *exchange) settle() {
+	x.Response.Cost = x.spent()
+	x.reply.Finish(&x.Exchange)
+	receipt, err := x.account.Settle(&x.Exchange)
+	if err != nil {
+		x.Log.Error("receipt not written", "receipt", x.ID, "err", err)
+		x.Err = errors.Join(x.Err, err)
+		return
+	}
+	x.Receipt = receipt
+}
+
+func (x *exchange) spent() starling.Money {
+	var total starling.Money
+	for i := range x.Attempts {
+		total = total.Plus(x.Attempts[i].Cost)
+	}
+	return total
+}
+
+// exhausted is the error of an exchange in which every candidate failed: the
+// last one's, since it is the most capable, with the count of the others.
+func exhausted(failures []error) error {
+	last := failures[len(failures)-1]
+	if len(failures) == 1 {
+		return last
+	}
+	e, ok := errors.AsType[*starling.Error](last)
+	if !ok {
+		return last
+	}
+	whole := *e
+	whole.Op = "all candidates failed; the last: " + e.Op
+	for _, f := range failures {
+		if starling.KindOf(f) == starling.Overloaded {
+			whole.Kind = starling.Overloaded // somebody may be back soon
+		}
+	}
+	return &whole
+}

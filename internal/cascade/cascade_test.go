@@ -1,0 +1,302 @@
+package cascade_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"starling"
+	"starling/internal/cascade"
+	"starling/internal/ledger"
+	"starling/internal/privacy"
+	"starling/internal/route"
+	"starling/internal/skill"
+	"starling/internal/verify"
+	"starling/internal/wire"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"))
+}
+
+// says is what a test's candidate does when it is asked.
+type says struct {
+	text  string
+	err   error // after the text
+	usage starling.Usage
+	wait  time.Duration // before the text
+}
+
+var (
+	overloaded = &starling.Error{Kind: starling.Overloaded, Op: "upstream is busy"}
+	cut        = &starling.Error{Kind: starling.Overloaded, Op: "upstream died", Billed: true}
+	tokens     = starling.Usage{Input: 10, Output: 2}
+)
+
+// A fake is a provider of one model. It is no upstream: what upstreams do is
+// tested over HTTP in provider and serve.
+type fake struct {
+	name  string
+	zone  starling.Zone
+	says  says
+	calls *[]string
+}
+
+func (f fake) model() starling.Model {
+	return starling.Model{Provider: f.name, Name: "m", Dialect: starling.OpenAI, Zone: f.zone, MaxOutput: 100, Price: starling.Price{Rates: starling.Rates{Input: 1e9, Output: 1e9}}}
+}
+
+func (f fake) Models() []starling.Model { return []starling.Model{f.model()} }
+
+func (f fake) Generate(ctx context.Context, c starling.Call) iter.Seq2[starling.Event, error] {
+	return func(yield func(starling.Event, error) bool) {
+		*f.calls = append(*f.calls, f.name)
+		if f.zone > c.Furthest {
+			yield(starling.Event{}, &starling.Error{Kind: starling.Forbidden, Op: "guard"})
+			return
+		}
+		if f.says.wait > 0 {
+			select {
+			case <-time.After(f.says.wait):
+			case <-ctx.Done():
+				yield(starling.Event{}, &starling.Error{Kind: starling.Cancelled, Op: "generate", Err: ctx.Err(), Billed: true})
+				return
+			}
+		}
+		if f.says.text != "" {
+			raw := fmt.Sprintf("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":%q},\"finish_reason\":null}]}\n\n", f.says.text)
+			if !yield(starling.Event{Raw: []byte(raw), Bytes: len(f.says.text), Deltas: []starling.Delta{{Kind: starling.TextPart, Text: f.says.text}}}, nil) {
+				return
+			}
+		}
+		if f.says.err != nil {
+			yield(starling.Event{}, f.says.err)
+			return
+		}
+		u := f.says.usage
+		yield(starling.Event{Raw: []byte("data: [DONE]\n\n"), Finish: starling.Stopped, Usage: &u}, nil)
+	}
+}
+
+// A caller is a [cascade.Reply] that writes down what it is shown.
+type caller struct {
+	started  int
+	seen     strings.Builder
+	failed   error
+	finished int
+	fails    error // of Event
+}
+
+func (c *caller) Start(*starling.Exchange, io.Writer) { c.started++ }
+
+func (c *caller) Event(ev starling.Event) error {
+	for _, d := range ev.Deltas {
+		c.seen.WriteString(d.Text)
+	}
+	return c.fails
+}
+
+func (c *caller) Finish(ex *starling.Exchange) { c.finished++; c.failed = ex.Err }
+
+// newCascade wires candidates into a skill "test" with the given rubric lines.
+func newCascade(t testing.TB, rubric string, candidates []fake, budgets ...ledger.Budget) *cascade.Cascade {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	books := must(ledger.Open(context.Background(), ledger.Options{Dir: t.TempDir(), Log: log, Budgets: budgets}))
+	t.Cleanup(func() {
+		if err := books.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var ids []string
+	var models []starling.Model
+	providers := map[string]starling.Provider{}
+	for _, f := range candidates {
+		ids = append(ids, f.model().ID())
+		models = append(models, f.model())
+		providers[f.name] = f
+	}
+	set := must(skill.LoadAll(fstest.MapFS{
+		"test/SKILL.md":    {Data: []byte("---\nname: test\ndescription: A skill for tests.\n---\n\n# Test\n")},
+		"test/rubric.yaml": {Data: []byte("version: 1\ncandidates: [" + strings.Join(ids, ", ") + "]\n" + rubric)},
+	}))
+	s, _ := set.Find("test")
+	return &cascade.Cascade{
+		Policy:    &privacy.Policy{},
+		Router:    &route.Router{Directory: must(route.NewDirectory(models, nil)), Skills: set, Verifiers: map[string][]starling.Verifier{"test": must(verify.ForSkill(s))}},
+		Providers: providers, Ledger: books, Log: log,
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func question(class starling.Class) starling.Request {
+	r := must(wire.Parse(starling.OpenAI, []byte(`{"model":"starling/test","stream":true,"max_tokens":50,"messages":[{"role":"user","content":"?"}]}`)))
+	r.Class = class
+	return r
+}
+
+const wantsGood = "verify:\n  - kind: label\n    values: [good, fine]\n"
+
+func TestTheContractOfTheCascade(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		rubric   string
+		says     []says
+		seen     string
+		calls    int
+		outcomes string
+		kind     starling.Kind
+	}{
+		{"the first candidate answers unseen", "", []says{{text: "cheap", usage: tokens}, {text: "dear", usage: tokens}}, "cheap", 1, "answered", ""},
+		{"a rejected answer is never seen", wantsGood, []says{{text: "bad", usage: tokens}, {text: "good", usage: tokens}}, "good", 2, "rejected answered", ""},
+		{"an accepted one stops the climb", wantsGood, []says{{text: "fine", usage: tokens}, {text: "good", usage: tokens}}, "fine", 1, "answered", ""},
+		{"a broken one is held back and passed over", wantsGood, []says{{text: "go", err: cut}, {text: "good", usage: tokens}}, "good", 2, "failed answered", ""},
+		{"one that fails before a byte is replaced", "", []says{{err: overloaded}, {text: "dear", usage: tokens}}, "dear", 2, "failed answered", ""},
+		{"nobody answers after a piece was sent", "", []says{{text: "half", err: cut}, {text: "dear", usage: tokens}}, "half", 1, "broken", starling.Overloaded},
+		{"nobody good enough is a refusal", wantsGood, []says{{text: "bad", usage: tokens}, {text: "worse", usage: tokens}}, "", 2, "rejected rejected", starling.Refused},
+		{"an empty answer is rejected", wantsGood, []says{{usage: tokens}, {text: "good", usage: tokens}}, "good", 2, "rejected answered", ""},
+		{"all down is overloaded", "", []says{{err: overloaded}, {err: overloaded}}, "", 2, "failed failed", starling.Overloaded},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var calls []string
+			var candidates []fake
+			for i, s := range c.says {
+				candidates = append(candidates, fake{name: fmt.Sprintf("p%d", i), zone: starling.Machine, says: s, calls: &calls})
+			}
+			cas := newCascade(t, c.rubric, candidates)
+			var out caller
+			ex := cas.Answer(t.Context(), question(""), &out)
+			if out.seen.String() != c.seen || len(calls) != c.calls || starling.KindOf(ex.Err) != c.kind || out.finished != 1 {
+				t.Errorf("saw %q after %d calls, %v, finished %d times; want %q, %d, %q", out.seen.String(), len(calls), ex.Err, out.finished, c.seen, c.calls, c.kind)
+			}
+			if (out.started == 1) != (c.seen != "") {
+				t.Errorf("started %d times with %q seen", out.started, c.seen)
+			}
+			var outcomes []string
+			var sum starling.Money
+			for _, a := range ex.Receipt.Attempts {
+				outcomes = append(outcomes, string(a.Outcome))
+				sum += a.Cost
+				if a.Outcome == starling.Rejected && a.Cost == 0 {
+					t.Error("a rejected answer cost nothing")
+				}
+			}
+			if got := strings.Join(outcomes, " "); got != c.outcomes || sum != ex.Receipt.Cost {
+				t.Errorf("attempts %q, Σ %s, receipt %s; want %q", got, sum, ex.Receipt.Cost, c.outcomes)
+			}
+		})
+	}
+}
+
+func TestACandidateThatIsTooSlowIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls []string
+		cas := newCascade(t, "latency: 2s\n", []fake{
+			{name: "slow", zone: starling.Machine, says: says{text: "late", wait: time.Hour, usage: tokens}, calls: &calls},
+			{name: "fast", zone: starling.Machine, says: says{text: "here", usage: tokens}, calls: &calls},
+		})
+		var out caller
+		ex := cas.Answer(t.Context(), question(""), &out)
+		if out.seen.String() != "here" || ex.Receipt.Attempts[0].Took != 2*time.Second {
+			t.Errorf("saw %q; the first try took %s, want 2s", out.seen.String(), ex.Receipt.Attempts[0].Took)
+		}
+		if ex.Receipt.Attempts[0].Cost == 0 || !ex.Receipt.Attempts[0].Usage.Estimated {
+			t.Errorf("what the slow one may charge is not booked: %+v", ex.Receipt.Attempts[0])
+		}
+	})
+}
+
+func TestACallerWhoCannotBeReachedIsBooked(t *testing.T) {
+	var calls []string
+	cas := newCascade(t, "", []fake{{name: "p", zone: starling.Machine, says: says{text: "hello", usage: tokens}, calls: &calls}})
+	out := caller{fails: errors.New("broken pipe")}
+	ex := cas.Answer(t.Context(), question(""), &out)
+	if ex.Receipt.Outcome != starling.Abandoned || ex.Receipt.Cost <= 0 {
+		t.Errorf("outcome %s, cost %s", ex.Receipt.Outcome, ex.Receipt.Cost)
+	}
+}
+
+// TestNoRandomExchangeBreaksTheLaws runs random exchanges against random
+// candidates: sensitive data reaches no further zone, no budget is overspent,
+// the receipts sum up to the ledger, nothing is sent after an error, and at most
+// one candidate is ever seen.
+func TestNoRandomExchangeBreaksTheLaws(t *testing.T) {
+	const rounds, exchanges = 40, 250
+	classes := []starling.Class{"", privacy.Public, privacy.Internal, privacy.Confidential, privacy.Restricted}
+	for seed := range uint64(rounds) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		var calls []string
+		var candidates []fake
+		for i := range 1 + r.IntN(4) {
+			candidates = append(candidates, fake{name: fmt.Sprintf("p%d", i), zone: starling.Zone(1 + r.IntN(4)), says: randomSays(r), calls: &calls})
+		}
+		rubric := []string{"", wantsGood}[r.IntN(2)]
+		limit := starling.Money(r.Int64N(400_000))
+		cas := newCascade(t, rubric, candidates, ledger.Budget{Scope: ledger.ForAll, Limit: limit, Per: ledger.InTotal})
+		var sum starling.Money
+		for range exchanges {
+			calls = calls[:0]
+			class := classes[r.IntN(len(classes))]
+			var out caller
+			ex := cas.Answer(context.Background(), question(class), &out)
+			sum += ex.Receipt.Cost
+			checkLaws(t, seed, ex, &out, candidates, calls)
+		}
+		if err := cas.Ledger.Flush(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		totals := must(cas.Ledger.Totals(context.Background(), ledger.Query{}, "all"))
+		if totals[0].Cost != sum || sum > limit || totals[0].Receipts != exchanges {
+			t.Fatalf("seed %d: ledger %s over %d receipts, Σ receipts %s, cap %s", seed, totals[0].Cost, totals[0].Receipts, sum, limit)
+		}
+		report := must(cas.Ledger.Verify(context.Background(), ledger.Audit{}))
+		if !report.OK() {
+			t.Fatalf("seed %d: %v", seed, report.Faults)
+		}
+	}
+}
+
+func randomSays(r *rand.Rand) says {
+	s := says{text: []string{"", "good", "bad"}[r.IntN(3)], usage: starling.Usage{Input: r.Int64N(60), Output: r.Int64N(50)}}
+	s.err = []error{nil, nil, overloaded, cut}[r.IntN(4)]
+	return s
+}
+
+func checkLaws(t *testing.T, seed uint64, ex *starling.Exchange, out *caller, candidates []fake, calls []string) {
+	t.Helper()
+	zones, texts := map[string]starling.Zone{}, map[string]string{}
+	for _, f := range candidates {
+		zones[f.name], texts[f.name] = f.zone, f.says.text
+	}
+	for _, name := range calls {
+		if zones[name] > ex.Screen.Furthest {
+			t.Fatalf("seed %d: class %s reached %s in zone %s", seed, ex.Screen.Class, name, zones[name])
+		}
+	}
+	if out.started > 1 || out.finished != 1 {
+		t.Fatalf("seed %d: started %d, finished %d", seed, out.started, out.finished)
+	}
+	if seen := out.seen.String(); seen != "" && seen != texts[ex.Response.Provider] {
+		t.Fatalf("seed %d: saw %q, but %s answered", seed, seen, ex.Response.Provider)
+	}
+	if ex.Err == nil && ex.Receipt.Outcome != starling.Answered || ex.Err != nil && ex.Receipt.Outcome == starling.Answered {
+		t.Fatalf("seed %d: outcome %s with error %v", seed, ex.Receipt.Outcome, ex.Err)
+	}
+}
