@@ -254,6 +254,15 @@ func (r *keyring) all() []Key {
 	return all
 }
 
+// Keyless reports whether no key was ever made: a revoked key keeps the door
+// shut, as an expired one does. It answers from memory, which is at most a second
+// behind what other processes do.
+func (l *Ledger) Keyless() bool {
+	l.keys.mu.RLock()
+	defer l.keys.mu.RUnlock()
+	return len(l.keys.byHash) == 0
+}
+
 // refreshKeys brings keys and their caps up to date.
 func (l *Ledger) refreshKeys(ctx context.Context) error {
 	changed, err := l.keys.load(ctx)
@@ -281,13 +290,13 @@ func (l *Ledger) Lookup(ctx context.Context, secret string) (starling.Caller, er
 	case !ok || !k.Revoked.IsZero():
 		return starling.Caller{}, unknownKey()
 	case !k.Expires.IsZero() && !l.keys.now().Before(k.Expires):
-		return starling.Caller{}, &starling.Error{Kind: starling.Unauthenticated, Op: "this key expired on " + k.Expires.Format(time.DateOnly), Hint: "ask for a new key"}
+		return starling.Caller{}, &starling.Error{Kind: starling.Unauthenticated, Op: "expired key: it was good until " + k.Expires.Format(time.DateOnly), Hint: "ask for a new key"}
 	}
 	return starling.Caller{Key: k.ID, Name: k.Name, Team: k.Team, Class: k.Class, Skill: k.Skill}, nil
 }
 
 func unknownKey() error {
-	return &starling.Error{Kind: starling.Unauthenticated, Op: "this key is not known", Hint: "show a key that 'starling key create' made"}
+	return &starling.Error{Kind: starling.Unauthenticated, Op: "unknown key", Hint: "show a key that 'starling key create' made"}
 }
 
 // CreateKey is [Records.CreateKey]; the key is known here when it returns.

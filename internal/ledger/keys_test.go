@@ -53,6 +53,28 @@ func TestAKeyMadeOrRevokedByACommandIsNoticed(t *testing.T) {
 	})
 }
 
+func TestTheFirstKeyEndsKeylessnessForGood(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		l := p.open(t)
+		ctx := context.Background()
+		if !l.Keyless() {
+			t.Fatal("there are keys in new books")
+		}
+		beside := reopened(t, p)
+		_, k, err := beside.CreateKey(ctx, KeySpec{Name: "first"})
+		must(t, err)
+		must(t, l.keepOnce(ctx, 1)) // what happens once a second
+		if l.Keyless() {
+			t.Fatal("a key made by a command is not noticed")
+		}
+		must(t, beside.RevokeKey(ctx, k.ID))
+		must(t, l.keepOnce(ctx, 2))
+		if l.Keyless() {
+			t.Fatal("revoking the last key opens the door")
+		}
+	})
+}
+
 func TestAKeyThatIsNotGoodIsRefused(t *testing.T) {
 	l := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t)
 	ctx := context.Background()

@@ -267,7 +267,7 @@ func lockDir(dir string) (*flock.Flock, error) {
 		return nil, unwritable(dir, err)
 	}
 	if !ok {
-		return nil, &starling.Error{Kind: starling.Internal, Op: "ledger: " + dir + " is in use", Hint: "stop the other starling, or give this one its own data directory"}
+		return nil, &starling.Error{Kind: starling.Internal, Op: "ledger: another process has this ledger: " + dir, Hint: "stop the other starling, or give this one its own data directory"}
 	}
 	return lock, nil
 }

@@ -81,14 +81,18 @@ func makePrivate(path string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, badKey(path, "", err)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return nil, badKey(path, "", err)
-	}
-	if err := writeWhole(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+	if err := writeWhole(path, encodePrivate(private)); err != nil {
 		return nil, err
 	}
 	return private, nil
+}
+
+func encodePrivate(private ed25519.PrivateKey) []byte {
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		panic("ledger: an ed25519 key must encode: " + err.Error())
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
 // writeWhole replaces a file so that a reader sees the old or the new one.
