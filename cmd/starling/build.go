@@ -61,6 +61,9 @@ func build(ctx context.Context, cfg Config) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(ups) == 0 {
+		p.warnings = append(p.warnings, "no provider is configured: set OPENAI_API_KEY or ANTHROPIC_API_KEY, write a configuration, or try starling demo")
+	}
 	if p.guard, err = guardOf(ups); err != nil {
 		return nil, err
 	}
@@ -116,7 +119,14 @@ func (c Config) skillFiles() fs.FS {
 	return os.DirFS(filepath.Clean(c.Skills))
 }
 
-func (c Config) loadSkills() (*skill.Set, error) { return skill.LoadAll(c.skillFiles()) }
+// loadSkills reads the skills. Errors: Invalid with every problem of every file.
+func (c Config) loadSkills() (*skill.Set, error) {
+	set, err := skill.LoadAll(c.skillFiles())
+	if set == nil && err != nil {
+		return nil, fmt.Errorf("skills %s: %w", c.Skills, err)
+	}
+	return set, err
+}
 
 // An upstream is a provider in the making.
 type upstream struct {

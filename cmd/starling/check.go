@@ -14,6 +14,12 @@ func (checkCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
+	if _, err := cfg.address(); err != nil {
+		return err
+	}
+	if _, err := cfg.ledgerURL(); err != nil {
+		return err
+	}
 	parts, err := build(p.ctx, cfg)
 	if err != nil {
 		return err

@@ -5,11 +5,13 @@ import (
 	_ "embed"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/adrg/xdg"
+	"github.com/alecthomas/kong"
 
 	"starling"
 	"starling/internal/catalog"
@@ -92,6 +94,7 @@ func loadConfig(file string) (Config, error) {
 			return cfg, nil
 		}
 	}
+	file = kong.ExpandPath(file)
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return cfg, &starling.Error{Kind: starling.Invalid, Op: "read configuration", Hint: "name an existing file with --config", Err: err}
@@ -99,12 +102,25 @@ func loadConfig(file string) (Config, error) {
 	return cfg, strict.Read(file, data, strict.NewSchema(configSchema), &cfg)
 }
 
+// address is where to listen. Errors: Invalid.
+func (c Config) address() (string, error) {
+	addr := cmp.Or(c.Listen, defaultListen)
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return "", &starling.Error{Kind: starling.Invalid, Op: "listen on " + addr, Hint: "write it as host:port, like " + defaultListen, Err: err}
+	}
+	return addr, nil
+}
+
 // dataDir is where the ledger lives: the flag, else the configuration, else the
 // user's data folder.
 func (c Config) dataDir(flag string) string {
 	switch {
 	case flag != "":
-		return flag
+		return kong.ExpandPath(flag)
 	case c.Data != "":
 		return c.Data
 	}

@@ -48,7 +48,7 @@ func (c demoCmd) Run(p *program) error {
 
 func demoDir(flag string) (string, error) {
 	if flag != "" {
-		return flag, os.MkdirAll(flag, 0o700)
+		return Config{}.dataDir(flag), os.MkdirAll(Config{}.dataDir(flag), 0o700)
 	}
 	return os.MkdirTemp("", "starling-demo-")
 }

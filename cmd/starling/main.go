@@ -26,8 +26,10 @@ var version = "dev"
 // commands is the command line: each command is a struct with a Run method in
 // the file of its name.
 type commands struct {
-	Config string `help:"Configuration file; without one, providers are found by their keys in the environment." type:"path" placeholder:"FILE" env:"STARLING_CONFIG"`
-	Data   string `help:"Folder of the ledger and its key." type:"path" placeholder:"DIR" env:"STARLING_DATA"`
+	Config string `help:"Configuration file; without one, providers are found by their keys in the environment." placeholder:"FILE" env:"STARLING_CONFIG"`
+	Data   string `help:"Folder of the ledger and its key." placeholder:"DIR" env:"STARLING_DATA"`
+
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 
 	Serve    serveCmd    `cmd:"" help:"Serve the gateway."`
 	Demo     demoCmd     `cmd:"" help:"Show the whole thing at work, without keys, network or weights."`
@@ -67,6 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(c int) { exited, code = true, c }),
 		kong.UsageOnError(),
+		kong.Vars{"version": "starling " + version},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {

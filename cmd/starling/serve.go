@@ -92,9 +92,9 @@ func (g *gateway) listen() error {
 	if err != nil {
 		return err
 	}
-	addr := g.cfg.Listen
-	if addr == "" {
-		addr = defaultListen
+	addr, err := g.cfg.address()
+	if err != nil {
+		return err
 	}
 	if g.ledger.Keyless() && !loopback(addr) {
 		return &starling.Error{Kind: starling.Forbidden, Op: "listen on " + addr + " without keys", Hint: "make a key first (starling key create), or listen on 127.0.0.1"}
@@ -219,9 +219,6 @@ func (g *gateway) greet(p *program) {
 	fmt.Fprintf(out, "  %d models, %d skills; OPENAI_BASE_URL=http://%s/v1  ANTHROPIC_BASE_URL=http://%s\n", len(g.parts.directory.Models()), len(g.set.Names()), g.ln.Addr(), g.ln.Addr())
 	for _, w := range g.parts.warnings {
 		fmt.Fprintln(out, "  note:", w)
-	}
-	if len(g.parts.directory.Models()) == 0 {
-		fmt.Fprintln(out, "  no provider is configured: set OPENAI_API_KEY or ANTHROPIC_API_KEY, write a configuration, or try starling demo")
 	}
 }
 

@@ -50,6 +50,9 @@ func (c simulateCmd) Run(p *program) error {
 		return err
 	}
 	s, err := simulate(models, known, sim.Options{Seed: c.Seed}, func(i int) string {
+		if port == 0 { // any free one, for each
+			i = 0
+		}
 		return net.JoinHostPort(host, strconv.Itoa(port+i))
 	})
 	if err != nil {
