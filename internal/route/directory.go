@@ -1,0 +1,113 @@
+package route
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"starling"
+	"starling/internal/strict"
+)
+
+// A Directory knows every model that can be called, by each of its names: the
+// unmistakable "provider/name", the bare name, and the configuration's aliases.
+// It is immutable.
+type Directory struct {
+	models []starling.Model
+	byName map[string]int // "provider/name" and bare names; the first provider configured wins a bare name
+	alias  map[string]string
+}
+
+// NewDirectory indexes models in the order of the configuration. An alias
+// stands for a model or for another alias that was given its own target; an
+// alias that leads nowhere or in a circle is Invalid, as is one that no request
+// could reach because it is written like a skill.
+func NewDirectory(models []starling.Model, aliases map[string]string) (*Directory, error) {
+	d := &Directory{models: models, byName: make(map[string]int, 2*len(models)), alias: aliases}
+	for i, m := range models {
+		if _, taken := d.byName[m.ID()]; taken {
+			return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("models: %s is there twice", m.ID()), Hint: "name each model of a provider once"}
+		}
+		d.byName[m.ID()] = i
+	}
+	for i, m := range models { // after all the ids: a bare name may look like one
+		if _, taken := d.byName[m.Name]; !taken {
+			d.byName[m.Name] = i
+		}
+	}
+	for _, name := range d.Aliases() {
+		if err := d.checkAlias(name); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func (d *Directory) checkAlias(name string) error {
+	if strings.HasPrefix(name, Prefix) {
+		return &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("alias %q is written like a skill", name), Hint: "choose a name that does not begin with " + Prefix}
+	}
+	target, straight := d.follow(name)
+	if !straight {
+		return &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("alias %q leads in a circle", name), Hint: "give it a model"}
+	}
+	if _, ok := d.byName[target]; !ok {
+		return &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("alias %q: no model %q", name, target), Hint: d.hint(target)}
+	}
+	return nil
+}
+
+// follow goes from alias to alias. An alias that stands for its own name means
+// the model of that name. It reports false for a circle.
+func (d *Directory) follow(name string) (target string, straight bool) {
+	for range len(d.alias) + 1 {
+		next, ok := d.alias[name]
+		if !ok || next == name {
+			return name, true
+		}
+		name = next
+	}
+	return name, false
+}
+
+// Find returns the model of that name. Aliases come first, so that a user can
+// say what a name means.
+func (d *Directory) Find(name string) (starling.Model, bool) {
+	target, _ := d.follow(name)
+	i, ok := d.byName[target]
+	if !ok {
+		return starling.Model{}, false
+	}
+	return d.models[i], true
+}
+
+// Models returns all models in the order of the configuration.
+func (d *Directory) Models() []starling.Model { return d.models }
+
+// Aliases returns the configured names, sorted.
+func (d *Directory) Aliases() []string {
+	names := make([]string, 0, len(d.alias))
+	for name := range d.alias {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// hint says which names come near to one that does not exist.
+func (d *Directory) hint(name string) string {
+	if len(d.models) == 0 {
+		return "no provider is configured; set a provider's key in the environment, or write a configuration"
+	}
+	known := d.Aliases()
+	for _, m := range d.models {
+		known = append(known, m.Name)
+	}
+	for _, m := range d.models {
+		known = append(known, m.ID())
+	}
+	if near := strict.Nearest(name, known); len(near) > 0 {
+		return "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return "GET /v1/models lists what there is"
+}
