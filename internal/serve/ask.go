@@ -1,0 +1,146 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"starling"
+	"starling/internal/wire"
+)
+
+// ask answers a question in the given dialect: it is the way of every request.
+func (s *Server) ask(d starling.Dialect) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		release, ok := s.enter()
+		if !ok {
+			s.refuseIn(d, w, &starling.Error{Kind: starling.Overloaded, Op: fmt.Sprintf("%d requests are under way", s.opts.InFlight), Hint: "try again in a moment"})
+			return
+		}
+		defer release()
+
+		caller, err := s.caller(r.Context(), r.Header)
+		if err != nil {
+			s.refuseIn(d, w, err)
+			return
+		}
+		reply := &reply{server: s, w: w, ctl: http.NewResponseController(w)}
+		ex := s.answer(d, caller, r, reply)
+		reply.flush(ex)
+		s.metrics.observe(ex)
+		s.record(r.Context(), ex)
+	}
+}
+
+// answer reads the request and has it answered; what cannot be read is refused
+// with a receipt.
+func (s *Server) answer(d starling.Dialect, caller starling.Caller, r *http.Request, p *reply) *starling.Exchange {
+	c := s.cascade.Load()
+	req, err := s.read(d, p.w, r)
+	req.Dialect, req.Caller = d, caller
+	p.req = &req
+	if err != nil {
+		return c.Refuse(req, err, p)
+	}
+	return c.Answer(r.Context(), req, p)
+}
+
+// enter takes a slot; the caller must give it back.
+func (s *Server) enter() (release func(), ok bool) {
+	select {
+	case s.slots <- struct{}{}:
+		return func() { <-s.slots }, true
+	default:
+		return nil, false
+	}
+}
+
+// read makes a Request of what came over the wire.
+func (s *Server) read(d starling.Dialect, w http.ResponseWriter, r *http.Request) (starling.Request, error) {
+	body, err := s.body(w, r)
+	if err != nil {
+		return starling.Request{}, err
+	}
+	req, err := wire.Parse(d, body)
+	if err != nil {
+		return req, err
+	}
+	req.Skill = r.Header.Get("X-Starling-Skill")
+	req.Class = starling.Class(r.Header.Get("X-Starling-Class"))
+	req.Agent = clip(r.UserAgent())
+	req.Header, req.Query = travelling(r.Header), r.URL.RawQuery
+	return req, nil
+}
+
+// body reads the whole body within its limits of size and time. After an error
+// nothing more can be read: the connection ends with the answer.
+func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
+		return nil, &starling.Error{Kind: starling.Invalid, Op: "content-encoding " + clip(enc), Hint: "send the body uncompressed"}
+	}
+	if r.ContentLength > s.opts.MaxBody {
+		return nil, s.tooLarge(fmt.Sprintf("body of %d bytes", r.ContentLength))
+	}
+	body, err := readAll(http.MaxBytesReader(w, r.Body, s.opts.MaxBody), r.ContentLength)
+	if err == nil {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // set by hurry; from here on a caller may be silent
+		return body, nil
+	}
+	w.Header().Set("Connection", "close")
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, s.tooLarge("the body")
+	}
+	return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("the body ended after %d bytes", len(body)), Hint: "send the whole body within " + s.opts.BodyTime.String(), Err: context.Cause(r.Context())}
+}
+
+// trusted is how long a body may be announced and get its memory at once; of a
+// longer one it grows with what really comes.
+const trusted = 1 << 20
+
+// readAll reads to the end, with one allocation for most bodies.
+func readAll(r io.Reader, announced int64) ([]byte, error) {
+	if announced <= 0 || announced > trusted {
+		return io.ReadAll(r)
+	}
+	body := make([]byte, announced)
+	n, err := io.ReadFull(r, body)
+	return body[:n], err
+}
+
+func (s *Server) tooLarge(what string) error {
+	return &starling.Error{Kind: starling.TooLarge, Op: fmt.Sprintf("%s is over the limit of %d bytes", what, s.opts.MaxBody), Hint: "send less, or raise max_body in the configuration"}
+}
+
+// travelling keeps the headers that belong to the question rather than to the
+// connection. None of them is a credential.
+func travelling(h http.Header) map[string][]string {
+	var out map[string][]string
+	for name, values := range h {
+		if !strings.HasPrefix(name, "Anthropic-") && name != "Openai-Beta" {
+			continue
+		}
+		if out == nil {
+			out = make(map[string][]string, 2)
+		}
+		out[name] = values
+	}
+	return out
+}
+
+// record logs an exchange that ended badly on our side; what ended well is in
+// the ledger and needs no line.
+func (s *Server) record(ctx context.Context, ex *starling.Exchange) {
+	if ex.Err == nil {
+		return
+	}
+	kind := starling.KindOf(ex.Err)
+	if kind == starling.Internal {
+		s.log.ErrorContext(ctx, "exchange failed", "receipt", ex.ID, "kind", kind, "err", ex.Err)
+		return
+	}
+	s.log.InfoContext(ctx, "exchange refused", "receipt", ex.ID, "kind", kind, "attempts", len(ex.Attempts))
+}

@@ -1,0 +1,45 @@
+package serve
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"starling"
+)
+
+// caller finds out who asks. As long as no key was ever made it is the user of
+// this machine, whatever key a client happens to send.
+func (s *Server) caller(ctx context.Context, h http.Header) (starling.Caller, error) {
+	if s.ledger.Keyless() {
+		return starling.Caller{}, nil
+	}
+	secret := presented(h)
+	if secret == "" {
+		return starling.Caller{}, &starling.Error{Kind: starling.Unauthenticated, Op: "no key", Hint: "send one as Authorization: Bearer or x-api-key; starling key create makes one"}
+	}
+	return s.ledger.Lookup(ctx, secret)
+}
+
+// presented returns the key that a client of either dialect sends.
+func presented(h http.Header) string {
+	if key := h.Get("X-Api-Key"); key != "" {
+		return key
+	}
+	if scheme, key, ok := strings.Cut(h.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(key)
+	}
+	return ""
+}
+
+// authenticated wraps a route that needs to know who asks.
+func (s *Server) authenticated(next func(http.ResponseWriter, *http.Request, starling.Caller)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		caller, err := s.caller(r.Context(), r.Header)
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		next(w, r, caller)
+	}
+}

@@ -1,0 +1,102 @@
+package serve
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"starling"
+	"starling/internal/route"
+)
+
+// A listed model satisfies the clients of both dialects: OpenAI's read id,
+// object, created and owned_by; Anthropic's read type, id, display_name and
+// created_at. Source: the two vendors' SDKs.
+type listedModel struct {
+	ID          string `json:"id"`
+	Object      string `json:"object"`
+	Created     int64  `json:"created"`
+	OwnedBy     string `json:"owned_by"`
+	Type        string `json:"type"`
+	DisplayName string `json:"display_name"`
+	CreatedAt   string `json:"created_at"`
+	Context     int64  `json:"context_window,omitempty"`
+	MaxOutput   int64  `json:"max_output_tokens,omitempty"`
+	Zone        string `json:"zone,omitempty"`
+	Simulated   bool   `json:"simulated,omitempty"`
+}
+
+type modelList struct {
+	Object  string        `json:"object"`
+	Data    []listedModel `json:"data"`
+	HasMore bool          `json:"has_more"`
+	FirstID *string       `json:"first_id"`
+	LastID  *string       `json:"last_id"`
+}
+
+// listed returns everything that a request may name: skills, aliases, models.
+func (s *Server) listed() []listedModel {
+	router := s.cascade.Load().Router
+	var out []listedModel
+	for _, name := range router.Skills.Names() {
+		out = append(out, entry(route.Prefix+name, "starling", starling.Model{}))
+	}
+	for _, name := range router.Directory.Aliases() {
+		if m, ok := router.Directory.Find(name); ok {
+			out = append(out, entry(name, m.Provider, m))
+		}
+	}
+	for _, m := range router.Directory.Models() {
+		out = append(out, entry(m.ID(), m.Provider, m))
+	}
+	return out
+}
+
+func entry(id, owner string, m starling.Model) listedModel {
+	created, err := time.Parse(time.DateOnly, m.Released)
+	if err != nil {
+		created = time.Unix(0, 0)
+	}
+	l := listedModel{
+		ID: id, Object: "model", Created: created.Unix(), OwnedBy: owner,
+		Type: "model", DisplayName: id, CreatedAt: created.UTC().Format(time.RFC3339),
+		Context: m.Context, MaxOutput: m.MaxOutput, Simulated: m.Simulated,
+	}
+	if m.Zone != starling.Nowhere {
+		l.Zone = m.Zone.String()
+	}
+	return l
+}
+
+func (s *Server) models(w http.ResponseWriter, _ *http.Request, _ starling.Caller) {
+	list := modelList{Object: "list", Data: s.listed()}
+	if n := len(list.Data); n > 0 {
+		list.FirstID, list.LastID = &list.Data[0].ID, &list.Data[n-1].ID
+	} else {
+		list.Data = []listedModel{}
+	}
+	writeJSON(w, http.StatusOK, list)
+}
+
+func (s *Server) model(w http.ResponseWriter, r *http.Request, _ starling.Caller) {
+	id := r.PathValue("id")
+	for _, m := range s.listed() {
+		if m.ID == id {
+			writeJSON(w, http.StatusOK, m)
+			return
+		}
+	}
+	if m, ok := s.cascade.Load().Router.Directory.Find(id); ok {
+		writeJSON(w, http.StatusOK, entry(id, m.Provider, m))
+		return
+	}
+	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: "model " + clip(id), Hint: "GET /v1/models lists what there is"})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // the caller may be gone
+}

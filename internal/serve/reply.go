@@ -1,0 +1,208 @@
+package serve
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"starling"
+	"starling/internal/wire"
+)
+
+// A reply writes one answer: headers before the first byte, events as they
+// come, and at the end what could only be known then.
+type reply struct {
+	server  *Server
+	w       http.ResponseWriter
+	ctl     *http.ResponseController
+	req     *starling.Request
+	writer  *wire.Writer // nil until started
+	buffer  bytes.Buffer // an answer that is not streamed, or the end of one that is
+	refusal *refusal     // what is sent when nothing was started
+}
+
+type refusal struct {
+	status int
+	header map[string]string
+	body   []byte
+}
+
+// Start implements [cascade.Reply].
+func (p *reply) Start(ex *starling.Exchange, digest io.Writer) {
+	said(p.w.Header(), ex)
+	p.writer = wire.NewWriter(io.MultiWriter(&p.buffer, digest), wire.WriterOptions{
+		Request: p.req, ID: ex.ID, Created: ex.Started, Model: ex.Response.Model,
+	})
+	h := p.w.Header()
+	if !p.req.Stream {
+		h.Set("Content-Type", "application/json")
+		return
+	}
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no")
+	h.Set("Trailer", "X-Starling-Cost, X-Starling-Saved")
+	p.w.WriteHeader(http.StatusOK)
+}
+
+// Event implements [cascade.Reply]: in a stream every event is flushed.
+func (p *reply) Event(ev starling.Event) error {
+	if err := p.writer.Event(ev); err != nil {
+		return err
+	}
+	if !p.req.Stream {
+		return nil
+	}
+	return p.push()
+}
+
+// push sends what the buffer holds.
+func (p *reply) push() error {
+	if p.buffer.Len() == 0 {
+		return nil
+	}
+	_ = p.ctl.SetWriteDeadline(time.Now().Add(p.server.opts.SendTime)) // not every writer has deadlines
+	_, err := p.buffer.WriteTo(p.w)
+	if err != nil {
+		return err
+	}
+	return p.ctl.Flush()
+}
+
+// Finish implements [cascade.Reply]: it renders the end, which flush sends once
+// the receipt is written.
+func (p *reply) Finish(ex *starling.Exchange) {
+	switch {
+	case p.writer == nil:
+		p.refusal = p.server.refusalOf(p.req.Dialect, ex.Err, ex.ID)
+	case ex.Err != nil:
+		_ = p.writer.Fail(asError(ex.Err)) // into a buffer
+	default:
+		if err := p.writer.Close(); err != nil {
+			ex.Err = err
+			_ = p.writer.Fail(asError(err))
+		}
+	}
+}
+
+// flush sends the end of the answer, or the refusal, with everything that is
+// known now.
+func (p *reply) flush(ex *starling.Exchange) {
+	h := p.w.Header()
+	_ = p.ctl.SetWriteDeadline(time.Now().Add(p.server.opts.SendTime))
+	if p.writer == nil {
+		said(h, ex)
+		p.refusal.send(p.w)
+		return
+	}
+	if !p.req.Stream && ex.Err != nil {
+		said(h, ex)
+		p.server.refusalOf(p.req.Dialect, ex.Err, ex.ID).send(p.w)
+		return
+	}
+	h.Set("X-Starling-Cost", ex.Response.Cost.String()) // of a stream it is a trailer
+	if ex.Receipt != nil && ex.Receipt.Estimate {
+		h.Set("X-Starling-Saved", ex.Receipt.Saved.String()+" (estimate)")
+	}
+	_, _ = p.buffer.WriteTo(p.w) // the caller may be gone
+}
+
+// said writes the headers that every response carries. What is not known yet
+// is not there.
+func said(h http.Header, ex *starling.Exchange) {
+	r := &ex.Response
+	h.Set("X-Starling-Receipt", ex.ID)
+	h.Set("X-Starling-Model", or(r.Model, "none"))
+	h.Set("X-Starling-Provider", or(r.Provider, "none"))
+	h.Set("X-Starling-Zone", r.Zone.String())
+	h.Set("X-Starling-Reason", ascii(or(r.Reason, or(ex.Plan.Rule, "refused"))))
+	if r.Simulated {
+		h.Set("X-Starling-Simulated", "true")
+	}
+	if !ex.Request.Stream || ex.Err != nil {
+		h.Set("X-Starling-Cost", r.Cost.String())
+	}
+	h.Set(requestID[ex.Request.Dialect], ex.ID)
+}
+
+// requestID is the header in which each dialect's clients look for an id to
+// quote in a complaint.
+var requestID = map[starling.Dialect]string{starling.OpenAI: "X-Request-Id", starling.Anthropic: "Request-Id"}
+
+// refuse answers an error on a route that has no dialect of its own: in the
+// caller's, as far as its headers tell.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	s.refuseIn(dialectOf(r), w, err)
+}
+
+// refuseIn answers an error at the door, where there is no exchange and so no
+// receipt: whoever may not come in cannot fill the ledger.
+func (s *Server) refuseIn(d starling.Dialect, w http.ResponseWriter, err error) {
+	s.doorRefusal(d, w, err).send(w)
+}
+
+func (s *Server) doorRefusal(d starling.Dialect, w http.ResponseWriter, err error) *refusal {
+	said(w.Header(), &starling.Exchange{ID: "none", Err: err, Request: starling.Request{Dialect: d}, Response: starling.Response{Reason: err.Error()}})
+	s.metrics.refused(starling.KindOf(err))
+	return s.refusalOf(d, err, "")
+}
+
+func (s *Server) refusalOf(d starling.Dialect, err error, id string) *refusal {
+	e := asError(err)
+	if e.Kind == starling.Internal {
+		bare := *e
+		bare.Op, bare.Err, bare.Hint = "internal error", nil, "the gateway's log and the receipt say more"
+		e = &bare
+	}
+	status, header, body := wire.ErrorReply(d, e, id)
+	if status < 400 || status > 599 { // an upstream's that is none: net/http would take it for the status of something else
+		status = http.StatusBadGateway
+	}
+	return &refusal{status, header, body}
+}
+
+func (f *refusal) send(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	for name, value := range f.header {
+		if value != "" {
+			w.Header().Set(name, value)
+		}
+	}
+	w.WriteHeader(f.status)
+	_, _ = w.Write(f.body) // the caller may be gone
+}
+
+func asError(err error) *starling.Error {
+	if e, ok := errors.AsType[*starling.Error](err); ok {
+		return e
+	}
+	return &starling.Error{Kind: starling.Internal, Op: "internal error", Err: err}
+}
+
+// dialectOf tells the clients apart on paths that both use.
+func dialectOf(r *http.Request) starling.Dialect {
+	if strings.HasPrefix(r.URL.Path, "/v1/messages") || r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "" {
+		return starling.Anthropic
+	}
+	return starling.OpenAI
+}
+
+func or(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// ascii makes a text fit for a header.
+func ascii(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
+}

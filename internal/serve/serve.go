@@ -1,0 +1,126 @@
+// Package serve is the HTTP API: it guards the door, finds out who asks, reads
+// the request in the caller's dialect, lets the cascade answer, and writes the
+// answer and the headers that leave nothing in silence.
+//
+// It decides nothing about models. Start reading at [Server.Handler], then
+// [Server.ask].
+package serve
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"starling"
+	"starling/internal/cascade"
+	"starling/internal/ledger"
+)
+
+// Options are a server's limits and names. The zero value is a good default.
+type Options struct {
+	Hosts    []string      // Host names that are served beside loopback's own
+	Origins  []string      // browser origins that may call; none by default
+	MaxBody  int64         // largest request body in bytes; 32 MiB
+	BodyTime time.Duration // longest time for a caller to send its body; 1 minute
+	SendTime time.Duration // longest time for a caller to take a piece; 30 seconds
+	InFlight int           // most requests at once; 1024
+	Version  string
+
+	HeaderTime time.Duration // longest time for a caller to send its headers; 10 seconds
+}
+
+func (o Options) filled() Options {
+	if o.MaxBody == 0 {
+		o.MaxBody = 32 << 20
+	}
+	if o.BodyTime == 0 {
+		o.BodyTime = time.Minute
+	}
+	if o.SendTime == 0 {
+		o.SendTime = 30 * time.Second
+	}
+	if o.InFlight == 0 {
+		o.InFlight = 1024
+	}
+	if o.HeaderTime == 0 {
+		o.HeaderTime = 10 * time.Second
+	}
+	hosts := make([]string, len(o.Hosts))
+	for i, h := range o.Hosts {
+		hosts[i] = hostname(h)
+	}
+	o.Hosts = hosts
+	return o
+}
+
+// A Server answers HTTP requests. Safe for concurrent use; the cascade can be
+// swapped while it serves.
+type Server struct {
+	opts    Options
+	cascade atomic.Pointer[cascade.Cascade]
+	ledger  *ledger.Ledger
+	log     *slog.Logger
+	metrics *metrics
+	slots   chan struct{}
+}
+
+// New makes a server around a cascade and the ledger that it settles in.
+func New(c *cascade.Cascade, l *ledger.Ledger, log *slog.Logger, o Options) *Server {
+	s := &Server{opts: o.filled(), ledger: l, log: log, metrics: newMetrics()}
+	s.slots = make(chan struct{}, s.opts.InFlight)
+	s.Swap(c)
+	return s
+}
+
+// Swap makes c answer from the next request on; those under way end with the
+// cascade they began with.
+func (s *Server) Swap(c *cascade.Cascade) { s.cascade.Store(c) }
+
+// Handler returns the API. Every route stands behind the same guard.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/chat/completions", s.ask(starling.OpenAI))
+	mux.HandleFunc("POST /v1/messages", s.ask(starling.Anthropic))
+	mux.HandleFunc("GET /v1/models", s.authenticated(s.models))
+	mux.HandleFunc("GET /v1/models/{id...}", s.authenticated(s.model))
+	mux.HandleFunc("GET /v1/receipts/{id}", s.authenticated(s.receipt))
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.Handle("GET /metrics", s.metrics.handler())
+	mux.HandleFunc("/", s.nothing)
+	return s.guard(mux)
+}
+
+// HTTP returns an http.Server with the timeouts that slow and half-open callers
+// call for. Writing is limited piece by piece, since an answer may be long.
+func (s *Server) HTTP() *http.Server {
+	return &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: s.opts.HeaderTime,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+
+		DisableGeneralOptionsHandler: true, // "OPTIONS *" comes to the guard like everything else
+	}
+}
+
+func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
+	hint := "POST /v1/chat/completions, POST /v1/messages, GET /v1/models, GET /v1/receipts/{id}, GET /healthz, GET /metrics"
+	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: r.Method + " " + clip(r.URL.Path), Hint: "there is " + hint})
+}
+
+func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
+	state, status := "ok", http.StatusOK
+	books := s.ledger.Health()
+	switch {
+	case books.Failing != nil:
+		state, status = fmt.Sprintf("ledger: %d receipts wait in the journal since %s: %v", books.Pending, books.Since.Format(time.RFC3339), books.Failing), http.StatusServiceUnavailable
+	case books.Lost:
+		state = "ledger: a part of the journal or of the chain was missing at the start; run starling ledger verify"
+	}
+	writeJSON(w, status, map[string]any{
+		"status": state, "version": s.opts.Version, "models": len(s.cascade.Load().Router.Directory.Models()),
+	})
+}
