@@ -180,7 +180,10 @@ func words(broken jsonschema.ErrorKind, n *node) (text, hint string) {
 	if text := tooLarge(broken); text != "" {
 		return text, ""
 	}
-	return "the value breaks the rule " + strconv.Quote(strings.Join(broken.KeywordPath(), " ")), ""
+	if rule := broken.KeywordPath(); len(rule) > 0 {
+		return "the value breaks the rule " + strconv.Quote(strings.Join(rule, " ")), ""
+	}
+	return "this value is not allowed here", ""
 }
 
 func mistyped(want []string, n *node) (text, hint string) {

@@ -159,6 +159,7 @@ func TestEveryProblemSaysWhereItIsAndWhatWasExpected(t *testing.T) {
 		{"infinity", "version: 1\nshare: .inf\n", "t.yaml:2:8: the number is not decimal (write decimal digits; put text that looks like a number in quotes)"},
 		{"a number of a million digits", "version: 1\nshare: 1e1000000\n", "t.yaml:2:8: the number is too long or too large"},
 		{"a tag", "version: !!binary x\n", "t.yaml:1:10: tags are not supported (remove it, or put text in quotes)"},
+		{"a list as a key", "version: 1\n? [x]\n: 1\n", "t.yaml:3:1: found an invalid key for this map"},
 		{"a directive", "%YAML 1.1\n---\nversion: 1\n", "t.yaml:1:1: directives are not supported (remove the line that begins with %)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -269,5 +270,45 @@ func TestAPlaceInsideATextIsAPlaceInTheFile(t *testing.T) {
 	}
 	if got := doc.Problem([]string{"a", "none"}, "oops", "").String(); got != "t.yaml:1:4: oops" {
 		t.Errorf("a path that ends early: %s", got)
+	}
+}
+
+func TestBoundsAreSaidInWords(t *testing.T) {
+	schema := strict.NewSchema([]byte(`{"properties": {
+		"a": {"minLength": 3, "maxLength": 5}, "b": {"minItems": 1, "maxItems": 2}, "c": {"minProperties": 1, "maxProperties": 1},
+		"d": {"minimum": 0.5, "maximum": 2}, "e": {"exclusiveMaximum": 2}, "f": false, "g": {"not": {"type": "string"}}, "h": {"anyOf": [{"type": "string"}, {"const": 1}]},
+		"i": {"oneOf": [{"type": "string"}, {"minLength": 1}]}
+	}}`))
+	for _, c := range []struct{ text, want string }{
+		{"a: xx", "must have at least 3 characters"},
+		{"a: xxxxxx", "must have at most 5 characters, has 6"},
+		{"b: []", "must not be empty"},
+		{"b: [1, 2, 3]", "must have at most 2 entries, has 3"},
+		{"c: {}", "must not be empty"},
+		{"c: {x: 1, y: 2}", "must have at most 1 keys, has 2"},
+		{"d: 0.25", "must be at least 0.5"},
+		{"d: 3", "must be at most 2"},
+		{"e: 2", "must be less than 2"},
+		{"f: 1", "this is not allowed here"},
+		{"g: x", "this value is not allowed here"},
+		{"h: 2", "expected 1"},
+		{"i: x", "this fits more than one form"},
+	} {
+		err := strict.Read("t", []byte(c.text), schema, new(map[string]any))
+		if err == nil || err.Error() != "t:1:4: "+c.want {
+			t.Errorf("%s: %v, want %q", c.text, err, c.want)
+		}
+	}
+}
+
+func TestAPathIsThereOrNot(t *testing.T) {
+	doc, err := strict.Parse("t", []byte("a: {b: [1, {c: null}]}\n3: x\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{"a": true, "a b 1 c": true, "3": true, "a b 2": false, "a b -1": false, "x": false, "a b 0 c": false} {
+		if got := doc.Has(strings.Fields(path)); got != want {
+			t.Errorf("%q: %v", path, got)
+		}
 	}
 }

@@ -183,7 +183,9 @@ var citation = regexp.MustCompile(`\[([^\[\]\n]+)\](\(?)`)
 
 // isID reports whether a word may be the id of a source: it has a digit.
 func isID(word string) bool {
-	strange := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._:/-", r) }
+	strange := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._:/-", r)
+	}
 	return strings.ContainsFunc(word, unicode.IsDigit) && !strings.ContainsFunc(word, strange)
 }
 
