@@ -58,8 +58,9 @@ type watcher struct {
 	settle time.Duration // how long nothing may happen before a change is taken
 	every  time.Duration // how often to look without being told
 
-	looked   uint64 // the fingerprint when the files were last read
-	problems string // as they were last reported
+	since    time.Time // of the first change that was not looked at; zero if none
+	looked   uint64    // the fingerprint when the files were last read
+	problems string    // as they were last reported
 }
 
 func (w *watcher) run(ctx context.Context) {
@@ -74,21 +75,31 @@ func (w *watcher) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-w.events:
-			settled.Reset(w.settle)
+			w.await(settled)
 		case <-w.errors: // events were lost
-			settled.Reset(w.settle)
+			w.await(settled)
 		case <-settled.C:
 			w.look()
 		case <-poll.C:
 			if w.fingerprint() != w.looked {
-				settled.Reset(w.settle)
+				w.await(settled)
 			}
 		}
 	}
 }
 
+// await puts off the next look until nothing has happened for a moment, but not
+// for ever: a file that is written all the time must not hide another.
+func (w *watcher) await(settled *time.Timer) {
+	if w.since.IsZero() {
+		w.since = time.Now()
+	}
+	settled.Reset(min(w.settle, w.every-time.Since(w.since)))
+}
+
 // look reads the folder and reports what is new.
 func (w *watcher) look() {
+	w.since = time.Time{}
 	w.looked = w.fingerprint()
 	fresh, err := w.loader.all()
 	var said error

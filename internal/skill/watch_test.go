@@ -219,6 +219,34 @@ func TestManyEventsAreOneReport(t *testing.T) {
 	})
 }
 
+func TestAFileThatIsAlwaysWrittenHidesNoOther(t *testing.T) {
+	g := newGarden(t)
+	set := g.load()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		events := make(chan fsnotify.Event)
+		var reports atomic.Int32
+		w := watcher{
+			loader: newLoader(os.DirFS(g.dir), ""), set: set,
+			changed: func(*Set, error) { reports.Add(1) }, subscribe: func(string) {},
+			events: events, settle: 200 * time.Millisecond, every: 3 * time.Second,
+		}
+		done := make(chan struct{})
+		go func() { w.run(ctx); close(done) }()
+		synctest.Wait()
+		g.plant("one", other)
+		for range 50 {
+			events <- fsnotify.Event{}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := reports.Load(); n != 1 {
+			t.Errorf("%d reports", n)
+		}
+		cancel()
+		<-done
+	})
+}
+
 func TestAChangeOnDiskIsReported(t *testing.T) {
 	g := newGarden(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
