@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"strconv"
 	"strings"
 )
 
@@ -44,15 +45,19 @@ func ParseMoney(s string) (Money, error) {
 // String renders the exact amount in dollars with at least two decimals: "$0.00",
 // "$0.000123", "-$1.50".
 func (m Money) String() string {
-	sign, abs := "", uint64(m)
+	text := make([]byte, 0, 24)
+	abs := uint64(m)
 	if m < 0 {
-		sign, abs = "-", -uint64(m)
+		text, abs = append(text, '-'), -abs
 	}
-	fraction := strings.TrimRight(fmt.Sprintf("%09d", abs%uint64(Dollar)), "0")
-	for len(fraction) < 2 {
-		fraction += "0"
+	text = strconv.AppendUint(append(text, '$'), abs/uint64(Dollar), 10)
+	point := len(text)
+	text = strconv.AppendUint(text, uint64(Dollar)+abs%uint64(Dollar), 10) // its leading 1 keeps the zeros
+	text[point] = '.'
+	for end := len(text); end > point+3 && text[end-1] == '0'; end-- {
+		text = text[:end-1]
 	}
-	return fmt.Sprintf("%s$%d.%s", sign, abs/uint64(Dollar), fraction)
+	return string(text)
 }
 
 // A Rate is a price in nanodollars per million tokens: $3 per million is

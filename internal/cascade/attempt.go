@@ -56,15 +56,15 @@ func (x *exchange) try(c *starling.Candidate, last bool) (sent bool, err error) 
 
 // run has the model generate, and passes the answer on or holds it back.
 func (a *attempt) run(last bool) error {
-	ctx, cancel := context.WithCancelCause(a.ctx)
-	defer cancel(nil)
+	ctx := a.ctx
 	call := starling.Call{Model: a.candidate.Model, Request: &a.Request, Furthest: a.Screen.Furthest, Deltas: a.verified(), Left: a.left}
 	if last {
 		call.Patience = patience
-	} else if limit := a.Plan.Patience; limit > 0 {
-		a.hurry = time.AfterFunc(limit, func() {
-			cancel(&starling.Error{Kind: starling.Overloaded, Op: "no answer within the skill's latency limit of " + limit.String(), Billed: true})
-		})
+	} else if a.Plan.Patience > 0 {
+		var cancel context.CancelCauseFunc
+		ctx, cancel = context.WithCancelCause(a.ctx)
+		defer cancel(nil)
+		a.hurry = a.limit(cancel)
 		defer a.hurry.Stop()
 	}
 
@@ -84,6 +84,13 @@ func (a *attempt) run(last bool) error {
 	return nil
 }
 
+// limit ends the call when the skill's latency limit is over.
+func (a *attempt) limit(cancel context.CancelCauseFunc) *time.Timer {
+	return time.AfterFunc(a.Plan.Patience, func() {
+		cancel(&starling.Error{Kind: starling.Overloaded, Op: "no answer within the skill's latency limit of " + a.Plan.Patience.String(), Billed: true})
+	})
+}
+
 // take books what an event says and passes it on.
 func (a *attempt) take(ev starling.Event, now time.Time) error {
 	if ev.Aside != nil {
@@ -98,7 +105,9 @@ func (a *attempt) take(ev starling.Event, now time.Time) error {
 		a.collector.Add(ev)
 	}
 	if a.verified() || !a.Request.Stream {
-		ev.Raw = slices.Clone(ev.Raw)
+		if !ev.Whole { // of which there is no next that could overwrite it
+			ev.Raw = slices.Clone(ev.Raw)
+		}
 		a.held = append(a.held, ev)
 		return nil
 	}
