@@ -83,10 +83,10 @@ func looking(g garden, changes ...func()) [][]report {
 	set := g.load()
 	synctest.Test(g.T, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		var reports []report
+		reports := make(chan report, 100)
 		w := watcher{
 			loader: newLoader(os.DirFS(g.dir), "skills"), set: set,
-			changed:   func(s *Set, err error) { reports = append(reports, report{s, err}) },
+			changed:   func(s *Set, err error) { reports <- report{s, err} },
 			subscribe: func(string) {},
 			settle:    200 * time.Millisecond, every: 3 * time.Second,
 		}
@@ -94,11 +94,14 @@ func looking(g garden, changes ...func()) [][]report {
 		go func() { w.run(ctx); close(done) }()
 		for _, change := range changes {
 			synctest.Wait()
-			reports = nil
 			change()
 			time.Sleep(10 * time.Second)
 			synctest.Wait()
-			all = append(all, slices.Clone(reports))
+			var got []report
+			for len(reports) > 0 {
+				got = append(got, <-reports)
+			}
+			all = append(all, got)
 		}
 		cancel()
 		<-done
