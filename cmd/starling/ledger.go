@@ -156,7 +156,9 @@ func printReport(w io.Writer, r *ledger.Report) {
 	for _, c := range r.Chains {
 		fmt.Fprintf(w, "chain %s: %d receipts, head %s\n", c.Chain, c.Receipts, c.Head)
 	}
-	if r.OK() {
+	if r.OK() && r.Receipts == 0 {
+		fmt.Fprintln(w, "no receipts here: nothing to verify")
+	} else if r.OK() {
 		fmt.Fprintf(w, "ok: %d receipts under %d signatures, every byte as it was signed\n", r.Receipts, r.Checkpoints)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,12 +37,9 @@ func (c serveCmd) Run(p *program) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbage)
 	}
-	cfg, err := loadConfig(p.flags.Config)
+	cfg, err := c.config(p)
 	if err != nil {
 		return err
-	}
-	if c.Listen != "" {
-		cfg.Listen = c.Listen
 	}
 	g, err := open(p.ctx, cfg, cfg.dataDir(p.flags.Data), p.logger(c.Quiet))
 	if err != nil {
@@ -51,15 +49,22 @@ func (c serveCmd) Run(p *program) error {
 	if !c.Quiet {
 		g.greet(p)
 	}
-	return g.run(p.ctx, func() (Config, error) { return loadConfig(p.flags.Config) })
+	return g.run(p.ctx, func() (Config, error) { return c.config(p) })
+}
+
+func (c serveCmd) config(p *program) (Config, error) {
+	cfg, err := loadConfig(p.flags.Config)
+	cfg.Listen = cmp.Or(c.Listen, cfg.Listen)
+	return cfg, err
 }
 
 // A gateway is everything that serves: the ledger outlives the parts, which a
 // reload replaces.
 type gateway struct {
-	cfg    Config
+	cfg    Config // at the start
 	log    *slog.Logger
 	ledger *ledger.Ledger
+	caps   map[ledger.Budget]bool // that the ledger holds
 	parts  *parts
 	old    []*parts // replaced, and perhaps still answering
 	set    *skill.Set
@@ -80,6 +85,7 @@ func open(ctx context.Context, cfg Config, dir string, log *slog.Logger) (*gatew
 	if g.ledger, err = openLedger(ctx, cfg, dir, g.set, log); err != nil {
 		return nil, err
 	}
+	g.caps = capsOf(cfg.budgets(g.set))
 	if err := g.listen(); err != nil {
 		return nil, errors.Join(err, g.ledger.Close())
 	}
@@ -160,8 +166,9 @@ func (g *gateway) follow(ctx context.Context, reload func() (Config, error)) err
 			case <-hup:
 				g.reconfigure(ctx, reload)
 			case set := <-sets:
-				g.set = set
-				g.swap("skills")
+				if g.swap("skills", g.parts, set) {
+					g.warn(g.cfg, set)
+				}
 			}
 		}
 	})
@@ -188,26 +195,35 @@ func (g *gateway) watchSkills(ctx context.Context, sets chan<- *skill.Set) error
 
 func (g *gateway) reconfigure(ctx context.Context, reload func() (Config, error)) {
 	cfg, err := reload()
+	var fresh *parts
 	if err == nil {
-		var fresh *parts
-		if fresh, err = build(ctx, cfg); err == nil {
-			g.old = append(g.old, g.parts)
-			g.parts = fresh
-			g.swap("configuration")
-			return
-		}
+		fresh, err = build(ctx, cfg)
 	}
-	g.log.Error("configuration not reloaded; the old one stays in force", "err", err)
-}
-
-func (g *gateway) swap(what string) {
-	c, err := g.parts.cascade(g.set, g.ledger, g.log)
 	if err != nil {
-		g.log.Error(what+" not reloaded; the old ones stay in force", "err", err)
+		g.log.Error("configuration not reloaded; the old one stays in force", "err", err)
 		return
 	}
+	old := g.parts
+	if !g.swap("configuration", fresh, g.set) {
+		fresh.close()
+		return
+	}
+	g.old = append(g.old, old)
+	g.warn(cfg, g.set)
+}
+
+// swap puts parts and skills in force, both or neither, and reports whether it
+// did.
+func (g *gateway) swap(what string, parts *parts, set *skill.Set) bool {
+	c, err := parts.cascade(set, g.ledger, g.log)
+	if err != nil {
+		g.log.Error(what+" not reloaded; what was in force stays so", "err", err)
+		return false
+	}
+	g.parts, g.set = parts, set
 	g.server.Swap(c)
 	g.log.Info(what + " reloaded")
+	return true
 }
 
 // close settles and frees everything.

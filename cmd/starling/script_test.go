@@ -1,0 +1,316 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite"
+)
+
+// TestMain makes the test binary a starling too, so that scripts and tests can
+// start one as a process of its own.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"starling": main})
+}
+
+// TestScripts tells what a user sees, one script in testdata for each part of it.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata",
+		RequireUniqueNames: true,
+		Setup:              stage,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"absent": absent, "ask": ask, "end": end, "eventually": eventually, "exits": exits, "expand": expand,
+			"logged": logged, "remember": remember, "send": send, "start": start, "tamper": tamper,
+		},
+	})
+}
+
+// running holds a script's processes by the names of their commands.
+type running map[string]*process
+
+// stage gives a script folders of its own and ends what it leaves running. No
+// key of the person who tests is in its environment.
+func stage(env *testscript.Env) error {
+	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, ".config"))
+	env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, ".data"))
+	all := running{}
+	env.Values["running"] = all
+	env.Defer(func() {
+		for _, p := range all {
+			_ = p.kill() // ended already if the script was good
+		}
+	})
+	return nil
+}
+
+func processes(ts *testscript.TestScript) running { return ts.Value("running").(running) }
+
+// environ is the script's environment as a process gets it.
+func environ(ts *testscript.TestScript, names ...string) []string {
+	env := []string{"TMPDIR=" + ts.Getenv("TMPDIR")}
+	for _, name := range append(names, "PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "STARLING_CONFIG", "STARLING_DATA", "PROVIDER_KEY") {
+		env = append(env, name+"="+ts.Getenv(name))
+	}
+	return env
+}
+
+// start [flags] serve|simulate [flags]: starts it on free ports and waits until
+// it listens. A gateway is then at $GATEWAY (host and port: $GATEWAY_HOST), and
+// simulated upstreams are at $UPSTREAM, $UPSTREAM2, ….
+func start(ts *testscript.TestScript, neg bool, args []string) {
+	name := "serve"
+	if slices.Contains(args, "simulate") {
+		name = "simulate"
+	}
+	if neg || !slices.Contains(args, name) {
+		ts.Fatalf("usage: start [flags] serve|simulate [flags]")
+	}
+	path, err := exec.LookPath("starling")
+	ts.Check(err)
+	cmd := exec.Command(path, append(args, "--listen", "127.0.0.1:0")...)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), environ(ts)
+	p, found, err := launch(cmd, map[string]string{"serve": `on (http://127\.0\.0\.1:\d+)\n`, "simulate": `(?m)^  (http://127\.0\.0\.1:\d+) .* %$`}[name])
+	ts.Check(err)
+	processes(ts)[name] = p
+	if name == "serve" {
+		ts.Setenv("GATEWAY", found[0][1])
+		ts.Setenv("GATEWAY_HOST", strings.TrimPrefix(found[0][1], "http://"))
+		return
+	}
+	for i, f := range found {
+		ts.Setenv("UPSTREAM"+map[bool]string{false: strconv.Itoa(i + 1)}[i == 0], f[1])
+	}
+}
+
+func started(ts *testscript.TestScript, name string) *process {
+	p, ok := processes(ts)[name]
+	if !ok {
+		ts.Fatalf("%s was not started", name)
+	}
+	return p
+}
+
+// end NAME ends a started command as a service manager does; it must end well.
+// What it said is then in NAME.log.
+func end(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: end serve|simulate")
+	}
+	p := started(ts, args[0])
+	ts.Check(p.stop())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".log"), []byte(p.said.String()), 0o600))
+	delete(processes(ts), args[0])
+}
+
+// send HUP|KILL NAME sends a signal.
+func send(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: send HUP|KILL serve|simulate")
+	}
+	p := started(ts, args[1])
+	if args[0] == "KILL" {
+		ts.Check(p.kill())
+		return
+	}
+	ts.Check(p.cmd.Process.Signal(syscall.SIGHUP))
+}
+
+// logged NAME REGEXP waits until a started command has said something.
+func logged(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: [!] logged serve|simulate REGEXP")
+	}
+	p := started(ts, args[0])
+	if neg {
+		if regexp.MustCompile(args[1]).MatchString(p.said.String()) {
+			ts.Fatalf("%s said %q:\n%s", args[0], args[1], p.said.String())
+		}
+		return
+	}
+	_, err := p.await(args[1])
+	ts.Check(err)
+}
+
+// exits CODE COMMAND… runs a command that must end with that code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		failed, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = failed.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s ended with %d, not %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// eventually COMMAND… runs a command until it succeeds: a receipt is with other
+// processes a moment after the answer.
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: eventually COMMAND…")
+	}
+	if !poll(func() bool { return ts.Exec(args[0], args[1:]...) == nil }) {
+		ts.Fatalf("%v never succeeded", args)
+	}
+}
+
+// expand FILE… replaces $NAME and ${NAME} in files.
+func expand(ts *testscript.TestScript, neg bool, args []string) {
+	for _, file := range args {
+		text := os.Expand(ts.ReadFile(file), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
+	}
+}
+
+// remember NAME FILE|stdout|stderr REGEXP sets $NAME to what the group matches.
+func remember(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: remember NAME FILE|stdout|stderr REGEXP")
+	}
+	m := regexp.MustCompile("(?m)" + args[2]).FindStringSubmatch(ts.ReadFile(args[1]))
+	if m == nil {
+		ts.Fatalf("nothing in %s matches %q", args[1], args[2])
+	}
+	ts.Setenv(args[0], m[1])
+}
+
+// absent TEXT FILE|FOLDER… finds no file that holds the text, in any byte of it.
+func absent(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || args[0] == "" {
+		ts.Fatalf("usage: absent TEXT FILE|FOLDER…")
+	}
+	for _, root := range args[1:] {
+		looked := 0
+		ts.Check(filepath.WalkDir(ts.MkAbs(root), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			if bytes.Contains(data, []byte(args[0])) {
+				ts.Fatalf("%s holds %q", path, args[0])
+			}
+			looked++
+			return err
+		}))
+		if looked == 0 {
+			ts.Fatalf("there is no file in %s", root)
+		}
+	}
+}
+
+// ask [-until REGEXP] PATH [FILE] ['Name: value'…] asks the gateway, POST with a
+// file and GET without, and prints status, telling headers and body. With -until
+// it asks until the output matches. The receipt's id is then in $RECEIPT.
+func ask(ts *testscript.TestScript, neg bool, args []string) {
+	until := regexp.MustCompile("")
+	if len(args) > 2 && args[0] == "-until" {
+		until, args = regexp.MustCompile(args[1]), args[2:]
+	}
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: ask [-until REGEXP] PATH [FILE] ['Name: value'…]")
+	}
+	q := inquiry{url: ts.Getenv("GATEWAY") + args[0]}
+	for _, arg := range args[1:] {
+		if name, value, ok := strings.Cut(arg, ": "); ok {
+			q.header = append(q.header, [2]string{name, value})
+		} else {
+			q.body = ts.ReadFile(arg)
+		}
+	}
+	var said, receipt string
+	if !poll(func() bool {
+		var err error
+		said, receipt, err = q.ask()
+		ts.Check(err)
+		return until.MatchString(said)
+	}) {
+		ts.Fatalf("never %q, at last:\n%s", until, said)
+	}
+	ts.Setenv("RECEIPT", receipt)
+	_, err := io.WriteString(ts.Stdout(), said)
+	ts.Check(err)
+}
+
+// An inquiry is an HTTP request to be.
+type inquiry struct {
+	url, body string
+	header    [][2]string
+}
+
+// ask returns the answer as text, and the receipt's id.
+func (q inquiry) ask() (said, receipt string, err error) {
+	method := http.MethodGet
+	if q.body != "" {
+		method = http.MethodPost
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, q.url, strings.NewReader(q.body))
+	if err != nil {
+		return "", "", err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for _, h := range q.header {
+		req.Header.Set(h[0], h[1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	var b strings.Builder
+	fmt.Fprintln(&b, resp.StatusCode)
+	maps.Copy(resp.Header, resp.Trailer)
+	for _, name := range slices.Sorted(maps.Keys(resp.Header)) {
+		if strings.HasPrefix(name, "X-") || name == "Retry-After" {
+			fmt.Fprintf(&b, "%s: %s\n", name, resp.Header.Get(name))
+		}
+	}
+	fmt.Fprintf(&b, "\n%s\n", body)
+	return b.String(), resp.Header.Get("X-Starling-Receipt"), err
+}
+
+// tamper DB changes one byte of one receipt in a stopped gateway's books.
+func tamper(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: tamper DB")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	var link int64
+	var payload []byte
+	ts.Check(db.QueryRow("SELECT link, payload FROM receipts ORDER BY link LIMIT 1").Scan(&link, &payload))
+	at := bytes.Index(payload, []byte(`"time":"2`)) + len(`"time":"2`)
+	payload[at]++ // another year: still a receipt, with every length as it was
+	_, err = db.Exec("UPDATE receipts SET payload = $1 WHERE link = $2", payload, link)
+	ts.Check(err)
+}
