@@ -285,4 +285,3 @@ func FuzzJournal(f *testing.F) {
 		}
 	})
 }
-

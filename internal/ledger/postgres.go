@@ -43,9 +43,10 @@ func isPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
-func (e *postgresEngine) schema() fs.FS           { return subtree("migrations/postgres") }
-func (e *postgresEngine) rowsPerInsert() int      { return 64 }
-func (e *postgresEngine) patience() time.Duration { return 30 * time.Second }
+func (e *postgresEngine) schema() fs.FS            { return subtree("migrations/postgres") }
+func (e *postgresEngine) rowsPerInsert() int       { return 64 }
+func (e *postgresEngine) placeholder(i int) string { return dollar(i) }
+func (e *postgresEngine) patience() time.Duration  { return 30 * time.Second }
 
 func (e *postgresEngine) snapshot() *sql.TxOptions {
 	return &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}

@@ -32,7 +32,8 @@ type engine interface {
 	lockSchema(ctx context.Context, tx *sql.Tx) error // until the end of tx
 	explain(op string, err error) error               // as an *Error with a hint
 	rowsPerInsert() int
-	patience() time.Duration // for one append; 0 is no limit
+	placeholder(i int) string // of the i-th argument from 1 of an insert, given in order
+	patience() time.Duration  // for one append; 0 is no limit
 	snapshot() *sql.TxOptions
 	sound(ctx context.Context, tx *sql.Tx) (complaint string, err error) // the database's own check of itself
 
@@ -166,7 +167,7 @@ func (s *store) insertRows(ctx context.Context, tx *sql.Tx, head, tail string, r
 		for 2*n <= min(len(rows), s.engine.rowsPerInsert()) {
 			n *= 2
 		}
-		stmt, err := s.prepare(ctx, head+placeholders(n, len(rows[0]))+tail)
+		stmt, err := s.prepare(ctx, head+placeholders(n, len(rows[0]), s.engine.placeholder)+tail)
 		if err != nil {
 			return err
 		}
@@ -192,22 +193,24 @@ func (s *store) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 }
 
 // placeholders returns "($1,$2),($3,$4)" for rows of a width.
-func placeholders(rows, width int) string {
+func placeholders(rows, width int, one func(i int) string) string {
 	var b strings.Builder
 	for i := range rows * width {
 		switch {
 		case i == 0:
-			b.WriteString("($")
+			b.WriteString("(")
 		case i%width == 0:
-			b.WriteString("),($")
+			b.WriteString("),(")
 		default:
-			b.WriteString(",$")
+			b.WriteString(",")
 		}
-		b.WriteString(strconv.Itoa(i + 1))
+		b.WriteString(one(i + 1))
 	}
 	b.WriteString(")")
 	return b.String()
 }
+
+func dollar(i int) string { return "$" + strconv.Itoa(i) }
 
 // unknown returns the entries that the store does not have, and how many it has
 // as interrupted although we know how they ended.
@@ -216,7 +219,7 @@ func unknown(ctx context.Context, tx *sql.Tx, entries []*entry) (fresh []*entry,
 	for i, e := range entries {
 		ids[i] = e.id
 	}
-	rows, err := tx.QueryContext(ctx, "SELECT id, outcome FROM receipts WHERE id IN "+placeholders(1, len(ids)), ids...)
+	rows, err := tx.QueryContext(ctx, "SELECT id, outcome FROM receipts WHERE id IN "+placeholders(1, len(ids), dollar), ids...)
 	if err != nil {
 		return nil, 0, err
 	}
