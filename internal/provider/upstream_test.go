@@ -253,18 +253,6 @@ func collect(t testing.TB, p *HTTP, c starling.Call) (raw string, beside []starl
 	return raw, beside, err
 }
 
-// eventually waits for what another goroutine is about to do.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for range 2000 {
-		if holds() {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatal("never: " + what)
-}
-
 func TestConformance(t *testing.T) {
 	for _, of := range []starling.Dialect{starling.OpenAI, starling.Anthropic} {
 		for _, asked := range []starling.Dialect{starling.OpenAI, starling.Anthropic} {
