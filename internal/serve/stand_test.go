@@ -2,10 +2,12 @@ package serve_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -32,6 +34,7 @@ func TestMain(m *testing.M) {
 // An upstreamAt is a test's upstream: what it is, and what it does.
 type upstreamAt struct {
 	name    string
+	model   string // "m" if unsaid
 	dialect starling.Dialect
 	zone    starling.Zone
 	price   starling.Price
@@ -41,7 +44,8 @@ type upstreamAt struct {
 
 // A stand is a whole gateway over real HTTP: callers, upstreams and a ledger.
 type stand struct {
-	t      *testing.T
+	t      testing.TB
+	dir    string // of the ledger
 	url    string
 	addr   string // host and port of url
 	ledger *ledger.Ledger
@@ -60,13 +64,18 @@ type standOptions struct {
 	limits  provider.Limits
 	budgets []ledger.Budget
 	skills  fstest.MapFS
+	trip    int  // failures in a row that stop the calls to a model; 5
 	keyed   bool // there is a key, and questions carry it
 }
 
-// newStand puts a gateway in front of the upstreams. Each offers one model, "m".
-func newStand(t *testing.T, o standOptions, ups ...upstreamAt) *stand {
+func newClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableCompression: true}}
+}
+
+// newStand puts a gateway in front of the upstreams. Each offers one model.
+func newStand(t testing.TB, o standOptions, ups ...upstreamAt) *stand {
 	t.Helper()
-	s := &stand{t: t, asked: map[string]string{}, client: &http.Client{Transport: &http.Transport{DisableCompression: true}}}
+	s := &stand{t: t, asked: map[string]string{}, client: newClient()}
 	var addresses []provider.Upstream
 	for i, up := range ups {
 		server := httptest.NewServer(up.handler)
@@ -86,8 +95,8 @@ func newStand(t *testing.T, o standOptions, ups ...upstreamAt) *stand {
 		if !up.price.Known() {
 			up.price = dollar
 		}
-		m := starling.Model{Provider: up.name, Name: "m", Dialect: up.dialect, Zone: up.zone, Price: up.price, Context: 1 << 20, MaxOutput: 4096}
-		p := must(provider.New(guard, provider.Options{Name: up.name, Dialect: up.dialect, URL: s.asked[up.name] + "/v1", Zone: up.zone, Models: []starling.Model{m}, Limits: o.limits, Drain: up.drain}))
+		m := starling.Model{Provider: up.name, Name: cmp.Or(up.model, "m"), Dialect: up.dialect, Zone: up.zone, Price: up.price, Context: 1 << 20, MaxOutput: 4096}
+		p := must(provider.New(guard, provider.Options{Name: up.name, Dialect: up.dialect, URL: s.asked[up.name] + "/v1", Zone: up.zone, Models: []starling.Model{m}, Limits: o.limits, Drain: up.drain, Trip: o.trip}))
 		t.Cleanup(p.Close)
 		providers[up.name] = p
 		models = append(models, p.Models()...)
@@ -98,7 +107,8 @@ func newStand(t *testing.T, o standOptions, ups ...upstreamAt) *stand {
 
 func (s *stand) open(o standOptions, providers map[string]starling.Provider, directory *route.Directory) {
 	log := slog.New(slog.DiscardHandler)
-	s.ledger = must(ledger.Open(context.Background(), ledger.Options{Dir: s.t.TempDir(), Log: log, Budgets: o.budgets}))
+	s.dir = s.t.TempDir()
+	s.ledger = must(ledger.Open(context.Background(), ledger.Options{Dir: s.dir, Log: log, Budgets: o.budgets}))
 	s.t.Cleanup(func() { _ = s.ledger.Close() })
 	set := must(skill.LoadAll(o.skills))
 	verifiers := map[string][]starling.Verifier{}
@@ -143,11 +153,19 @@ func must[T any](v T, err error) T {
 }
 
 // testSkill is a folder with one skill, "test", whose rubric goes on as given.
-func testSkill(rubric string) fstest.MapFS {
+func testSkill(rubric string) fstest.MapFS { return skillFiles("test", rubric) }
+
+func skillFiles(name, rubric string) fstest.MapFS {
 	return fstest.MapFS{
-		"test/SKILL.md":    {Data: []byte("---\nname: test\ndescription: A skill for tests.\n---\n\n# Test\n")},
-		"test/rubric.yaml": {Data: []byte("version: 1\n" + rubric)},
+		name + "/SKILL.md":    {Data: []byte("---\nname: " + name + "\ndescription: A skill for tests.\n---\n\n# Test\n")},
+		name + "/rubric.yaml": {Data: []byte("version: 1\n" + rubric)},
 	}
+}
+
+// more adds a folder of skills to another.
+func more(a, b fstest.MapFS) fstest.MapFS {
+	maps.Copy(a, b)
+	return a
 }
 
 // An answer is what a caller got.
@@ -255,3 +273,9 @@ func whole(body string) http.HandlerFunc {
 		_, _ = io.WriteString(w, body)
 	}
 }
+
+// whole answers of both dialects
+const (
+	wholeOpenAI    = `{"id":"c1","object":"chat.completion","created":1,"model":"m-1","choices":[{"index":0,"message":{"role":"assistant","content":"Hello","refusal":null},"finish_reason":"stop"}],"usage":{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120}}`
+	wholeAnthropic = `{"id":"msg_1","type":"message","role":"assistant","model":"m-1","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":100,"output_tokens":20}}`
+)
