@@ -10,7 +10,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"time"
 
 	"starling"
 	"starling/internal/ledger"
@@ -78,10 +77,9 @@ func (c *Cascade) Refuse(req starling.Request, err error, reply Reply) *starling
 
 func (c *Cascade) begin(ctx context.Context, req starling.Request, skill string, reply Reply) *exchange {
 	x := &exchange{Cascade: c, ctx: ctx, reply: reply}
-	x.Started = time.Now()
-	x.Request = req
 	x.account = c.Ledger.Begin(req.Caller, skill)
-	x.ID = x.account.ID()
+	x.ID, x.Started = x.account.ID(), x.account.Began()
+	x.Request = req
 	return x
 }
 

@@ -10,7 +10,7 @@ import (
 
 const (
 	batchSize    = 256
-	linger       = 5 * time.Millisecond // how long a receipt waits for company
+	linger       = 50 * time.Millisecond // how long a receipt waits for company
 	firstBackoff = 100 * time.Millisecond
 	longBackoff  = 10 * time.Second
 )
