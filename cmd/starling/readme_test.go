@@ -1,0 +1,260 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// root is the repository's.
+const root = "../.."
+
+// A reader does what the README says, line by line, on a fresh machine: one
+// folder of its own, an environment with nothing in it but what was exported.
+type reader struct {
+	*testing.T
+	dir     string
+	env     []string
+	receipt string // that the demo showed
+	served  string // base URLs as serve said them
+}
+
+// practice is how the commands of the README are run and what they must say. One
+// that is not here fails the test: it would be a promise that nobody holds.
+var practice = map[string]func(r *reader, args []string){
+	"demo":          (*reader).demo,
+	"serve":         (*reader).serve,
+	"simulate":      (*reader).simulate,
+	"explain":       (*reader).explain,
+	"ledger report": says(`(?m)^ +support-intent +84 `),
+	"ledger verify": says(`(?m)^ok: \d{3} receipts`),
+	"key create":    says(`(?m)^sk-starling-`),
+	"models":        says(`(?m)^anthropic/claude-haiku-4-5 +cloud +\$`),
+}
+
+// TestEveryCommandOfTheReadmeDoesWhatItSays runs them in their order.
+func TestEveryCommandOfTheReadmeDoesWhatItSays(t *testing.T) {
+	r := &reader{T: t, dir: t.TempDir()}
+	r.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir, "TMPDIR=" + t.TempDir(), "STARLING_DATA=" + filepath.Join(r.dir, "books")}
+	done := map[string]bool{}
+	for _, line := range commandLines(t, filepath.Join(root, "README.md")) {
+		switch {
+		case strings.HasPrefix(line, "export "):
+			r.export(line)
+		case strings.HasSuffix(line, " your-program"):
+			r.point(line)
+		case line == "go test ./...": // we are in it
+		default:
+			done[r.command(line)] = true
+		}
+	}
+	for name := range practice {
+		if !done[name] {
+			t.Errorf("the README does not tell of starling %s", name)
+		}
+	}
+}
+
+// commandLines returns the lines of a document's code blocks that are commands,
+// without their comments.
+func commandLines(t *testing.T, file string) []string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, block := range regexp.MustCompile("(?ms)^```\n(.*?)\n```").FindAllSubmatch(text, -1) {
+		for line := range strings.Lines(string(block[1])) {
+			line, _, _ = strings.Cut(line, "#")
+			line = strings.TrimSpace(line)
+			if regexp.MustCompile(`^(starling|go|export|\w+=\S+) `).MatchString(line) {
+				lines = append(lines, line)
+			}
+		}
+	}
+	if len(lines) == 0 {
+		t.Fatalf("%s tells of no command", file)
+	}
+	return lines
+}
+
+// command runs a line and returns the command's name.
+func (r *reader) command(line string) string {
+	args, ours := strings.CutPrefix(line, "starling ")
+	if !ours {
+		args, ours = strings.CutPrefix(line, "go run ./cmd/starling ")
+	}
+	if !ours {
+		r.Fatalf("who runs %q?", line)
+	}
+	for name, run := range practice {
+		if args == name || strings.HasPrefix(args, name+" ") {
+			run(r, strings.Fields(args))
+			return name
+		}
+	}
+	r.Fatalf("the README says %q, and nothing here runs it", line)
+	return ""
+}
+
+// starling is a command in the reader's place.
+func (r *reader) starling(args []string) *exec.Cmd {
+	cmd := exec.Command("starling", args...)
+	cmd.Dir, cmd.Env = r.dir, r.env
+	return cmd
+}
+
+// run returns what a command says that ends well.
+func (r *reader) run(args []string) string {
+	r.Helper()
+	var stderr bytes.Buffer
+	cmd := r.starling(args)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		r.Fatalf("starling %s: %v\n%s%s", strings.Join(args, " "), err, out, stderr.Bytes())
+	}
+	return string(out)
+}
+
+// expect finds each pattern in a text.
+func (r *reader) expect(text string, patterns ...string) {
+	r.Helper()
+	for _, p := range patterns {
+		if !regexp.MustCompile(p).MatchString(text) {
+			r.Errorf("nothing matches %q in\n%s", p, text)
+		}
+	}
+}
+
+func says(pattern string) func(*reader, []string) {
+	return func(r *reader, args []string) { r.expect(r.run(args), pattern) }
+}
+
+// export takes over NAME=… with a key that opens nothing.
+func (r *reader) export(line string) {
+	for _, word := range strings.Fields(line)[1:] {
+		name, _, _ := strings.Cut(word, "=")
+		r.env = append(r.env, name+"=not-a-real-key")
+	}
+}
+
+// point compares the base URLs with what serve said.
+func (r *reader) point(line string) {
+	if want := strings.TrimSuffix(line, "  your-program"); want != r.served {
+		r.Errorf("the README says %q, serve says %q", want, r.served)
+	}
+}
+
+// demo is the whole thing: all six packs, every case, an account of it.
+func (r *reader) demo(args []string) {
+	said := r.run(args)
+	total := 0
+	for _, name := range []string{"email-reply", "invoice-fields", "kb-answer", "marketing-draft", "research-arithmetic", "support-intent"} {
+		cases, err := os.ReadFile(filepath.Join(root, "skills", name, "cases.jsonl"))
+		if err != nil {
+			r.Fatal(err)
+		}
+		n := bytes.Count(cases, []byte("\n"))
+		total += n
+		r.expect(said, fmt.Sprintf(`(?m)^%s +%d +\S`, name, n))
+	}
+	r.expect(said,
+		fmt.Sprintf(`(?m)^%d requests in `, total), fmt.Sprintf(`(?m)^all +%d +`, total),
+		`(?m)^Simulated: the models`, `(?m)^Estimate: +savings`, `(?m)^Real: `,
+		fmt.Sprintf(`The upstreams counted \d+ calls and \$\S+ themselves; the ledger says \$`))
+	m := regexp.MustCompile(`(?m)^  starling --data (\S+) explain (rcp_\S+)$`).FindStringSubmatch(said)
+	if m == nil || m[1] != filepath.Join(r.dir, "books") {
+		r.Fatalf("the demo does not say how to look at its ledger:\n%s", said)
+	}
+	r.receipt = m[2]
+}
+
+func (r *reader) explain(args []string) {
+	if args[len(args)-1] != "<receipt>" {
+		r.Fatalf("explain %v", args)
+	}
+	args[len(args)-1] = r.receipt
+	r.expect(r.run(args), `(?m)^receipt +`+r.receipt, `(?m)^outcome `, `(?m)^plan `, `(?m)^attempts `, `(?m)^cost `, `(?m)^saved `)
+}
+
+// serve runs it on a free port, and ends it as a service manager would.
+func (r *reader) serve(args []string) {
+	p, found, err := launch(r.starling(append(args, "--listen", "127.0.0.1:0")), `on http://(\S+)\n.* (OPENAI_BASE_URL=\S+  ANTHROPIC_BASE_URL=\S+)\n`)
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.served = strings.ReplaceAll(found[0][2], found[0][1], defaultListen)
+	if err := p.stop(); err != nil {
+		r.Error(err)
+	}
+}
+
+func (r *reader) simulate(args []string) {
+	p, found, err := launch(r.starling(append(args, "--listen", "127.0.0.1:0")), `(?m)^  http://127\.0\.0\.1:\d+ .* %$`)
+	if err != nil {
+		r.Fatal(err)
+	}
+	if len(found) != 4 {
+		r.Errorf("%d upstreams:\n%s", len(found), p.said.String())
+	}
+	if err := p.stop(); err != nil {
+		r.Error(err)
+	}
+}
+
+// TestTheConfigurationInTheDocsIsAGoodOne checks it as a user would, but for the
+// place of the key file.
+func TestTheConfigurationInTheDocsIsAGoodOne(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(text)
+	if block == nil {
+		t.Fatal("docs/configuration.md has no ```yaml block")
+	}
+	r := &reader{T: t, dir: t.TempDir()}
+	r.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir, "ANTHROPIC_API_KEY=not-a-real-key"}
+	if err := os.CopyFS(filepath.Join(r.dir, "skills"), os.DirFS(filepath.Join(root, "skills"))); err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(r.dir, "vllm.key")
+	config := strings.ReplaceAll(string(block[1]), "/etc/starling/vllm.key", key)
+	// A local server that happens to run here must not answer for the docs.
+	config = strings.Replace(config, "    watts: 45\n", "    watts: 45\n    models: [\"qwen3:0.6b\"]\n", 1)
+	for file, content := range map[string]string{key: "not-a-real-key\n", filepath.Join(r.dir, "starling.yaml"): config} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.expect(r.run([]string{"--config", "starling.yaml", "check"}), `^ok: 3 providers, \d+ models, 6 skills, \d+ budgets`)
+	r.expect(r.run([]string{"--config", "starling.yaml", "models"}), `(?m)^small = ollama/qwen3:0\.6b$`, `(?m)^open = office-vllm/qwen3-30b$`, `(?m)^premium = anthropic/claude-opus-4-8$`)
+}
+
+// TestTheRunbookListsTheExitCodes compares its line with the table.
+func TestTheRunbookListsTheExitCodes(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "runbook.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^Exit codes: .*$`).FindString(string(text))
+	codes := map[string]int{"done": 0, "usage": exitUsage}
+	for kind, code := range exitCodes {
+		codes[strings.ReplaceAll(string(kind), "_", " ")] = code
+	}
+	for name, code := range codes {
+		if !strings.Contains(line+" ", fmt.Sprintf(" %d %s", code, name)) {
+			t.Errorf("the runbook does not say %d %s: %s", code, name, line)
+		}
+	}
+	if n := strings.Count(line, " · ") + 1; n != len(codes) {
+		t.Errorf("the runbook lists %d codes, the program has %d", n, len(codes))
+	}
+}
