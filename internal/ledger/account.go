@@ -94,9 +94,6 @@ func (a *Account) record(amount starling.Money) error {
 	if err := a.ledger.journal.hold(h); err != nil {
 		return err
 	}
-	if !a.recorded {
-		a.ledger.underway.add(h.ID)
-	}
 	a.hold, a.recorded = h, true
 	return nil
 }
@@ -142,9 +139,6 @@ func (a *Account) Settle(ex *starling.Exchange) (*starling.Receipt, error) {
 		}
 		a.receipt = a.receiptOf(ex)
 		a.err = a.settle()
-		if a.recorded {
-			a.ledger.underway.settled(a.hold.ID)
-		}
 	}
 	ex.Receipt = a.receipt
 	return a.receipt, a.err

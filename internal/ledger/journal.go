@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,6 +44,7 @@ type journal struct {
 	torn    bool  // file ends in a piece of a record that could not be undone
 	buf     []byte
 	open    map[string]hold
+	awaited map[string]chan struct{} // closed when the open exchange of that id is settled
 	pending []*entry
 	queued  uint64 // ever
 	stored  uint64 // ever
@@ -70,7 +72,7 @@ type waiter struct {
 
 // openJournal begins a new segment after those that recovery has discarded.
 func openJournal(dir string, sync bool) (*journal, error) {
-	j := &journal{dir: dir, sync: sync, limit: segmentSize, open: map[string]hold{}, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
+	j := &journal{dir: dir, sync: sync, limit: segmentSize, open: map[string]hold{}, awaited: map[string]chan struct{}{}, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 	if err := j.rotate(); err != nil {
 		return nil, unwritable(dir, err)
 	}
@@ -104,10 +106,37 @@ func (j *journal) settle(e *entry) error {
 	j.mu.Lock()
 	err := j.write(func(buf []byte) []byte { return appendRecord(buf, settledRecord, e.payload) })
 	delete(j.open, e.id)
+	if done := j.awaited[e.id]; done != nil {
+		close(done)
+		delete(j.awaited, e.id)
+	}
 	j.queue(e)
 	seq := j.written
 	j.mu.Unlock()
 	return j.settleDisk(seq, err)
+}
+
+// settled waits while the exchange of that id is open: whoever reads the last of
+// an answer may ask for its receipt a moment before it is written. The error is
+// Cancelled.
+func (j *journal) settled(ctx context.Context, id string) error {
+	j.mu.Lock()
+	if _, open := j.open[id]; !open {
+		j.mu.Unlock()
+		return nil
+	}
+	done := j.awaited[id]
+	if done == nil {
+		done = make(chan struct{})
+		j.awaited[id] = done
+	}
+	j.mu.Unlock()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return &starling.Error{Kind: starling.Cancelled, Op: "ledger: the exchange is still under way", Hint: "ask again when it has been answered", Err: ctx.Err()}
+	}
 }
 
 // enqueue queues receipts that the store itself will remember until it has them.

@@ -285,3 +285,45 @@ func FuzzJournal(f *testing.F) {
 		}
 	})
 }
+
+func TestTheReceiptOfAnOpenExchangeIsWaitedFor(t *testing.T) {
+	j, err := openJournal(t.TempDir(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.close()
+	if err := j.hold(hold{ID: "rcp_a"}); err != nil {
+		t.Fatal(err)
+	}
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := j.settled(impatient, "rcp_a"); starling.KindOf(err) != starling.Cancelled {
+		t.Errorf("who gives up is told %v", err)
+	}
+	if err := j.settled(t.Context(), "rcp_b"); err != nil {
+		t.Errorf("an exchange that is not open is waited for: %v", err)
+	}
+	came := make(chan error, 2)
+	for range 2 {
+		go func() { came <- j.settled(t.Context(), "rcp_a") }()
+	}
+	if err := j.settle(newEntry(&starling.Receipt{ID: "rcp_a"})); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := <-came; err != nil {
+			t.Error(err)
+		}
+	}
+	if len(j.awaited) != 0 {
+		t.Errorf("%d exchanges are still awaited", len(j.awaited))
+	}
+}
+
+func TestAHoldIsWrittenAsItIsRead(t *testing.T) {
+	want := hold{ID: "rcp_a", At: 7, Key: `key_"ä`, Team: "<t>", Skill: "s", Held: 40}
+	r, whole := read(appendHold([]byte(magic), want))
+	if got := r.open["rcp_a"]; !whole || got != want {
+		t.Errorf("%+v is read as %+v", want, got)
+	}
+}

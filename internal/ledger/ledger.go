@@ -48,19 +48,18 @@ type Options struct {
 // process cannot open the same one. All methods are safe for concurrent use.
 type Ledger struct {
 	*Records
-	log      *slog.Logger
-	lock     *flock.Flock
-	signer   *signer
-	chain    *chain // owned by the writer once it runs
-	journal  *journal
-	meter    meter
-	underway underway
-	keys     *keyring
-	config   []Budget
-	caps     atomic.Pointer[caps]
-	latest   atomic.Pointer[[]byte] // the envelope of the newest checkpoint
-	saved    *[]byte                // the one that the head file holds; owned by the keeper
-	trouble  trouble
+	log     *slog.Logger
+	lock    *flock.Flock
+	signer  *signer
+	chain   *chain // owned by the writer once it runs
+	journal *journal
+	meter   meter
+	keys    *keyring
+	config  []Budget
+	caps    atomic.Pointer[caps]
+	latest  atomic.Pointer[[]byte] // the envelope of the newest checkpoint
+	saved   *[]byte                // the one that the head file holds; owned by the keeper
+	trouble trouble
 
 	stop       chan struct{} // closed by Close
 	stopKeeper context.CancelFunc
@@ -241,7 +240,9 @@ func (l *Ledger) Begin(c starling.Caller, skill string) *Account {
 // call is found, and what is under way is waited for. Errors: NotFound,
 // Cancelled, Internal.
 func (l *Ledger) Receipt(ctx context.Context, id string) (*Sealed, error) {
-	l.underway.wait(ctx, id)
+	if err := l.journal.settled(ctx, id); err != nil {
+		return nil, err
+	}
 	if err := l.Flush(ctx); err != nil {
 		return nil, err
 	}

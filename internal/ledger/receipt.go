@@ -114,14 +114,13 @@ func (a *Account) seal(r *starling.Receipt, body []byte) {
 	if len(body) > 0 {
 		m := a.ledger.signer.mac()
 		m.Write(body)
-		r.RequestMAC = sum(m)
+		r.RequestMAC = a.ledger.signer.sum(m)
 	}
 	if a.answer != nil {
-		r.AnswerMAC = sum(a.answer)
+		r.AnswerMAC = a.ledger.signer.sum(a.answer)
+		a.answer = nil
 	}
 }
-
-func sum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
 
 func orEmpty[T any](s []T) []T {
 	if s == nil {

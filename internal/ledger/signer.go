@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"sync"
 
 	"starling"
 )
@@ -28,6 +29,7 @@ type signer struct {
 	public  ed25519.PublicKey
 	private ed25519.PrivateKey
 	secret  []byte
+	macs    sync.Pool
 }
 
 // openSigner reads the key file, or makes it. A key that others can read is
@@ -113,8 +115,23 @@ func writeWhole(path string, content []byte) error {
 	return nil
 }
 
-// mac returns a fresh HMAC-SHA-256 under the ledger's own secret.
-func (s *signer) mac() hash.Hash { return hmac.New(sha256.New, s.secret) }
+// mac returns a fresh HMAC-SHA-256 under the ledger's own secret. Give it back
+// with sum: a used one starts afresh in half the time of a new one.
+func (s *signer) mac() hash.Hash {
+	if m, ok := s.macs.Get().(hash.Hash); ok {
+		m.Reset()
+		return m
+	}
+	return hmac.New(sha256.New, s.secret)
+}
+
+// sum ends a mac, which must not be used again, and returns it in hex.
+func (s *signer) sum(m hash.Hash) string {
+	var room [sha256.Size]byte
+	text := hex.EncodeToString(m.Sum(room[:0]))
+	s.macs.Put(m)
+	return text
+}
 
 // chainID is the lowercase hex SHA-256 of the raw public key. It names the
 // chain, is the key id in envelopes, and its bytes precede the first link.

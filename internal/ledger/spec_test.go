@@ -81,7 +81,7 @@ func TestTheSpecificationsVectorsHold(t *testing.T) {
 		"hashes":    b.links[0].String() + "\n" + b.links[1].String(),
 		"statement": string(statement),
 		"envelope":  string(b.envelope),
-		"mac":       sum(mac),
+		"mac":       hex.EncodeToString(mac.Sum(nil)),
 	} {
 		if v[name] != want {
 			t.Errorf("the specification's %s is\n%s\nand the program makes\n%s", name, v[name], want)
