@@ -1,10 +1,8 @@
 package ledger
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"hash"
 	"strings"
 	"time"
 	"unicode/utf8"
