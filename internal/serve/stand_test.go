@@ -208,6 +208,10 @@ func (s *stand) do(req *http.Request, header ...string) answer {
 		s.t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	return readAnswer(resp)
+}
+
+func readAnswer(resp *http.Response) answer {
 	data, err := io.ReadAll(resp.Body)
 	for name, values := range resp.Trailer {
 		resp.Header[name] = values
