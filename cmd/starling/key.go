@@ -36,7 +36,7 @@ func (c keyCreateCmd) Run(p *program) error {
 	}
 	defer l.Close()
 	spec := ledger.KeySpec{Name: c.Name, Team: c.Team, Class: starling.Class(c.Class), Skill: c.Skill}
-	if c.Expires > 0 {
+	if c.Expires != 0 {
 		spec.Expires = time.Now().Add(c.Expires)
 	}
 	if spec.Budgets, err = parseBudgets(c.Budget); err != nil {

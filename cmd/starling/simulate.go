@@ -77,6 +77,11 @@ func (c simulateCmd) models() ([]sim.Model, error) {
 	if c.Model == "" {
 		return sim.DemoModels(), nil
 	}
+	for _, share := range []float64{c.Quality, c.Fail, c.Busy, c.Cut, c.Fail + c.Busy + c.Cut} {
+		if !(share >= 0 && share <= 1) { // neither is what is no number
+			return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("share %g", share), Hint: "write shares from 0 to 1; those that fail are 1 together at most"}
+		}
+	}
 	in, err1 := starling.ParseMoney(c.Input)
 	out, err2 := starling.ParseMoney(c.Output)
 	if err := errors.Join(err1, err2); err != nil {
