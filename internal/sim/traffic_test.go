@@ -62,7 +62,9 @@ func TestConnectionsAreKept(t *testing.T) {
 	if _, err := (sim.Traffic{URL: url, Models: []string{"m"}, Inputs: []string{"x"}, Stream: 0.5, Requests: 200, Concurrency: 4}).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := s.Tally().Connections; n > 4 {
+	// A transport dials one more than it uses when a connection comes back while
+	// it is dialling; without keeping, there would be 200.
+	if n := s.Tally().Connections; n > 2*4 {
 		t.Errorf("4 callers opened %d connections", n)
 	}
 }
