@@ -99,7 +99,13 @@ func loadConfig(file string) (Config, error) {
 	if err != nil {
 		return cfg, &starling.Error{Kind: starling.Invalid, Op: "read configuration", Hint: "name an existing file with --config", Err: err}
 	}
-	return cfg, strict.Read(file, data, strict.NewSchema(configSchema), &cfg)
+	err = strict.Read(file, data, strict.NewSchema(configSchema), &cfg)
+	for _, path := range []*string{&cfg.Skills, &cfg.Data} { // as the file means them
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(filepath.Dir(file), *path)
+		}
+	}
+	return cfg, err
 }
 
 // address is where to listen. Errors: Invalid.

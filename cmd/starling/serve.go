@@ -64,7 +64,6 @@ type gateway struct {
 	cfg    Config // at the start
 	log    *slog.Logger
 	ledger *ledger.Ledger
-	caps   map[ledger.Budget]bool // that the ledger holds
 	parts  *parts
 	old    []*parts // replaced, and perhaps still answering
 	set    *skill.Set
@@ -85,7 +84,6 @@ func open(ctx context.Context, cfg Config, dir string, log *slog.Logger) (*gatew
 	if g.ledger, err = openLedger(ctx, cfg, dir, g.set, log); err != nil {
 		return nil, err
 	}
-	g.caps = capsOf(cfg.budgets(g.set))
 	if err := g.listen(); err != nil {
 		return nil, errors.Join(err, g.ledger.Close())
 	}
@@ -166,9 +164,7 @@ func (g *gateway) follow(ctx context.Context, reload func() (Config, error)) err
 			case <-hup:
 				g.reconfigure(ctx, reload)
 			case set := <-sets:
-				if g.swap("skills", g.parts, set) {
-					g.warn(g.cfg, set)
-				}
+				g.swap("skills", g.cfg, g.parts, set)
 			}
 		}
 	})
@@ -204,18 +200,22 @@ func (g *gateway) reconfigure(ctx context.Context, reload func() (Config, error)
 		return
 	}
 	old := g.parts
-	if !g.swap("configuration", fresh, g.set) {
+	if !g.swap("configuration", cfg, fresh, g.set) {
 		fresh.close()
 		return
 	}
 	g.old = append(g.old, old)
-	g.warn(cfg, g.set)
+	g.warn(cfg)
+	g.cfg.Budgets = cfg.Budgets // in force now, and counted with the skills' own
 }
 
-// swap puts parts and skills in force, both or neither, and reports whether it
+// swap puts parts, skills and caps in force, all or none, and reports whether it
 // did.
-func (g *gateway) swap(what string, parts *parts, set *skill.Set) bool {
+func (g *gateway) swap(what string, cfg Config, parts *parts, set *skill.Set) bool {
 	c, err := parts.cascade(set, g.ledger, g.log)
+	if err == nil {
+		err = g.ledger.Cap(cfg.budgets(set))
+	}
 	if err != nil {
 		g.log.Error(what+" not reloaded; what was in force stays so", "err", err)
 		return false

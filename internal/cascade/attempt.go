@@ -138,9 +138,14 @@ func (a *attempt) note(ev starling.Event) {
 	}
 }
 
-// send passes an event to the caller; a caller who cannot be reached has left.
+// send passes an event to the caller. What cannot be said in the caller's dialect
+// says so itself; a caller who cannot be reached has left.
 func (a *attempt) send(ev starling.Event) error {
-	if err := a.reply.Event(ev); err != nil {
+	err := a.reply.Event(ev)
+	if _, own := errors.AsType[*starling.Error](err); own {
+		return err
+	}
+	if err != nil {
 		return &starling.Error{Kind: starling.Cancelled, Op: "sending the answer", Err: err, Billed: true}
 	}
 	return nil

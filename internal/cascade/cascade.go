@@ -114,6 +114,9 @@ func (x *exchange) climb() {
 // that the answer is complete.
 func (x *exchange) settle() {
 	x.Response.Cost = x.spent()
+	if x.Err != nil && x.Response.Reason == "" {
+		x.Response.Reason = "refused: " + why(x.Err)
+	}
 	x.reply.Finish(&x.Exchange)
 	receipt, err := x.account.Settle(&x.Exchange)
 	if err != nil {

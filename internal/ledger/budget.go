@@ -77,6 +77,15 @@ func (b Budget) check() error {
 func (b Budget) scope() int  { return slices.Index(scopes[:], b.Scope) }
 func (b Budget) period() int { return slices.Index(periods[:], b.Per) }
 
+func checkAll(budgets []Budget) error {
+	for _, b := range budgets {
+		if err := b.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // String names the cap as people do: "team sales per month".
 func (b Budget) String() string {
 	who := string(b.Scope)

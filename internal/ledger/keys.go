@@ -267,6 +267,8 @@ func (l *Ledger) Keyless() bool {
 func (l *Ledger) refreshKeys(ctx context.Context) error {
 	changed, err := l.keys.load(ctx)
 	if changed {
+		l.capping.Lock()
+		defer l.capping.Unlock()
 		l.caps.Store(newCaps(l.config, l.keys.all()))
 	}
 	return err

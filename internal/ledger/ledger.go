@@ -26,6 +26,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,7 +56,8 @@ type Ledger struct {
 	journal *journal
 	meter   meter
 	keys    *keyring
-	config  []Budget
+	capping sync.Mutex // held while caps are made anew
+	config  []Budget   // guarded by capping
 	caps    atomic.Pointer[caps]
 	latest  atomic.Pointer[[]byte] // the envelope of the newest checkpoint
 	saved   *[]byte                // the one that the head file holds; owned by the keeper
@@ -88,10 +90,8 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 }
 
 func (l *Ledger) open(ctx context.Context, o Options) (err error) {
-	for _, b := range o.Budgets {
-		if err := b.check(); err != nil {
-			return err
-		}
+	if err := checkAll(o.Budgets); err != nil {
+		return err
 	}
 	if err := makeDir(o.Dir); err != nil {
 		return err
@@ -247,6 +247,20 @@ func (l *Ledger) Receipt(ctx context.Context, id string) (*Sealed, error) {
 		return nil, err
 	}
 	return l.Records.Receipt(ctx, id)
+}
+
+// Cap replaces the configured caps from the next reservation on; those of keys
+// stay. What was spent counts under a new cap too. Errors: Invalid, and then
+// nothing has changed.
+func (l *Ledger) Cap(budgets []Budget) error {
+	if err := checkAll(budgets); err != nil {
+		return err
+	}
+	l.capping.Lock()
+	defer l.capping.Unlock()
+	l.config = slices.Clone(budgets)
+	l.caps.Store(newCaps(l.config, l.keys.all()))
+	return nil
 }
 
 // Standing returns every cap with what is spent and held against it now.

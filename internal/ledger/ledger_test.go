@@ -146,6 +146,21 @@ func TestARefusalNamesTheCap(t *testing.T) {
 	})
 }
 
+func TestANewCapCountsWhatWasSpentBeforeIt(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		l := p.open(t)
+		ctx := context.Background()
+		run(t, l, ada, 60, 60)
+		must(t, l.Cap([]Budget{{Scope: ForTeam, Name: "sales", Limit: 100, Per: PerDay}}))
+		wantKind(t, l.Begin(ada, "").Reserve(ctx, 41), starling.OverBudget)
+		must(t, l.Begin(ada, "").Reserve(ctx, 40))
+		wantKind(t, l.Cap([]Budget{{Scope: "moon", Limit: 1, Per: PerDay}}), starling.Invalid)
+		wantKind(t, l.Begin(ada, "").Reserve(ctx, 1), starling.OverBudget) // the old cap is still there
+		must(t, l.Cap(nil))
+		must(t, l.Begin(ada, "").Reserve(ctx, 1000))
+	})
+}
+
 func TestTheNextCallIsReservedOnTopOfWhatWasSpent(t *testing.T) {
 	eachStore(t, func(t *testing.T, p place) {
 		l := p.open(t, Budget{Scope: ForAll, Limit: 100, Per: InTotal})

@@ -21,9 +21,6 @@ const (
 	preambleTokens = 2048
 	// The dearest image in published tables is just under this many tokens.
 	imageTokens = 50_000
-	// A cost's lines are rounded one by one: four of input, each up by half a
-	// nanodollar, against a bound of one line, down by as much.
-	rounding starling.Money = 2
 	// usualOutput is what an answer is expected to have when nobody said.
 	usualOutput = 300
 )
@@ -56,9 +53,6 @@ func worst(req *starling.Request, m starling.Model, input, output int64) starlin
 		price = price.WithoutCacheWrites()
 	}
 	total := price.Worst(input, output, longest)
-	if total > 0 && price.Milliwatts == 0 {
-		total = total.Plus(rounding)
-	}
 	if m.Hedged {
 		total = total.Plus(total)
 	}

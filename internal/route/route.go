@@ -146,16 +146,18 @@ func (r *Router) consider(p *starling.Plan, req *starling.Request, screen starli
 		p.Left = append(p.Left, starling.Left{Model: m.ID(), Kind: starling.OverBudget, Why: fmt.Sprintf("may cost %s, the skill allows %s a request%s", worst, p.Limit, outputHint(req, m, p.Limit))})
 		return
 	}
-	p.Candidates = append(p.Candidates, candidate(req, m, c, verify, worst))
+	next := candidate(req, m, c, verify, worst)
+	next.Why = fmt.Sprintf("candidate %d, %s", len(p.Candidates)+1, next.Why)
+	p.Candidates = append(p.Candidates, next)
 }
 
 func candidate(req *starling.Request, m starling.Model, c skill.Candidate, verify []starling.Verifier, worst starling.Money) starling.Candidate {
-	out := starling.Candidate{Model: m, Worst: worst, Probability: c.Probability, Basis: "stated in the rubric", Why: "next in order, unverified"}
+	out := starling.Candidate{Model: m, Worst: worst, Probability: c.Probability, Basis: "stated in the rubric", Why: "unverified"}
 	if len(verify) > 0 && !c.SkipVerify {
 		for _, v := range verify {
 			out.Verify = append(out.Verify, v.Name())
 		}
-		out.Why = "next in order, verified by " + strings.Join(out.Verify, ", ")
+		out.Why = "verified by " + strings.Join(out.Verify, ", ")
 	}
 	if c.Probability == 0 {
 		out.Probability, out.Basis = assumed(out.Verify), "assumed, no evidence yet"

@@ -43,3 +43,25 @@ func (s *Server) authenticated(next func(http.ResponseWriter, *http.Request, sta
 		next(w, r, caller)
 	}
 }
+
+// insider reports whether a request comes from this machine or with a key.
+func (s *Server) insider(r *http.Request) bool {
+	if isLoopback(r.RemoteAddr) {
+		return true
+	}
+	_, err := s.caller(r.Context(), r.Header)
+	return err == nil
+}
+
+// insiders wraps a route that tells about spending: this machine may read it, and
+// whoever has a key.
+func (s *Server) insiders(next http.Handler) http.HandlerFunc {
+	guarded := s.authenticated(func(w http.ResponseWriter, r *http.Request, _ starling.Caller) { next.ServeHTTP(w, r) })
+	return func(w http.ResponseWriter, r *http.Request) {
+		if isLoopback(r.RemoteAddr) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		guarded(w, r)
+	}
+}

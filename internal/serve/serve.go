@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -87,7 +88,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /v1/models/{id...}", s.authenticated(s.model))
 	mux.HandleFunc("GET /v1/receipts/{id}", s.authenticated(s.receipt))
 	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.Handle("GET /metrics", s.metrics.handler())
+	mux.HandleFunc("GET /metrics", s.insiders(s.metrics.handler()))
 	mux.HandleFunc("/", s.nothing)
 	return s.guard(mux)
 }
@@ -119,6 +120,11 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 		state, status = fmt.Sprintf("ledger: %d receipts wait in the journal since %s: %v", books.Pending, books.Since.Format(time.RFC3339), books.Failing), http.StatusServiceUnavailable
 	case books.Lost:
 		state = "ledger: a part of the journal or of the chain was missing at the start; run starling ledger verify"
+	}
+	if !s.insider(r) { // a stranger learns whether it works, and no more
+		state, _, _ = strings.Cut(state, ":")
+		writeJSON(w, status, map[string]string{"status": state})
+		return
 	}
 	writeJSON(w, status, map[string]any{
 		"status": state, "version": s.opts.Version, "models": len(s.cascade.Load().Router.Directory.Models()),
