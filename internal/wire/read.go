@@ -90,7 +90,7 @@ func (r *reading) stream(events *eventReader, yield func(starling.Event, error) 
 			return err
 		}
 		b := parse(raw)
-		if events.cut && len(b.data) > 0 && !valid(b.data) && !isDone(b.data) {
+		if events.cut && !b.complete() {
 			return errUnfinished
 		}
 		r.ev = starling.Event{}

@@ -176,6 +176,39 @@ type stuck struct{}
 
 func (stuck) Read([]byte) (int, error) { return 0, nil }
 
+func TestOfAnEventThatIsCutNothingPasses(t *testing.T) {
+	anthropic := "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\"}}\n\n"
+	for _, c := range []struct {
+		name          string
+		dialect       starling.Dialect
+		before, after string
+		passes        bool
+	}{
+		{"a name alone", starling.Anthropic, anthropic, "event: message_stop", false},
+		{"a name and a letter", starling.Anthropic, anthropic, "event: message_stop\nd", false},
+		{"a name and a field without data", starling.Anthropic, anthropic, "event: message_stop\r\ndata: ", false},
+		{"a comment before it", starling.Anthropic, anthropic, ": x\nevent: message_stop\n", false},
+		{"half of its data", starling.Anthropic, anthropic, "event: message_stop\ndata: {\"type\":\"mess", false},
+		{"a letter after the finish", starling.OpenAI, finished, "d", false},
+		{"an id after the finish", starling.OpenAI, finished, "id: 1\n", false},
+		{"all of it but the blank line", starling.Anthropic, anthropic, "event: message_stop\ndata: {\"type\":\"message_stop\"}", true},
+		{"all of it and a line end", starling.Anthropic, anthropic, "event: message_stop\ndata: {\"type\":\"message_stop\"}\n", true},
+		{"data before the name", starling.Anthropic, anthropic, "data: {\"type\":\"message_stop\"}\nevent: mess", true},
+		{"the last word", starling.OpenAI, delta(`{"content":"x"}`), "data: [DONE]", true},
+		{"a comment after the finish", starling.OpenAI, finished, ": bye", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := readAll(t, strings.NewReader(c.before+c.after), ReadOptions{Dialect: c.dialect, Stream: true, Raw: true})
+			if c.passes && (got.err != nil || got.raw != c.before+strings.TrimRight(c.after, "\n")+"\n\n") {
+				t.Errorf("passed %q, %v", got.raw, got.err)
+			}
+			if !c.passes && (starling.KindOf(got.err) != starling.Overloaded || got.raw != c.before) {
+				t.Errorf("passed %q, %v", got.raw, got.err)
+			}
+		})
+	}
+}
+
 func TestAReadersOwnErrorIsPassedOn(t *testing.T) {
 	own := &starling.Error{Kind: starling.Forbidden, Op: "mine"}
 	if got := readAll(t, iotest.ErrReader(own), ReadOptions{Dialect: starling.OpenAI, Stream: true}); got.err != own {

@@ -125,6 +125,16 @@ func (e *eventReader) fill() {
 type block struct {
 	name []byte // of the event; nil if unnamed
 	data []byte // its lines joined, without space around them; empty if there is none
+	some bool   // there is a line that is neither blank nor a comment
+}
+
+// complete reports whether nothing is missing in a block that was cut. A name
+// without data may not pass: there are clients that look at nothing else.
+func (b *block) complete() bool {
+	if len(b.data) > 0 {
+		return valid(b.data) || isDone(b.data)
+	}
+	return !b.some
 }
 
 // parse reads an event's fields. Comments and the fields that dialects don't use
@@ -139,6 +149,7 @@ func parse(raw []byte) (b block) {
 		} else {
 			raw = nil
 		}
+		b.some = b.some || len(line) > 0 && line[0] != ':'
 		if v, ok := bytes.CutPrefix(line, []byte("data:")); ok {
 			v = bytes.TrimPrefix(v, []byte(" "))
 			if lines++; lines == 1 {
