@@ -80,7 +80,8 @@ func (p Price) Cost(u Usage, took time.Duration) ([]CostLine, Money) {
 
 // Worst returns the most that a call can cost: every input token at the dearest
 // input rate of any tier the input may reach, the output at its limit, and for
-// electricity the longest time a call may take.
+// electricity the longest time a call may take. No cost of these tokens is above
+// it, however the input falls into lines and each of them is rounded.
 func (p Price) Worst(input, output int64, longest time.Duration) Money {
 	if p.Milliwatts > 0 {
 		return p.electricity(longest)
@@ -94,7 +95,17 @@ func (p Price) Worst(input, output int64, longest time.Duration) Money {
 			out = max(out, r.Output)
 		}
 	}
-	return dearest.Of(input).Plus(out.Of(output))
+	return dearest.atMost(input).Plus(out.Of(output))
+}
+
+// atMost returns the most that n tokens of input cost in any number of lines at
+// rates no dearer than r. Each of the lines, up to four and none of them empty,
+// rounds up by half a nanodollar at most, and the first such half is in Of.
+func (r Rate) atMost(n int64) Money {
+	if r <= 0 || n <= 0 {
+		return 0
+	}
+	return r.Of(n).Plus(Money(min(n, 4) / 2))
 }
 
 // WithoutCacheWrites returns the price of a call that is known to write nothing
