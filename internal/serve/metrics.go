@@ -2,7 +2,7 @@ package serve
 
 import (
 	"net/http"
-	"time"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -23,6 +23,8 @@ type metrics struct {
 	saved    *prometheus.GaugeVec
 	took     *prometheus.HistogramVec
 	added    prometheus.Histogram
+
+	byAnswer, byAttempt, bySkill sync.Map // series by their labels
 }
 
 func newMetrics() *metrics {
@@ -59,29 +61,84 @@ func (m *metrics) observe(ex *starling.Exchange) {
 	if r.Response.Model != "" {
 		who = r.Response.Provider + "/" + r.Response.Model
 	}
-	m.requests.WithLabelValues(r.Plan.Skill, who, r.Response.Zone.String(), string(r.Outcome)).Inc()
+	m.answers(answerLabels{r.Plan.Skill, who, r.Response.Zone, r.Outcome}).Inc()
 	if r.Kind != "" {
 		m.refused(r.Kind)
 	}
 	for i := range r.Attempts {
-		m.attempt(r.Plan.Skill, &r.Attempts[i])
+		a := &r.Attempts[i]
+		m.attempt(attemptLabels{r.Plan.Skill, a.Model, a.Outcome}).count(a)
 	}
-	m.saved.WithLabelValues(r.Plan.Skill).Add(dollars(r.Saved))
-	m.took.WithLabelValues(r.Plan.Skill).Observe(r.Took.Seconds())
-	m.added.Observe(max(r.Added, 0*time.Second).Seconds())
+	s := m.skill(r.Plan.Skill)
+	s.saved.Add(dollars(r.Saved))
+	s.took.Observe(r.Took.Seconds())
+	m.added.Observe(r.Added.Seconds())
 }
 
-func (m *metrics) attempt(skill string, a *starling.Attempt) {
-	m.attempts.WithLabelValues(a.Model, string(a.Outcome)).Inc()
-	m.cost.WithLabelValues(skill, a.Model).Add(dollars(a.Cost))
-	for what, n := range map[string]int64{
-		"input": a.Usage.Input, "cache_read": a.Usage.CacheRead,
-		"cache_write": a.Usage.CacheWrite + a.Usage.CacheWrite1h, "output": a.Usage.Output,
-	} {
-		if n > 0 {
-			m.tokens.WithLabelValues(a.Model, what).Add(float64(n))
-		}
+// The series that exchanges are counted in are looked up by values that come
+// from the configuration, so the tables below are as bounded as the labels.
+type (
+	answerLabels struct {
+		skill, model string
+		zone         starling.Zone
+		outcome      starling.Outcome
 	}
+	attemptLabels struct {
+		skill, model string
+		outcome      starling.Outcome
+	}
+)
+
+func (m *metrics) answers(l answerLabels) prometheus.Counter {
+	if c, ok := m.byAnswer.Load(l); ok {
+		return c.(prometheus.Counter)
+	}
+	c := m.requests.WithLabelValues(l.skill, l.model, l.zone.String(), string(l.outcome))
+	m.byAnswer.Store(l, c)
+	return c
+}
+
+// An attemptSeries is what the attempts of one model are counted in.
+type attemptSeries struct {
+	attempts, cost                       prometheus.Counter
+	input, cacheRead, cacheWrite, output prometheus.Counter
+}
+
+func (m *metrics) attempt(l attemptLabels) *attemptSeries {
+	if s, ok := m.byAttempt.Load(l); ok {
+		return s.(*attemptSeries)
+	}
+	tokens := func(what string) prometheus.Counter { return m.tokens.WithLabelValues(l.model, what) }
+	s := &attemptSeries{
+		attempts: m.attempts.WithLabelValues(l.model, string(l.outcome)), cost: m.cost.WithLabelValues(l.skill, l.model),
+		input: tokens("input"), cacheRead: tokens("cache_read"), cacheWrite: tokens("cache_write"), output: tokens("output"),
+	}
+	m.byAttempt.Store(l, s)
+	return s
+}
+
+func (s *attemptSeries) count(a *starling.Attempt) {
+	s.attempts.Inc()
+	s.cost.Add(dollars(a.Cost))
+	s.input.Add(float64(a.Usage.Input))
+	s.cacheRead.Add(float64(a.Usage.CacheRead))
+	s.cacheWrite.Add(float64(a.Usage.CacheWrite + a.Usage.CacheWrite1h))
+	s.output.Add(float64(a.Usage.Output))
+}
+
+// A skillSeries is what the exchanges of one skill are summed in.
+type skillSeries struct {
+	saved prometheus.Gauge
+	took  prometheus.Observer
+}
+
+func (m *metrics) skill(name string) *skillSeries {
+	if s, ok := m.bySkill.Load(name); ok {
+		return s.(*skillSeries)
+	}
+	s := &skillSeries{m.saved.WithLabelValues(name), m.took.WithLabelValues(name)}
+	m.bySkill.Store(name, s)
+	return s
 }
 
 func (m *metrics) refused(kind starling.Kind) { m.refusals.WithLabelValues(string(kind)).Inc() }

@@ -20,6 +20,7 @@ type reply struct {
 	ctl     *http.ResponseController
 	req     *starling.Request
 	writer  *wire.Writer // nil until started
+	digest  io.Writer
 	buffer  bytes.Buffer // an answer that is not streamed, or the end of one that is
 	refusal *refusal     // what is sent when nothing was started
 }
@@ -33,7 +34,8 @@ type refusal struct {
 // Start implements [cascade.Reply].
 func (p *reply) Start(ex *starling.Exchange, digest io.Writer) {
 	said(p.w.Header(), ex)
-	p.writer = wire.NewWriter(io.MultiWriter(&p.buffer, digest), wire.WriterOptions{
+	p.digest = digest
+	p.writer = wire.NewWriter(p, wire.WriterOptions{
 		Request: p.req, ID: ex.ID, Created: ex.Started, Model: ex.Response.Model,
 	})
 	h := p.w.Header()
@@ -46,6 +48,13 @@ func (p *reply) Start(ex *starling.Exchange, digest io.Writer) {
 	h.Set("X-Accel-Buffering", "no")
 	h.Set("Trailer", "X-Starling-Cost, X-Starling-Saved")
 	p.w.WriteHeader(http.StatusOK)
+}
+
+// Write takes what the writer renders: into the buffer, and into the digest, of
+// which neither fails.
+func (p *reply) Write(b []byte) (int, error) {
+	_, _ = p.digest.Write(b)
+	return p.buffer.Write(b)
 }
 
 // Event implements [cascade.Reply]: in a stream every event is flushed.
@@ -114,18 +123,23 @@ func (p *reply) flush(ex *starling.Exchange) {
 // is not there.
 func said(h http.Header, ex *starling.Exchange) {
 	r := &ex.Response
-	h.Set("X-Starling-Receipt", ex.ID)
-	h.Set("X-Starling-Model", or(r.Model, "none"))
-	h.Set("X-Starling-Provider", or(r.Provider, "none"))
-	h.Set("X-Starling-Zone", r.Zone.String())
-	h.Set("X-Starling-Reason", ascii(or(r.Reason, or(ex.Plan.Rule, "refused"))))
+	values := make([]string, 0, 8)
+	set := func(name, value string) { // of a canonical name, all values in one piece of memory
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	set("X-Starling-Receipt", ex.ID)
+	set("X-Starling-Model", or(r.Model, "none"))
+	set("X-Starling-Provider", or(r.Provider, "none"))
+	set("X-Starling-Zone", r.Zone.String())
+	set("X-Starling-Reason", ascii(or(r.Reason, or(ex.Plan.Rule, "refused"))))
+	set(requestID[ex.Request.Dialect], ex.ID)
 	if r.Simulated {
-		h.Set("X-Starling-Simulated", "true")
+		set("X-Starling-Simulated", "true")
 	}
 	if !ex.Request.Stream || ex.Err != nil {
-		h.Set("X-Starling-Cost", r.Cost.String())
+		set("X-Starling-Cost", r.Cost.String())
 	}
-	h.Set(requestID[ex.Request.Dialect], ex.ID)
 }
 
 // requestID is the header in which each dialect's clients look for an id to
