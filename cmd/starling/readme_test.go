@@ -168,7 +168,7 @@ func (r *reader) demo(args []string) {
 	r.expect(said,
 		fmt.Sprintf(`(?m)^%d requests in `, total), fmt.Sprintf(`(?m)^all +%d +`, total),
 		`(?m)^Simulated: the models`, `(?m)^Estimate: +savings`, `(?m)^Real: `,
-		fmt.Sprintf(`The upstreams counted \d+ calls and \$\S+ themselves; the ledger says \$`))
+		`The upstreams counted \d+ calls and \$\S+ themselves; the ledger says \$`)
 	m := regexp.MustCompile(`(?m)^  starling --data (\S+) explain (rcp_\S+)$`).FindStringSubmatch(said)
 	if m == nil || m[1] != filepath.Join(r.dir, "books") {
 		r.Fatalf("the demo does not say how to look at its ledger:\n%s", said)
