@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -30,7 +31,8 @@ const (
 )
 
 // A loose upstream says everything that it should keep to itself: it echoes the
-// question in each kind of answer and the key in each kind of refusal.
+// question in each kind of refusal, and the key there, in answers, and in what
+// breaks them off.
 func loose(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body) // a short one is as good
 	echo := fmt.Sprintf("%s %s %s %s", inAnswer, strings.ReplaceAll(string(body), `"`, `'`), r.Header.Get("Authorization"), r.Header.Get("X-Api-Key"))
@@ -53,9 +55,17 @@ func loose(w http.ResponseWriter, r *http.Request) {
 	case "cut":
 		sayStream(w, inAnswer, "")
 	case "erring":
-		sayStream(w, inAnswer, fmt.Sprintf("data: {\"error\":{\"message\":%q}}\n\n", inAnswer))
+		sayStream(w, inAnswer, fmt.Sprintf("data: {\"error\":{\"message\":%q}}\n\n", echo))
+	case "raving":
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprintf(w, "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":%q}}\n\n", echo)
+	case "denying":
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"error":{"message":%q}}`, echo)
+	case "parrot":
+		say(w, inAnswer+" "+r.Header.Get("Authorization"), stream)
 	default:
-		say(w, model, stream)
+		say(w, cmp.Or(answers[model], inAnswer), stream)
 	}
 }
 
@@ -67,11 +77,7 @@ var answers = map[string]string{
 	"sums":  inAnswer + " " + inSum + " + 1 = " + inSum + "5. The answer is " + inSum + "7.",
 }
 
-func say(w http.ResponseWriter, model string, stream bool) {
-	text, ok := answers[model]
-	if !ok {
-		text = inAnswer
-	}
+func say(w http.ResponseWriter, text string, stream bool) {
 	if stream {
 		sayStream(w, text, "data: {\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":5,\"total_tokens\":10}}\n\ndata: [DONE]\n\n")
 		return
@@ -147,8 +153,8 @@ func newCage(t *testing.T) *cage {
 func cageConfig(url, keyFile string) string {
 	return fmt.Sprintf(`
 providers:
-  env: {dialect: openai, url: %[1]q, zone: machine, key_env: PROVIDER_KEY, models: [words, json, sums, refusing, failing, locked, busy, moved, babbling, cut, erring]}
-  file: {dialect: anthropic, url: %[1]q, zone: machine, key_file: %[2]q, models: [strange]}
+  env: {dialect: openai, url: %[1]q, zone: machine, key_env: PROVIDER_KEY, models: [words, json, sums, refusing, failing, locked, busy, moved, babbling, cut, erring, denying, parrot]}
+  file: {dialect: anthropic, url: %[1]q, zone: machine, key_file: %[2]q, models: [strange, raving]}
 models: {small: env/words, open: env/json, premium: env/sums}
 `, url+"/v1", keyFile)
 }
@@ -168,7 +174,7 @@ var questions = []struct{ path, body string }{
 }
 
 var models = []string{
-	"words", "refusing", "failing", "locked", "busy", "moved", "babbling", "cut", "erring", "strange",
+	"words", "refusing", "failing", "locked", "busy", "moved", "babbling", "cut", "erring", "denying", "parrot", "strange", "raving",
 	"starling/support-intent", "starling/invoice-fields", "starling/kb-answer", "starling/research-arithmetic", "starling/marketing-draft", "starling/email-reply",
 }
 

@@ -37,7 +37,7 @@ func (t *try) read() iter.Seq2[starling.Event, error] {
 	if !o.Stream {
 		o.MaxEvent = int(min(t.opts.Limits.Body, math.MaxInt))
 	}
-	return wire.Read(t.body, o)
+	return t.opts.Key.outOfAnswer(wire.Read(t.body, o))
 }
 
 // events returns the whole answer, though its beginning may have been read.

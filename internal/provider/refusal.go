@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"strings"
@@ -20,8 +19,8 @@ func (t *try) refusal(resp *http.Response) *failure {
 	if err := t.body.err; t.caller.Err() != nil && err != nil && err != io.EOF {
 		return t.fail(err)
 	}
-	header := t.unechoed(resp.Header)
-	e := wire.ReadError(t.opts.Dialect, resp.StatusCode, header, t.withoutKey(body))
+	key := t.opts.Key
+	e := wire.ReadError(t.opts.Dialect, resp.StatusCode, key.outOfHeader(resp.Header), key.outOf(body))
 	f := t.refused(resp.StatusCode, retryAfter(resp.Header, time.Now()), e)
 	f.final = resp.Header.Get("X-Should-Retry") == "false"
 	return f
@@ -33,27 +32,6 @@ func (t *try) refused(status int, after time.Duration, e *starling.Error) *failu
 	own := *e
 	own.Billed = !t.free
 	return t.failed(&failure{err: &own, retriable: postponed(status) && own.Kind == starling.Overloaded, sick: sickly(status), after: after})
-}
-
-// withoutKey takes the key out of what an upstream echoes.
-func (t *try) withoutKey(text []byte) []byte {
-	if key := t.opts.Key.reveal(); key != "" {
-		return bytes.ReplaceAll(text, []byte(key), []byte(hidden))
-	}
-	return text
-}
-
-func (t *try) unechoed(h http.Header) http.Header {
-	out := make(http.Header, len(h))
-	for name, values := range h {
-		if name == "Set-Cookie" {
-			continue
-		}
-		for _, v := range values {
-			out[name] = append(out[name], string(t.withoutKey([]byte(v))))
-		}
-	}
-	return out
 }
 
 // readable checks that a success is what was asked for, and not a captive
