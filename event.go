@@ -3,7 +3,8 @@ package starling
 // An Event is a piece of an answer as it arrives. An answer that is not
 // streamed is one event with Whole set.
 //
-// Raw is what the upstream sent, byte for byte: a whole server-sent event with
+// Raw is what the upstream sent, byte for byte except that the provider's own
+// key is hidden where it is echoed: a whole server-sent event with
 // its terminator (comments are events too), or a whole body. Deltas say the same
 // in no dialect. A provider fills Raw when its dialect is the request's, and
 // Deltas whenever the request needs translation or was asked for them
