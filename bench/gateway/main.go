@@ -25,7 +25,7 @@ type plan struct {
 }
 
 var (
-	whole = plan{rounds: 5, requests: 6000, streams: 2000, concurrency: 4, rate: 250, paced: 1500, soak: 100_000, starts: 7}
+	whole = plan{rounds: 5, requests: 5000, streams: 1500, concurrency: 4, rate: 250, paced: 1500, soak: 100_000, starts: 7}
 	quick = plan{rounds: 2, requests: 2000, streams: 500, concurrency: 4, rate: 250, paced: 500, soak: 5_000, starts: 3}
 )
 
