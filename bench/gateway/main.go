@@ -22,11 +22,12 @@ type plan struct {
 	paced       int     // requests of a latency round
 	soak        int     // requests before the second look at memory
 	starts      int     // cold starts
+	leavers     int     // callers who leave; the upstream remembers 256
 }
 
 var (
-	whole = plan{rounds: 5, requests: 5000, streams: 1500, concurrency: 4, rate: 250, paced: 1500, soak: 100_000, starts: 7}
-	quick = plan{rounds: 2, requests: 2000, streams: 500, concurrency: 4, rate: 250, paced: 500, soak: 5_000, starts: 3}
+	whole = plan{rounds: 5, requests: 5000, streams: 1500, concurrency: 4, rate: 250, paced: 1500, soak: 100_000, starts: 7, leavers: 200}
+	quick = plan{rounds: 2, requests: 2000, streams: 500, concurrency: 4, rate: 250, paced: 500, soak: 5_000, starts: 3, leavers: 40}
 )
 
 func main() {
@@ -74,7 +75,10 @@ func measure(ctx context.Context, p plan) error {
 	if err := s.memory(ctx, p); err != nil {
 		return err
 	}
-	return s.coldStart(ctx, p)
+	if err := s.coldStart(ctx, p); err != nil {
+		return err
+	}
+	return s.leaving(ctx, p)
 }
 
 // A stand is the machine under test: one simulated upstream, and the three ways

@@ -250,8 +250,10 @@ func (l *Ledger) Receipt(ctx context.Context, id string) (*Sealed, error) {
 }
 
 // Cap replaces the configured caps from the next reservation on; those of keys
-// stay. What was spent counts under a new cap too. Errors: Invalid, and then
-// nothing has changed.
+// stay. What was spent counts under a new cap too; in Postgres as soon as it is
+// stored ([Ledger.Flush]), and there what an exchange under way holds counts only
+// if a cap applied to it when it began. Errors: Invalid, and then nothing has
+// changed.
 func (l *Ledger) Cap(budgets []Budget) error {
 	if err := checkAll(budgets); err != nil {
 		return err

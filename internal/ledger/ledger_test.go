@@ -151,6 +151,7 @@ func TestANewCapCountsWhatWasSpentBeforeIt(t *testing.T) {
 		l := p.open(t)
 		ctx := context.Background()
 		run(t, l, ada, 60, 60)
+		must(t, l.Flush(ctx))
 		must(t, l.Cap([]Budget{{Scope: ForTeam, Name: "sales", Limit: 100, Per: PerDay}}))
 		wantKind(t, l.Begin(ada, "").Reserve(ctx, 41), starling.OverBudget)
 		must(t, l.Begin(ada, "").Reserve(ctx, 40))
