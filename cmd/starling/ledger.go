@@ -42,7 +42,11 @@ type ledgerListCmd struct {
 	Since time.Duration `help:"Only the last such time, such as 24h."`
 	Team  string        `help:"Only this team's."`
 	Skill string        `help:"Only this skill's."`
-	JSON  bool          `help:"Print one JSON receipt a line."`
+	Key   string        `help:"Only this key's."`
+	Model string        `help:"Only what this model answered, by its own name." placeholder:"NAME"`
+
+	Outcome string `help:"Only with this outcome: answered, failed, broken, abandoned or interrupted."`
+	JSON    bool   `help:"Print one JSON receipt a line."`
 }
 
 // Run lists receipts.
@@ -52,7 +56,10 @@ func (c ledgerListCmd) Run(p *program) error {
 		return err
 	}
 	defer l.Close()
-	receipts := l.Receipts(p.ctx, ledger.Query{Limit: c.Limit, Newest: true, Team: c.Team, Skill: c.Skill, Since: since(c.Since)})
+	receipts := l.Receipts(p.ctx, ledger.Query{
+		Limit: c.Limit, Newest: true, Since: since(c.Since),
+		Team: c.Team, Skill: c.Skill, Key: c.Key, Model: c.Model, Outcome: starling.Outcome(c.Outcome),
+	})
 	if c.JSON {
 		enc := json.NewEncoder(p.stdout)
 		for r, err := range receipts {
