@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -239,7 +240,8 @@ func (g *gateway) close() {
 
 // greet says what is served, and what to do next.
 func (g *gateway) greet(p *program) {
-	out := p.stderr
+	out := new(bytes.Buffer) // one write, for whoever waits for the address
+	defer func() { _, _ = out.WriteTo(p.stderr) }()
 	fmt.Fprintf(out, "starling %s on http://%s\n", version, g.ln.Addr())
 	fmt.Fprintf(out, "  %d models, %d skills; OPENAI_BASE_URL=http://%s/v1  ANTHROPIC_BASE_URL=http://%s\n", len(g.parts.directory.Models()), len(g.set.Names()), g.ln.Addr(), g.ln.Addr())
 	for _, w := range g.parts.warnings {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -63,14 +64,17 @@ func (c simulateCmd) Run(p *program) error {
 	return s.close()
 }
 
+// greet says in one write, for whoever waits for the addresses, what is served.
 func (c simulateCmd) greet(p *program, s *simulation, cases int) {
-	fmt.Fprintf(p.stdout, "simulated upstreams, %d known cases; nothing they say is a model's\n", cases)
-	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "simulated upstreams, %d known cases; nothing they say is a model's\n", cases)
+	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for i, m := range s.models {
 		in, out := prices(m.Price)
-		fmt.Fprintf(t, "  %s\t%s\t%s\tin %s, out %s\tright %.0f %%\n", s.urls[i], m.Name, m.Zone, in, out, 100*m.Quality)
+		fmt.Fprintf(t, "  %s\t%s\t%s\tin %s, out %s\tright %.1f %%\n", s.urls[i], m.Name, m.Zone, in, out, 100*m.Quality)
 	}
 	t.Flush()
+	_, _ = text.WriteTo(p.stdout) // who does not listen is served all the same
 }
 
 func (c simulateCmd) models() ([]sim.Model, error) {
