@@ -87,17 +87,19 @@ func (l *Ledger) rest(pause time.Duration) bool {
 	return true
 }
 
+// accepted ends the trouble, if there was any, before it wakes those who wait:
+// they may look at once whether all is well.
 func (l *Ledger) accepted(n int, done appended) {
-	l.journal.taken(n)
-	if done.envelope != nil {
-		l.latest.Store(&done.envelope)
-	}
 	if l.trouble.end() {
 		l.log.Info("the store takes receipts again")
 	}
 	if done.superseded > 0 {
 		l.log.Warn("exchanges had been written off as interrupted before they settled; their receipts were dropped", "receipts", done.superseded)
 	}
+	if done.envelope != nil {
+		l.latest.Store(&done.envelope)
+	}
+	l.journal.taken(n)
 }
 
 func (l *Ledger) refused(err error) {
