@@ -3,7 +3,6 @@ package provider
 import (
 	"net/http"
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +10,7 @@ import (
 )
 
 func FuzzNoQueryCarriesACredential(f *testing.F) {
-	for _, q := range []string{"", "beta=true", "key=1&beta=true", "%6Bey=1", "a;key=1", "&&=&", "%"} {
+	for _, q := range []string{"", "beta=true", "key=1&beta=true", "%6Bey=1", "a;key=1", "&&=&", "%", "%6Be#y"} {
 		f.Add(q)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
@@ -19,7 +18,7 @@ func FuzzNoQueryCarriesACredential(f *testing.F) {
 		if len(kept) > len(query) || cleared(kept) != kept {
 			t.Errorf("%q becomes %q, which is longer or not final", query, kept)
 		}
-		r := http.Request{URL: Kinds[starling.OpenAI].at(mustAddress(t, "http://127.0.0.1/?"+strings.ReplaceAll(kept, "#", "")), "/x")}
+		r := http.Request{URL: Kinds[starling.OpenAI].at(mustAddress(t, "http://127.0.0.1/?"+kept), "/x")}
 		for name := range r.URL.Query() {
 			if credential(name) {
 				t.Errorf("%q keeps the parameter %q", query, name)

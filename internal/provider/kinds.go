@@ -90,7 +90,8 @@ func cleared(query string) string {
 	for pair := range strings.SplitSeq(query, "&") {
 		name, _, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
-		if err == nil && !credential(name) {
+		odd := strings.Contains(pair, "#") // no query can hold one, and nobody knows how it would be read
+		if err == nil && !odd && !credential(name) {
 			kept = append(kept, pair)
 		}
 	}
