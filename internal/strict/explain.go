@@ -41,9 +41,6 @@ func (e *explainer) explain(v *jsonschema.ValidationError) {
 	case *kind.AdditionalProperties:
 		e.unknown(n, k.Properties, e.schema.at(v.SchemaURL))
 		return
-	case *kind.PropertyNames:
-		e.name(n, k.Property, v)
-		return
 	case *kind.Required:
 		for _, name := range k.Missing {
 			e.add(n, "missing key "+show(name), "")
@@ -73,15 +70,22 @@ func (e *explainer) add(n *node, text, hint string) {
 	e.problems = append(e.problems, Problem{Line: n.line, Column: n.column, Text: text, Hint: hint})
 }
 
-// unknown complains of keys that the schema does not have, at the keys.
+// unknown complains of keys that the schema does not have, at the keys: those that
+// are unlike any named one, or, where names are free, those of the wrong form.
 func (e *explainer) unknown(n *node, names []string, schema map[string]any) {
 	properties, _ := schema["properties"].(map[string]any)
 	known := slices.Sorted(maps.Keys(properties))
+	form, _ := schema["x-hint"].(string)
 	for _, name := range names {
-		here, hint := n, ""
+		here := n
 		if m := n.member(name); m != nil {
 			here = &node{line: m.line, column: m.column}
 		}
+		if _, free := schema["patternProperties"]; free && len(known) == 0 {
+			e.add(here, show(name)+" cannot be a key here", form)
+			continue
+		}
+		hint := ""
 		if near := Nearest(name, known); len(near) > 0 {
 			hint = "did you mean " + strconv.Quote(near[0]) + "?"
 		} else if len(known) > 0 {
@@ -89,18 +93,6 @@ func (e *explainer) unknown(n *node, names []string, schema map[string]any) {
 		}
 		e.add(here, "unknown key "+show(name), hint)
 	}
-}
-
-// name complains of a key that is free but has the wrong form.
-func (e *explainer) name(n *node, name string, v *jsonschema.ValidationError) {
-	hint := ""
-	for _, cause := range v.Causes {
-		hint, _ = e.schema.at(cause.SchemaURL)["x-hint"].(string)
-	}
-	if m := n.member(name); m != nil {
-		n = &node{line: m.line, column: m.column}
-	}
-	e.add(n, show(name)+" cannot be a key here", hint)
 }
 
 // choose explains a value that may have several forms by the form it has: if a

@@ -26,7 +26,7 @@ const schemaText = `{
     "zone": {"type": "string"},
     "words": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "uniqueItems": true, "minItems": 1}]},
     "items": {"type": "array", "items": {"oneOf": [{"type": "string"}, {"type": "object", "required": ["model"], "additionalProperties": false, "properties": {"model": {"type": "string"}, "weight": {"type": "number"}}}]}},
-    "table": {"type": "object", "propertyNames": {"pattern": "^[a-z]+$", "x-hint": "use letters"}, "additionalProperties": {"type": ["object", "null"], "additionalProperties": false, "properties": {"a": {"type": "integer"}}}},
+    "table": {"type": "object", "x-hint": "use letters", "additionalProperties": false, "patternProperties": {"^[a-z]+$": {"type": ["object", "null"], "additionalProperties": false, "properties": {"a": {"type": "integer"}}}}},
     "free": {}
   }
 }`

@@ -17,7 +17,9 @@ import (
 // A Schema is a JSON Schema (2020-12) that is compiled when it is first used.
 // It refers to nothing outside itself. It is safe for concurrent use.
 //
-// The keyword "x-hint" beside any other is shown to whoever breaks it.
+// The keyword "x-hint" beside any other is shown to whoever breaks it. The form of
+// free keys is said with patternProperties: what breaks propertyNames is reported
+// by the validator at a place that its other findings may have overwritten.
 type Schema struct {
 	data []byte
 
