@@ -215,10 +215,7 @@ func TestACertificateThatIsNotTrustedIsRefused(t *testing.T) {
 func TestATrustedUpstreamIsSpokenToInHTTP2(t *testing.T) {
 	for _, stream := range []bool{true, false} {
 		u := &upstream{dialect: starling.Anthropic, script: story, gone: make(chan struct{}, 1)}
-		u.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			u.last.Store(r)
-			u.follow(w, r)
-		}))
+		u.Server = httptest.NewUnstartedServer(u.heard(http.HandlerFunc(u.follow)))
 		u.EnableHTTP2 = true
 		u.StartTLS()
 		t.Cleanup(u.Close)

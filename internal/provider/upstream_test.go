@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -52,11 +53,7 @@ func serveHandler(t testing.TB, d starling.Dialect, h http.HandlerFunc) *upstrea
 }
 
 func (u *upstream) start(t testing.TB, h http.Handler) *upstream {
-	u.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u.calls.Add(1)
-		u.last.Store(r)
-		h.ServeHTTP(w, r)
-	}))
+	u.Server = httptest.NewUnstartedServer(u.heard(h))
 	u.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
 			u.opened.Add(1)
@@ -65,6 +62,21 @@ func (u *upstream) start(t testing.TB, h http.Handler) *upstream {
 	u.Start()
 	t.Cleanup(u.Close)
 	return u
+}
+
+// heard reads a question to its end before it counts it: a caller who then leaves
+// has asked, whatever reached the server first.
+func (u *upstream) heard(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		u.calls.Add(1)
+		u.last.Store(r)
+		h.ServeHTTP(w, r)
+	})
 }
 
 // follow answers as the script says.
