@@ -130,7 +130,7 @@ func (d *anthropicDecoder) start(index int64, content []byte, ev *starling.Event
 		b.kind, first.Signature = starling.ReasoningPart, text(field(content, "data"))
 	case "tool_use":
 		b.kind, first.ID, first.Name = starling.CallPart, text(field(content, "id")), text(field(content, "name"))
-		b.input = string(field(content, "input"))
+		b.input = wellFormed(string(field(content, "input")))
 		d.calls = true
 	default: // blocks of the server's own tools: they pass raw, or not at all
 		d.blocks = append(d.blocks, b)

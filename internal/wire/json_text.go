@@ -3,18 +3,26 @@ package wire
 import (
 	"bytes"
 	"strconv"
-	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // text returns a JSON string's content, "" for any other value. Halves of
-// surrogate pairs become U+FFFD.
+// surrogate pairs become U+FFFD, and so does each byte that is no UTF-8.
 func text(v []byte) string {
 	if kindOf(v) != '"' || len(v) < 2 {
 		return ""
 	}
-	return unquoted(v[1 : len(v)-1])
+	return wellFormed(unquoted(v[1 : len(v)-1]))
+}
+
+// wellFormed returns s as every reader of JSON will understand it: upstreams send
+// bytes that are no UTF-8, and who judges an answer must see what the caller will.
+func wellFormed(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s))
 }
 
 // unquoted resolves the escapes of a string that was checked.
@@ -39,6 +47,9 @@ func textLength(v []byte) int {
 		return 0
 	}
 	b := v[1 : len(v)-1]
+	if !utf8.Valid(b) {
+		return len(text(v))
+	}
 	n := len(b)
 	for at := bytes.IndexByte(b, '\\'); at >= 0; at = bytes.IndexByte(b, '\\') {
 		r, length := escaped(b[at:])
@@ -156,9 +167,7 @@ func (p *pen) ints(all ...tally) {
 // appendString appends s as a JSON string. Only what must be escaped is: <, >
 // and & stay, as they came.
 func appendString(dst []byte, s string) []byte {
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "\uFFFD")
-	}
+	s = wellFormed(s)
 	dst = append(dst, '"')
 	from := 0
 	for i := 0; i < len(s); i++ {

@@ -286,7 +286,7 @@ func (v *openAIViewer) calls(i int, value []byte) (parts []starling.Part) {
 // object itself.
 func callText(v []byte) string {
 	if kindOf(v) == '{' {
-		return string(v)
+		return wellFormed(string(v))
 	}
 	return text(v)
 }

@@ -88,6 +88,36 @@ func TestAStreamReadsTheSameHoweverItArrives(t *testing.T) { // traps 15, 16
 	}
 }
 
+func TestBytesThatAreNoTextAreReadAsTheCallerWillReadThem(t *testing.T) {
+	const broken, mended = "a\xed\xa0\x80b\xff", "a\uFFFD\uFFFD\uFFFDb\uFFFD"
+	for name, said := range map[string]string{
+		"a word":                 `{"content":"` + broken + `"}`,
+		"a call's arguments":     `{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"` + broken + `"}}]}`,
+		"arguments as an object": `{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":{"k":"` + broken + `"}}}]}`,
+		"the way of thinking":    `{"reasoning_content":"` + broken + `"}`,
+		"a word between escapes": `{"content":"\n` + broken + `\u00e9"}`,
+		"a refusal, as is usual": `{"refusal":"` + broken + `"}`,
+		"a piece in a list":      `{"content":[{"type":"text","text":"` + broken + `"}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			stream := delta(said) + finished + done
+			told, bytes := "", 0
+			for ev, err := range Read(strings.NewReader(stream), ReadOptions{Dialect: starling.OpenAI, Stream: true, Raw: true, Deltas: true}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				bytes += ev.Bytes
+				for _, d := range ev.Deltas {
+					told += d.Text
+				}
+			}
+			if !strings.Contains(told, mended) || bytes < len(mended) {
+				t.Errorf("%q, counted %d bytes", told, bytes)
+			}
+		})
+	}
+}
+
 type sips struct {
 	r io.Reader
 	n int
