@@ -59,8 +59,16 @@ type statement struct {
 }
 
 type subject struct {
-	Name   string            `json:"name"`
-	Digest map[string]string `json:"digest"`
+	Name   string `json:"name"`
+	Digest struct {
+		SHA256 string `json:"sha256"`
+	} `json:"digest"`
+}
+
+func subjectOf(id string, sum digest) subject {
+	s := subject{Name: id}
+	s.Digest.SHA256 = sum.String()
+	return s
 }
 
 // A span says which links of which chain a checkpoint covers.
@@ -91,7 +99,7 @@ func (c *chain) seal(entries []*entry, now time.Time) (*batch, error) {
 		sum := digest(sha256.Sum256(e.payload))
 		b.head = b.head.link(sum)
 		b.links[i] = b.head
-		subjects[i] = subject{Name: e.id, Digest: map[string]string{"sha256": sum.String()}}
+		subjects[i] = subjectOf(e.id, sum)
 	}
 	body, err := json.Marshal(statement{
 		Type: statementType, Subject: subjects, PredicateType: predicateType,
@@ -200,7 +208,7 @@ func (st *statement) covers(s *Sealed, sum digest) error {
 	switch {
 	case p.Chain != s.Chain || i < 0 || i >= int64(len(st.Subject)) || p.Last-p.First+1 != int64(len(st.Subject)):
 		return errors.New("the checkpoint is about other receipts")
-	case st.Subject[i].Name != s.ID || st.Subject[i].Digest["sha256"] != sum.String():
+	case st.Subject[i].Name != s.ID || st.Subject[i].Digest.SHA256 != sum.String():
 		return errors.New("the checkpoint signs another receipt at this place")
 	case s.Seq == p.First && s.Prev != p.Prev, s.Seq == p.Last && s.Hash != p.Head:
 		return errors.New("the checkpoint signs another link")

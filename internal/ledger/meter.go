@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"iter"
 	"sync"
 	"time"
 
@@ -51,6 +52,18 @@ type cell struct{ spent, held starling.Money }
 // account has no name in the scope.
 type accountCells [len(scopes)][len(periods)]*cell
 
+func (cells *accountCells) all() iter.Seq[*cell] {
+	return func(yield func(*cell) bool) {
+		for i := range cells {
+			for _, c := range cells[i] {
+				if c != nil && !yield(c) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func (m *localMeter) hold(_ context.Context, a *Account, amount starling.Money) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -78,13 +91,9 @@ func (m *localMeter) book(a *Account, e *entry) {
 	if e.cost == 0 {
 		return
 	}
-	for i, name := range e.names() {
-		if !e.names().counts(i) {
-			continue
-		}
-		for _, p := range periods {
-			m.cell(i, name, p, e.day()).spent += e.cost
-		}
+	m.bind(a) // the receipt has the account's own names and day
+	for c := range a.cells.all() {
+		c.spent += e.cost
 	}
 }
 
@@ -131,12 +140,8 @@ func (m *localMeter) change(a *Account, amount starling.Money) {
 	if a.cells == nil {
 		return
 	}
-	for i := range a.cells {
-		for _, c := range a.cells[i] {
-			if c != nil {
-				c.held += bounded(amount) - bounded(a.held)
-			}
-		}
+	for c := range a.cells.all() {
+		c.held += bounded(amount) - bounded(a.held)
 	}
 }
 

@@ -189,8 +189,21 @@ func entryOf(r *starling.Receipt, payload []byte) *entry {
 
 // column makes text fit for every store: short, valid UTF-8, without NUL.
 func column(text string) string {
+	if len(text) <= longestName && plain(text) {
+		return text
+	}
 	text = strings.ToValidUTF8(cut(text, longestName), "\uFFFD")
 	return strings.ReplaceAll(text, "\x00", "")
+}
+
+// plain reports whether text is printable ASCII, as nearly every name is.
+func plain(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func (e *entry) names() names { return names{"", e.key, e.team, e.skill} }

@@ -33,9 +33,16 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func appendRecord(buf []byte, kind recordKind, body []byte) []byte {
 	start := len(buf)
-	buf = append(buf, make([]byte, recordHead)...)
-	buf = append(buf, byte(kind))
-	buf = append(buf, body...)
+	return sealRecord(append(beginRecord(buf, kind), body...), start)
+}
+
+// beginRecord leaves room for the head of a record, whose body is appended next.
+func beginRecord(buf []byte, kind recordKind) []byte {
+	return append(buf, 0, 0, 0, 0, 0, 0, 0, 0, byte(kind))
+}
+
+// sealRecord writes the head of the record that goes from start to the end.
+func sealRecord(buf []byte, start int) []byte {
 	content := buf[start+recordHead:]
 	binary.LittleEndian.PutUint32(buf[start:], uint32(len(content)))
 	binary.LittleEndian.PutUint32(buf[start+4:], crc32.Checksum(content, castagnoli))
@@ -117,7 +124,8 @@ func (r *recovery) add(kind recordKind, body []byte) bool {
 
 // appendHold encodes by hand, as [encode] does: every call of a model waits for it.
 func appendHold(buf []byte, h hold) []byte {
-	e := &encoder{b: make([]byte, 0, 256)}
+	start := len(buf)
+	e := &encoder{b: beginRecord(buf, heldRecord)}
 	e.open('{')
 	str(e, "id", h.ID)
 	num(e, "at", h.At)
@@ -126,5 +134,5 @@ func appendHold(buf []byte, h hold) []byte {
 	someStr(e, "skill", h.Skill)
 	num(e, "held", h.Held)
 	e.close('}')
-	return appendRecord(buf, heldRecord, e.b)
+	return sealRecord(e.b, start)
 }

@@ -135,7 +135,7 @@ func (c *chainWalk) receipt(s *stored) {
 	}
 	copy(next[:], s.hash)
 	c.seq, c.prev = seq, next
-	c.subjects = append(c.subjects, subject{Name: s.id, Digest: map[string]string{"sha256": sum.String()}})
+	c.subjects = append(c.subjects, subjectOf(s.id, sum))
 	c.sums.add(&s.entry)
 	c.count(next)
 }
@@ -190,7 +190,7 @@ func (c *chainWalk) checkpoint(s signed) {
 		return
 	}
 	for i, want := range st.Subject {
-		if i >= len(subjects) || subjects[i].Name != want.Name || subjects[i].Digest["sha256"] != want.Digest["sha256"] {
+		if i >= len(subjects) || subjects[i] != want {
 			c.fault(p.First+int64(i), want.Name, "the receipt is not the one that was signed")
 			return
 		}

@@ -35,7 +35,7 @@ func (t *try) read() iter.Seq2[starling.Event, error] {
 	foreign := t.Request.Dialect != t.opts.Dialect
 	o := wire.ReadOptions{Dialect: t.opts.Dialect, Stream: t.Request.Stream, Raw: !foreign, Deltas: foreign || t.Deltas, MaxEvent: t.opts.Limits.Event}
 	if !o.Stream {
-		o.MaxEvent = int(min(t.opts.Limits.Body, math.MaxInt))
+		o.MaxEvent, o.Size = int(min(t.opts.Limits.Body, math.MaxInt)), t.body.size
 	}
 	return t.opts.Key.outOfAnswer(wire.Read(t.body, o))
 }
@@ -97,6 +97,7 @@ var errTooLong = errors.New("the answer is over the limit")
 // beyond the limit.
 type answer struct {
 	io.ReadCloser
+	size int64 // as announced; -1 if it was not
 	left int64 // one more than may come
 	err  error // io.EOF for a proper end
 }

@@ -61,7 +61,7 @@ func (t *try) open() *failure {
 	if err != nil {
 		return t.fail(err)
 	}
-	t.body = &answer{ReadCloser: resp.Body, left: t.opts.Limits.Body + 1}
+	t.body = &answer{ReadCloser: resp.Body, size: resp.ContentLength, left: t.opts.Limits.Body + 1}
 	t.enter(beginning, t.opts.Limits.First)
 	switch resp.StatusCode / 100 {
 	case 2:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -85,7 +84,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > s.opts.MaxBody {
 		return nil, s.tooLarge(fmt.Sprintf("body of %d bytes", r.ContentLength))
 	}
-	body, err := readAll(http.MaxBytesReader(w, r.Body, s.opts.MaxBody), r.ContentLength)
+	body, err := wire.ReadBody(http.MaxBytesReader(w, r.Body, s.opts.MaxBody), r.ContentLength)
 	if err == nil {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // set by hurry; from here on a caller may be silent
 		return body, nil
@@ -95,20 +94,6 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, s.tooLarge("the body")
 	}
 	return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("the body ended after %d bytes", len(body)), Hint: "send the whole body within " + s.opts.BodyTime.String(), Err: context.Cause(r.Context())}
-}
-
-// trusted is how long a body may be announced and get its memory at once; of a
-// longer one it grows with what really comes.
-const trusted = 1 << 20
-
-// readAll reads to the end, with one allocation for most bodies.
-func readAll(r io.Reader, announced int64) ([]byte, error) {
-	if announced <= 0 || announced > trusted {
-		return io.ReadAll(r)
-	}
-	body := make([]byte, announced)
-	n, err := io.ReadFull(r, body)
-	return body[:n], err
 }
 
 func (s *Server) tooLarge(what string) error {

@@ -9,14 +9,14 @@ import (
 // anthropic is POST /v1/messages.
 type anthropic struct{}
 
-func (anthropic) asked() []ask {
-	return []ask{
-		{name: "model", required: true, read: readModel},
-		{name: "messages", required: true, read: readMessages},
-		{name: "max_tokens", required: true, read: readLimit("max_tokens")},
-		{name: "stream", read: readCountedStream},
-		{name: "tools", read: readTools},
-	}
+func (anthropic) asked() []ask { return anthropicAsked }
+
+var anthropicAsked = []ask{
+	{name: "model", required: true, read: readModel},
+	{name: "messages", required: true, read: readMessages},
+	{name: "max_tokens", required: true, read: readLimit("max_tokens")},
+	{name: "stream", read: readCountedStream},
+	{name: "tools", read: readTools},
 }
 
 // readCountedStream: in this dialect every stream has usage, asked or not.

@@ -239,6 +239,9 @@ func (d *anthropicDecoder) finish(reason string, ev *starling.Event) {
 
 // body reads a whole message.
 func (d *anthropicDecoder) body(b []byte, ev *starling.Event) error {
+	if !valid(b) {
+		return errNotJSON
+	}
 	if e := field(b, "error"); e != nil {
 		return saidInStream(starling.Anthropic, b, e)
 	}

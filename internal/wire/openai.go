@@ -6,17 +6,17 @@ import "starling"
 // servers compatible with it speak it.
 type openAI struct{}
 
-func (openAI) asked() []ask {
-	return []ask{
-		{name: "model", required: true, read: readModel},
-		{name: "messages", required: true, read: readMessages},
-		{name: "stream", read: readStream},
-		{name: "stream_options", read: readStreamOptions},
-		{name: "max_tokens", read: readLimit("max_tokens")},
-		{name: "max_completion_tokens", read: readLimit("max_completion_tokens")},
-		{name: "n", read: readChoices},
-		{name: "tools", read: readTools},
-	}
+func (openAI) asked() []ask { return openAIAsked }
+
+var openAIAsked = []ask{
+	{name: "model", required: true, read: readModel},
+	{name: "messages", required: true, read: readMessages},
+	{name: "stream", read: readStream},
+	{name: "stream_options", read: readStreamOptions},
+	{name: "max_tokens", read: readLimit("max_tokens")},
+	{name: "max_completion_tokens", read: readLimit("max_completion_tokens")},
+	{name: "n", read: readChoices},
+	{name: "tools", read: readTools},
 }
 
 func readStreamOptions(r *starling.Request, v []byte) error {

@@ -50,16 +50,16 @@ func (d *openAIDecoder) event(b block, ev *starling.Event) error {
 	if len(b.data) == 0 {
 		return nil
 	}
-	return d.chunk(b, ev)
+	if err := d.chunk(b, ev); err != errNotJSON || d.deltas {
+		return err
+	}
+	return nil // it passes as it is: what it means is between upstream and caller
 }
 
 func (d *openAIDecoder) chunk(b block, ev *starling.Event) error {
 	top, f := d.scanner.members(b.data)
 	if f != "" || kindOf(b.data) != '{' {
-		if d.deltas {
-			return errNotJSON
-		}
-		return nil // passes as it is: what it means is between upstream and caller
+		return errNotJSON
 	}
 	var usage, choices []byte
 	for _, m := range top {

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"unicode/utf8"
 
 	"starling"
@@ -35,7 +36,9 @@ func Parse(d starling.Dialect, body []byte) (starling.Request, error) {
 	if err != nil {
 		return r, err
 	}
-	check := scanner{lang: lang}
+	check := scanners.Get().(*scanner)
+	defer check.release()
+	check.lang = lang
 	top, err := check.object(body)
 	if err != nil {
 		return r, err
@@ -66,6 +69,16 @@ func Parse(d starling.Dialect, body []byte) (starling.Request, error) {
 		}
 	}
 	return r, nil
+}
+
+// scanners have room for the members of a question.
+var scanners = sync.Pool{New: func() any { return new(scanner) }}
+
+// release gives a scanner back, without the question that it read.
+func (s *scanner) release() {
+	clear(s.top)
+	*s = scanner{top: s.top[:0]}
+	scanners.Put(s)
 }
 
 // object checks that body is one JSON object and returns its members.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"starling"
 )
@@ -20,6 +21,7 @@ type ReadOptions struct {
 	Raw      bool             // fill Event.Raw: the caller speaks the same dialect
 	Deltas   bool             // fill Event.Deltas
 	MaxEvent int              // bytes of one event, of a whole body, and of all deltas together; 0: [MaxEvent]
+	Size     int64            // of a whole body, as announced; not positive if it was not
 }
 
 // A decoder reads the events of one answer.
@@ -27,7 +29,7 @@ type decoder interface {
 	// event reads one event of a stream into ev. It returns io.EOF with, or
 	// after, the last one.
 	event(b block, ev *starling.Event) error
-	// body reads a whole answer.
+	// body reads a whole answer, and checks that it is JSON.
 	body(b []byte, ev *starling.Event) error
 	// ended reports whether the answer is complete so far.
 	ended() bool
@@ -119,15 +121,12 @@ func says(ev *starling.Event) bool {
 }
 
 func (r *reading) whole(body io.Reader, yield func(starling.Event, error) bool) error {
-	b, err := io.ReadAll(io.LimitReader(body, int64(r.MaxEvent)+1))
+	b, err := ReadBody(io.LimitReader(body, int64(r.MaxEvent)+1), r.Size)
 	if err != nil {
 		return err
 	}
 	if len(b) > r.MaxEvent {
 		return errTooLong
-	}
-	if !valid(b) {
-		return errNotJSON
 	}
 	ev := starling.Event{Whole: true}
 	if err := r.body(b[skipSpace(b, 0):], &ev); err != nil {
@@ -138,6 +137,33 @@ func (r *reading) whole(body io.Reader, yield func(starling.Event, error) bool) 
 	}
 	yield(ev, nil)
 	return nil
+}
+
+// trusted is how long a body may be announced and get its memory at once; of a
+// longer one it grows with what really comes.
+const trusted = 1 << 20
+
+// ReadBody reads to the end, with one allocation for most bodies whose size was
+// announced (not positive: it was not). The size is a hint: what comes is read.
+// Errors are the reader's own; what was read comes with them.
+func ReadBody(r io.Reader, announced int64) ([]byte, error) {
+	if announced <= 0 || announced > trusted {
+		announced = 511
+	}
+	b := make([]byte, 0, announced+1) // room for the read that finds the end
+	for {
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+		if len(b) == cap(b) {
+			b = slices.Grow(b, len(b))
+		}
+	}
 }
 
 var (
