@@ -19,6 +19,7 @@ type reply struct {
 	w       http.ResponseWriter
 	ctl     *http.ResponseController
 	req     *starling.Request
+	until   time.Time    // when the connection takes no more writing
 	writer  *wire.Writer // nil until started
 	digest  io.Writer
 	buffer  bytes.Buffer // an answer that is not streamed, or the end of one that is
@@ -73,12 +74,22 @@ func (p *reply) push() error {
 	if p.buffer.Len() == 0 {
 		return nil
 	}
-	_ = p.ctl.SetWriteDeadline(time.Now().Add(p.server.opts.SendTime)) // not every writer has deadlines
+	p.hurry()
 	_, err := p.buffer.WriteTo(p.w)
 	if err != nil {
 		return err
 	}
 	return p.ctl.Flush()
+}
+
+// hurry gives a caller the time to take the next piece: at least half of
+// SendTime, so that pieces in quick succession do not each set a clock.
+func (p *reply) hurry() {
+	now, limit := time.Now(), p.server.opts.SendTime
+	if p.until.Sub(now) < limit/2 {
+		p.until = now.Add(limit)
+		_ = p.ctl.SetWriteDeadline(p.until) // not every writer has deadlines
+	}
 }
 
 // Finish implements [cascade.Reply]: it renders the end, which flush sends once
@@ -101,7 +112,7 @@ func (p *reply) Finish(ex *starling.Exchange) {
 // known now.
 func (p *reply) flush(ex *starling.Exchange) {
 	h := p.w.Header()
-	_ = p.ctl.SetWriteDeadline(time.Now().Add(p.server.opts.SendTime))
+	p.hurry()
 	if p.writer == nil {
 		said(h, ex)
 		p.refusal.send(p.w)

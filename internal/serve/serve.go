@@ -25,7 +25,7 @@ type Options struct {
 	Origins  []string      // browser origins that may call; none by default
 	MaxBody  int64         // largest request body in bytes; 32 MiB
 	BodyTime time.Duration // longest time for a caller to send its body; 1 minute
-	SendTime time.Duration // longest time for a caller to take a piece; 30 seconds
+	SendTime time.Duration // longest time for a caller to take a piece, and half of it the shortest; 30 seconds
 	InFlight int           // most requests at once; 1024
 	Version  string
 
