@@ -31,7 +31,7 @@ type serveCmd struct {
 // garbage lets the heap grow to a few times what is alive before it is
 // collected. A gateway keeps little alive and makes much, so the usual setting
 // spends more on collecting than on requests (bench/gateway).
-const garbage = 300
+const garbage = 500
 
 // Run serves until it is told to stop.
 func (c serveCmd) Run(p *program) error {

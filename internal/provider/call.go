@@ -93,10 +93,10 @@ func (p *HTTP) envelope(r *starling.Request) (*url.URL, http.Header) {
 // open returns the try that answers and, for the books, the attempts of those
 // beside it that may be charged. All of them have ended.
 func (c *call) open() (winner *try, beside []starling.Attempt, err error) {
-	if c.Patience > 0 || c.opts.HedgeAfter > 0 {
+	if c.opts.HedgeAfter > 0 {
 		winner, err = c.policies.WithContext(c.caller).Get(c.attempt)
-	} else {
-		winner, err = c.attempt()
+	} else if winner, err = c.attempt(); again(err) > 0 {
+		winner, err = c.policies.WithContext(c.caller).Get(c.after(err))
 	}
 	if err != nil {
 		winner = nil
@@ -113,6 +113,18 @@ func (c *call) open() (winner *try, beside []starling.Attempt, err error) {
 		beside = append(beside, t.booked())
 	}
 	return winner, beside, err
+}
+
+// after returns attempt for policies that are told first of a try that was made
+// without them: nearly every call ends with it, and owes them nothing.
+func (c *call) after(failed error) func() (*try, error) {
+	return func() (*try, error) {
+		if err := failed; err != nil {
+			failed = nil
+			return nil, err
+		}
+		return c.attempt()
+	}
 }
 
 // why returns the error of a call whose tries have all ended.

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"testing"
@@ -73,7 +74,12 @@ func TestAFragileUpstreamMayFinishThoughItsCallerLeftBeforeItBegan(t *testing.T)
 		case <-goOn:
 		case <-r.Context().Done():
 		}
-		finished <- r.Context().Err() == nil
+		piece, err := make([]byte, 1<<20), error(nil)
+		for range 16 { // more than lies on the way of a caller who has hung up
+			_, more := w.Write(piece)
+			err = errors.Join(err, more)
+		}
+		finished <- err == nil && r.Context().Err() == nil
 	})
 	o := u.options(t)
 	o.Drain = true

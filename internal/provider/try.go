@@ -106,8 +106,14 @@ func (t *try) enter(p phase, limit time.Duration) {
 	t.watch.enter(p, limit)
 }
 
-// abandon ends the exchange from outside.
-func (t *try) abandon() { t.cancel(errLost) }
+// abandon ends the exchange from outside, or has it drained.
+func (t *try) abandon() {
+	if t.detached {
+		t.leave()
+		return
+	}
+	t.cancel(errLost)
+}
 
 // close ends the exchange. It may be called again.
 func (t *try) close() {
