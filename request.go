@@ -26,7 +26,11 @@ type Request struct {
 	MaxTokens int64  // most output tokens per choice the caller allows; 0 if unsaid
 	Choices   int64  // how many answers are asked for; at least 1
 	Tools     int    // tools offered to the model
-	Images    int    // images and other non-text parts: their tokens cannot be bounded by bytes
+	Hosted    int    // of them, those that the vendor runs, and charges beside the tokens
+	Images    int    // pictures: their tokens are not bounded by their bytes
+	Documents int    // documents, sound and whatever else is no text: bounded by the model's window alone
+	Opaque    int    // bytes of Body that are the base64 of those
+	Tier      string // a dearer service tier that is asked for, "priority"; "" the standard one
 
 	Caller Caller
 	Skill  string // the skill that the caller named; "" if none

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"starling"
-	"starling/internal/provider"
 	"starling/internal/wire"
 )
 
@@ -160,15 +159,25 @@ func (a *attempt) book(err error) {
 	if err != nil && !a.counted && (e == nil || !e.Billed) {
 		return
 	}
-	if !a.counted {
-		a.Usage = provider.EstimateUsage(len(a.Request.Body), a.bytes)
-	} else if err != nil {
-		sofar := provider.EstimateUsage(0, a.bytes)
-		if a.Usage.Output < sofar.Output {
-			a.Usage.Output, a.Usage.Estimated = sofar.Output, true
-		}
-	}
+	a.estimate(err != nil)
 	a.Lines, a.Cost = a.candidate.Model.Price.Cost(a.Usage, a.Took)
+}
+
+// estimate fills in what the upstream left out of its count. No prompt takes no
+// tokens, and no answer; and the count of an answer that was cut short is of an
+// earlier moment.
+func (a *attempt) estimate(cut bool) {
+	guess := a.candidate.Model.Estimate(&a.Request, a.bytes)
+	if !a.counted {
+		a.Usage = guess
+		return
+	}
+	if a.Usage.TotalInput() == 0 {
+		a.Usage.Input, a.Usage.Estimated = guess.Input, true
+	}
+	if cut && a.Usage.Output < guess.Output || a.Usage.Output == 0 && a.bytes > 0 {
+		a.Usage.Output, a.Usage.Estimated = guess.Output, true
+	}
 }
 
 // aside books a call that was made beside this one.

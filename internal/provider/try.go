@@ -152,6 +152,6 @@ func (t *try) booked() starling.Attempt {
 		Took:      time.Since(t.began),
 		Outcome:   starling.Lost,
 		Why:       errLost.Error(),
-		Usage:     EstimateUsage(len(t.question), size),
+		Usage:     t.Model.Estimate(t.Request, size),
 	}
 }

@@ -3,6 +3,7 @@ package route_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -138,6 +139,11 @@ func TestWhoMayTryAndWhoMayNot(t *testing.T) {
 		{"without tools it will do", ladder, asking("cloud/toolless"), starling.Cloud, "cloud/toolless", "", ""},
 		{"images need a model that reads them", ladder, with("cloud/blind", func(r *starling.Request) { r.Images = 1 }), starling.Cloud, "", "cloud/blind invalid", starling.Invalid},
 		{"without images it will do", ladder, asking("cloud/blind"), starling.Cloud, "cloud/blind", "", ""},
+		{"a document needs a window to be bounded by", ladder, with("cloud/boundless", func(r *starling.Request) { r.Documents = 1 }), starling.Cloud, "", "cloud/boundless invalid", starling.Invalid},
+		{"a dearer service has no known price", ladder, with("cloud/limited", func(r *starling.Request) { r.Tier = "service_tier priority" }), starling.Cloud, "", "cloud/limited invalid", starling.Invalid},
+		{"one that is paid by time serves at no other price", ladder, with("cloud/electric", func(r *starling.Request) { r.Tier = "service_tier priority" }), starling.Cloud, "cloud/electric", "", ""},
+		{"of several choices only one would be verified", ladder + "verify: [{kind: label, values: [a]}]\n", with("starling/test", func(r *starling.Request) { r.Choices = 2 }), starling.Cloud, "", "here/near invalid, there/office invalid, cloud/limited invalid", starling.Invalid},
+		{"unverified they may be several", "candidates: [{model: small, skip_verify: true}, there/office]\nverify: [{kind: label, values: [a]}]\n", with("starling/test", func(r *starling.Request) { r.Choices = 2 }), starling.Cloud, "here/near", "there/office invalid", ""},
 		{"what surely does not fit a window is too large", ladder, asking("cloud/narrow"), starling.Cloud, "", "cloud/narrow too_large", starling.TooLarge},
 		{"a request budget leaves out who may cost more", ladder + "budget: {request: $0.001}\n", asking("starling/test"), starling.Cloud, "", "here/near over_budget, there/office over_budget, cloud/limited over_budget", starling.OverBudget},
 		{"a skill beside a pin limits its cost too", ladder + "budget: {request: $0.001}\n", with("cloud/limited", func(r *starling.Request) { r.Skill = "test" }), starling.Cloud, "", "cloud/limited over_budget", starling.OverBudget},
@@ -148,7 +154,11 @@ func TestWhoMayTryAndWhoMayNot(t *testing.T) {
 		{"a rule refuses", ladder + "rules: [{when: class == \"some\", refuse: true, why: not here}]\n", asking("starling/test"), starling.Cloud, "", "", starling.Forbidden},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := plan(router(c.rubric), c.req, c.furthest)
+			r := router(c.rubric)
+			if strings.Contains(c.rubric, "verify:") {
+				r.Verifiers = map[string][]starling.Verifier{"test": {accepting{"label"}}}
+			}
+			p, err := plan(r, c.req, c.furthest)
 			if ids(p) != c.who || left(p) != c.left || starling.KindOf(err) != c.kind {
 				t.Errorf("%q try, %q are left out, %v; want %q, %q, %q", ids(p), left(p), err, c.who, c.left, c.kind)
 			}
@@ -225,11 +235,15 @@ func TestWhatIsReservedIsTheMostThatACallCanCost(t *testing.T) {
 	}{
 		{"input by bytes, output by max_tokens", "cloud/limited", func(*starling.Request) {}, input*1000 + 100*5000},
 		{"the model's own limit is there without max_tokens", "cloud/limited", func(r *starling.Request) { r.MaxTokens = 0 }, input*1000 + 1000*5000},
-		{"and holds against a larger one", "cloud/limited", func(r *starling.Request) { r.MaxTokens = 1 << 30 }, input*1000 + 1000*5000},
+		{"it does not hold against a larger one, which is sent", "cloud/limited", func(r *starling.Request) { r.MaxTokens = 2000 }, input*1000 + 2000*5000},
 		{"every choice is paid", "cloud/limited", func(r *starling.Request) { r.Choices = 7 }, input*1000 + 7*100*5000},
 		{"tools bring a preamble", "cloud/limited", func(r *starling.Request) { r.Tools = 3 }, (input+2048)*1000 + 100*5000},
 		{"images are not bounded by their bytes", "cloud/limited", func(r *starling.Request) { r.Images = 1 }, (input+50_000)*1000 + 100*5000},
-		{"nothing reads more than its window", "cloud/limited", func(r *starling.Request) { r.Images = 5 }, 100_000*1000 + 100*5000},
+		{"nor does its window, which may have grown", "cloud/narrow", func(r *starling.Request) { r.Images = 5; r.Opaque = 900 }, (input-900+5*50_000)*1000 + 100*5000},
+		{"the base64 of an image is no text", "cloud/limited", func(r *starling.Request) { r.Images = 1; r.Opaque = 900 }, (input-900+50_000)*1000 + 100*5000},
+		{"a document is bounded by the window alone", "cloud/limited", func(r *starling.Request) { r.Documents = 1 }, (input+100_000)*1000 + 100*5000},
+		{"what the vendor's tools cost is bounded by nothing", "cloud/limited", func(r *starling.Request) { r.Tools, r.Hosted = 1, 1 }, math.MaxInt64},
+		{"unless it is free", "cloud/free", func(r *starling.Request) { r.Tools, r.Hosted = 1, 1 }, 0},
 		{"a hedge buys twice", "cloud/hedged", func(*starling.Request) {}, 2 * (input*1000 + 100*5000)},
 		{"free is nothing", "cloud/free", func(*starling.Request) {}, 0},
 		{"electricity is paid for ten minutes", "cloud/electric", func(*starling.Request) {}, starling.Dollar / 3 * 45 / 1000 / 6},
@@ -238,7 +252,7 @@ func TestWhatIsReservedIsTheMostThatACallCanCost(t *testing.T) {
 			req := asking(c.model)
 			c.with(req)
 			p := must(plan(router(ladder), req, starling.Cloud))
-			if got := p.Candidates[0].Worst; got < c.want || got > c.want+4 { // the bound allows two for each call's lines
+			if got := p.Candidates[0].Worst; got < c.want || got > c.want.Plus(4) { // the bound allows two for each call's lines
 				t.Errorf("reserves %s, want %s", got, c.want)
 			}
 			if k := p.Candidates[0]; k.Expected > k.Worst {

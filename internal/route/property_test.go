@@ -2,6 +2,7 @@ package route_test
 
 import (
 	"bytes"
+	"cmp"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -60,6 +61,7 @@ func drawRequest(t *rapid.T) *starling.Request {
 		Model:     rapid.SampledFrom([]string{"starling/test", "a/m", "m", "nobody"}).Draw(t, "model"),
 		MaxTokens: size.Draw(t, "max_tokens"), Choices: rapid.Int64Range(1, 128).Draw(t, "n"),
 		Tools: rapid.IntRange(0, 2).Draw(t, "tools"), Images: rapid.IntRange(0, 2).Draw(t, "images"),
+		Documents: rapid.IntRange(0, 1).Draw(t, "documents"),
 	}
 }
 
@@ -68,9 +70,9 @@ func drawRequest(t *rapid.T) *starling.Request {
 // cache writes only where they can be asked for.
 func drawUsage(t *rapid.T, req *starling.Request, m starling.Model) starling.Usage {
 	upTo := func(most int64, label string) int64 { return rapid.Int64Range(0, max(0, most)).Draw(t, label) }
-	left := int64(len(req.Body)) + int64(req.Images)*50_000
-	if m.Context > 0 {
-		left = min(left, m.Context)
+	left := int64(len(req.Body)) + int64(req.Images)*50_000 // whatever is stated of its window
+	if req.Documents > 0 {
+		left += m.Context
 	}
 	var u starling.Usage
 	parts := []*int64{&u.Input, &u.CacheRead}
@@ -81,16 +83,7 @@ func drawUsage(t *rapid.T, req *starling.Request, m starling.Model) starling.Usa
 		*p = upTo(left, "part of the input")
 		left -= *p
 	}
-	each := req.MaxTokens
-	if each == 0 || m.MaxOutput > 0 {
-		each = min(max(each, m.MaxOutput), m.MaxOutput)
-		if req.MaxTokens > 0 {
-			each = min(each, req.MaxTokens)
-		}
-	}
-	if each == 0 {
-		each = m.Context
-	}
+	each := cmp.Or(req.MaxTokens, m.MaxOutput, m.Context) // whatever is stated, the caller's own word holds
 	u.Output = upTo(each*req.Choices, "output")
 	return u
 }

@@ -112,7 +112,7 @@ func (r *Router) ladder(p starling.Plan, req *starling.Request, screen starling.
 func decide(s *skill.Skill, req *starling.Request, screen starling.Screen) ([]skill.Candidate, string, error) {
 	d, err := s.Decide(skill.Facts{
 		Model: req.Model, Stream: req.Stream, InputBytes: len(req.Body), MaxTokens: req.MaxTokens,
-		Images: req.Images, Tools: req.Tools > 0, Team: req.Caller.Team, Key: req.Caller.Key, Class: screen.Class,
+		Images: req.Images + req.Documents, Tools: req.Tools > 0, Team: req.Caller.Team, Key: req.Caller.Key, Class: screen.Class,
 	})
 	switch {
 	case err != nil:
@@ -136,8 +136,12 @@ func (r *Router) consider(p *starling.Plan, req *starling.Request, screen starli
 		p.Left = append(p.Left, starling.Left{Model: m.ID(), Kind: starling.Invalid, Why: fmt.Sprintf("it is a candidate already; %q is another name for it", c.Model)})
 		return
 	}
-	input, output := bounds(req, m)
-	if kind, why := unsuited(req, screen, m, output); kind != "" {
+	if len(verify) > 0 && !c.SkipVerify && req.Choices > 1 {
+		p.Left = append(p.Left, starling.Left{Model: m.ID(), Kind: starling.Invalid, Why: "of several choices only one would be verified; ask for one"})
+		return
+	}
+	input, output := m.Bounds(req)
+	if kind, why := unsuited(req, screen, m, input, output); kind != "" {
 		p.Left = append(p.Left, starling.Left{Model: m.ID(), Kind: kind, Why: why})
 		return
 	}
@@ -162,7 +166,7 @@ func candidate(req *starling.Request, m starling.Model, c skill.Candidate, verif
 	if c.Probability == 0 {
 		out.Probability, out.Basis = assumed(out.Verify), "assumed, no evidence yet"
 	}
-	_, out.Expected = m.Price.Cost(starling.Usage{Input: int64(len(req.Body)) / bytesPerToken, Output: expectedOutput(req), Estimated: true}, time.Second)
+	_, out.Expected = m.Price.Cost(m.Expect(req), time.Second)
 	return out
 }
 

@@ -17,6 +17,15 @@ var anthropicAsked = []ask{
 	{name: "max_tokens", required: true, read: readLimit("max_tokens")},
 	{name: "stream", read: readCountedStream},
 	{name: "tools", read: readTools},
+	{name: "service_tier", read: readTier("service_tier", "priority")},
+	{name: "speed", read: readTier("speed", "fast")},
+	{name: "inference_geo", read: readTier("inference_geo", "us")},
+	{name: "mcp_servers", read: readServers},
+}
+
+func readServers(r *starling.Request, v []byte) error {
+	r.Hosted += count(v)
+	return nil
 }
 
 // readCountedStream: in this dialect every stream has usage, asked or not.
@@ -26,12 +35,17 @@ func readCountedStream(r *starling.Request, v []byte) error {
 	return err
 }
 
-func (anthropic) bounded(part []byte) bool {
+func (anthropic) weigh(part []byte) weight {
 	switch string(part) {
 	case "text", "thinking", "redacted_thinking", "search_result", "tool_reference":
-		return true
+		return byBytes
+	case "image":
+		return byImage
 	}
-	return bytes.HasSuffix(part, []byte("tool_use")) || bytes.HasSuffix(part, []byte("tool_result"))
+	if bytes.HasSuffix(part, []byte("tool_use")) || bytes.HasSuffix(part, []byte("tool_result")) {
+		return byBytes
+	}
+	return byWindow
 }
 
 func (anthropic) fate(name string, v []byte) fate { return ruled(anthropicRules, name, v) }

@@ -109,7 +109,7 @@ func (r *anthropicRenderer) begin(p *pen) {
 // estimate guesses the tokens of a prompt from its bytes. It doesn't guess about
 // images.
 func estimate(r *starling.Request) int64 {
-	if r.Images > 0 {
+	if r.Images+r.Documents > 0 {
 		return 0
 	}
 	return int64(len(r.Body)+3) / 4

@@ -13,8 +13,8 @@ import (
 type dialect interface {
 	// asked lists the request's fields that routing reads.
 	asked() []ask
-	// bounded reports whether a part's tokens are bounded by its bytes.
-	bounded(part []byte) bool
+	// weigh says what bounds the tokens of a part of that type.
+	weigh(part []byte) weight
 
 	// view reads a request's body without dialect. The Chat may share its bytes.
 	view(body []byte) (*starling.Chat, error)

@@ -36,8 +36,10 @@ type scanner struct {
 	start int // of the value of the last of top
 
 	lang      dialect // whose parts to count; nil for none
-	path      [deepestPart + 1]step
-	unbounded int
+	path      [deepestPart + 2]step
+	images    int
+	documents int
+	opaque    int // bytes
 }
 
 // valid reports whether b is one JSON value within the depth limit.
@@ -101,8 +103,8 @@ func (s *scanner) begin() (inside bool, f fault) {
 		if !s.scalar(c) {
 			return false, broken
 		}
-		if c == '"' && s.lang != nil && s.depth <= deepestPart {
-			s.typed(s.b[from:s.i])
+		if c == '"' && s.lang != nil && s.depth <= deepestPart+1 {
+			s.spoken(s.b[from:s.i])
 		}
 		return false, ""
 	}
@@ -192,7 +194,7 @@ func (s *scanner) key() bool {
 		s.top = append(s.top, member{key: plainKey(s.b[from : end-1]), from: from - 1})
 		s.start = s.i
 	}
-	if s.lang != nil && s.depth <= deepestPart {
+	if s.lang != nil && s.depth <= deepestPart+1 {
 		s.pass(plainKey(s.b[from : end-1]))
 	}
 	return true

@@ -17,6 +17,14 @@ var openAIAsked = []ask{
 	{name: "max_completion_tokens", read: readLimit("max_completion_tokens")},
 	{name: "n", read: readChoices},
 	{name: "tools", read: readTools},
+	{name: "service_tier", read: readTier("service_tier", "priority", "fast", "scale")},
+	{name: "web_search_options", read: readHosted},
+}
+
+// readHosted: what the vendor looks up for an answer it charges beside the tokens.
+func readHosted(r *starling.Request, _ []byte) error {
+	r.Hosted++
+	return nil
 }
 
 func readStreamOptions(r *starling.Request, v []byte) error {
@@ -29,7 +37,15 @@ func readStreamOptions(r *starling.Request, v []byte) error {
 	return nil
 }
 
-func (openAI) bounded(part []byte) bool { return string(part) == "text" || string(part) == "refusal" }
+func (openAI) weigh(part []byte) weight {
+	switch string(part) {
+	case "text", "refusal":
+		return byBytes
+	case "image_url":
+		return byImage
+	}
+	return byWindow
+}
 
 func (openAI) fate(name string, v []byte) fate { return ruled(openAIRules, name, v) }
 

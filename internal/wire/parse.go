@@ -3,6 +3,8 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -24,8 +26,9 @@ const (
 )
 
 // Parse checks body and reads what routing needs of it: Dialect, Body (kept, not
-// copied), Model, Stream, WantUsage, MaxTokens, Choices, Tools and Images. The
-// body must be UTF-8 and exactly one JSON object, nested at most 512 deep.
+// copied), Model, Stream, WantUsage, MaxTokens, Choices, Tools, Hosted, Images,
+// Documents, Opaque and Tier. The body must be UTF-8 and exactly one JSON object,
+// nested at most 512 deep.
 //
 // Errors are Invalid. One about a field has Op "request: <field>". Fields that
 // are not read are never an error; one that is read may occur only once, so that
@@ -43,7 +46,7 @@ func Parse(d starling.Dialect, body []byte) (starling.Request, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Images = check.unbounded
+	r.Images, r.Documents, r.Opaque = check.images, check.documents, check.opaque
 	asked := lang.asked()
 	var seen uint
 	for _, m := range top {
@@ -137,8 +140,39 @@ func readTools(r *starling.Request, v []byte) error {
 	if kindOf(v) != '[' {
 		return invalid("tools", "must be an array")
 	}
-	r.Tools += count(v)
+	for m := enter(v); m.next(); {
+		r.Tools++
+		if isHosted(text(field(m.value, "type"))) {
+			r.Hosted++
+		}
+	}
 	return nil
+}
+
+// isHosted reports whether a tool of that type is run by the vendor. Those that
+// the caller runs are functions, or have a name that the vendors gave them.
+func isHosted(kind string) bool {
+	switch kind {
+	case "", "function", "custom":
+		return false
+	}
+	for _, own := range [...]string{"bash_", "text_editor_", "computer_", "memory_"} {
+		if strings.HasPrefix(kind, own) {
+			return false
+		}
+	}
+	return true
+}
+
+// readTier notes a service tier that costs more than the listed price. A cheaper
+// one is booked at the listed price.
+func readTier(name string, dearer ...string) func(*starling.Request, []byte) error {
+	return func(r *starling.Request, v []byte) error {
+		if tier := text(v); slices.Contains(dearer, tier) {
+			r.Tier = name + " " + tier
+		}
+		return nil
+	}
 }
 
 // readLimit reads a limit of output tokens. Of two the larger one counts: which

@@ -10,6 +10,9 @@ import (
 	"starling"
 )
 
+// blob is base64 of a length that matters.
+var blob = strings.Repeat("iVBORw0KGgo+/AAA", 64)
+
 func TestParseReadsWhatRoutingNeeds(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -25,9 +28,17 @@ func TestParseReadsWhatRoutingNeeds(t *testing.T) {
 		{"escaped keys and space", starling.OpenAI, " {\n\"\\u006dodel\" : \"\\u00e4\\n\" ,\"messages\":[ {} ]}\r\n", starling.Request{Model: "ä\n"}},
 		{"unknown fields", starling.OpenAI, `{"model":"m","messages":[1],"x":[{"model":7}],"top_k":"y"}`, starling.Request{Model: "m"}},
 		{"tools", starling.OpenAI, `{"model":"m","messages":[{}],"tools":[{},{}]}`, starling.Request{Model: "m", Tools: 2}},
-		{"images and sound", starling.OpenAI, `{"model":"m","messages":[{"content":"image_url"},{"content":[{"type":"text","text":"{\"type\":\"image_url\"}"},{"type":"image_url","image_url":{"url":"x"}},{"type":"input_audio"}],"tool_calls":[{"type":"function"}]}]}`, starling.Request{Model: "m", Images: 2}},
+		{"images and sound", starling.OpenAI, `{"model":"m","messages":[{"content":"image_url"},{"content":[{"type":"text","text":"{\"type\":\"image_url\"}"},{"type":"image_url","image_url":{"url":"x"}},{"type":"input_audio"}],"tool_calls":[{"type":"function"}]}]}`, starling.Request{Model: "m", Images: 1, Documents: 1}},
+		{"tools that the vendor runs", starling.Anthropic, `{"model":"m","max_tokens":5,"messages":[{}],"tools":[{"name":"f"},{"type":"custom"},{"type":"bash_20250124"},{"type":"web_search_20250305"}],"mcp_servers":[{}]}`, starling.Request{Model: "m", MaxTokens: 5, Tools: 4, Hosted: 2}},
+		{"a search that the vendor makes", starling.OpenAI, `{"model":"m","messages":[{}],"web_search_options":{}}`, starling.Request{Model: "m", Hosted: 1}},
+		{"a dearer service", starling.OpenAI, `{"model":"m","messages":[{}],"service_tier":"priority"}`, starling.Request{Model: "m", Tier: "service_tier priority"}},
+		{"a cheaper one", starling.OpenAI, `{"model":"m","messages":[{}],"service_tier":"flex"}`, starling.Request{Model: "m"}},
+		{"a faster one", starling.Anthropic, `{"model":"m","max_tokens":5,"messages":[{}],"speed":"fast"}`, starling.Request{Model: "m", MaxTokens: 5, Tier: "speed fast"}},
+		{"the base64 of an image", starling.OpenAI, `{"model":"m","messages":[{"content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,` + blob + `"}},{"type":"text","text":"` + blob + `"}]}]}`, starling.Request{Model: "m", Images: 1, Opaque: len("data:image/png;base64,") + len(blob)}},
+		{"of one in a result, and not of a tool's input", starling.Anthropic, `{"model":"m","max_tokens":5,"messages":[{"content":[{"type":"tool_use","input":{"source":{"data":"` + blob + `"}}},{"type":"tool_result","content":[{"type":"image","source":{"type":"base64","data":"` + blob + `"}}]}]}]}`, starling.Request{Model: "m", MaxTokens: 5, Images: 1, Opaque: len(blob)}},
+		{"a document of plain text has its bytes", starling.Anthropic, `{"model":"m","max_tokens":5,"messages":[{"content":[{"type":"document","source":{"type":"text","data":"` + strings.Repeat("plain text ", 200) + `"}}]}]}`, starling.Request{Model: "m", MaxTokens: 5, Documents: 1}},
 		{"anthropic", starling.Anthropic, `{"model":"m","max_tokens":5,"stream":true,"messages":[{"role":"user","content":"x"}]}`, starling.Request{Model: "m", MaxTokens: 5, Stream: true, WantUsage: true}},
-		{"images in results, but not in the input of tools", starling.Anthropic, `{"model":"m","max_tokens":5,"messages":[{"content":[{"type":"tool_use","input":{"type":"image","content":{"type":"image"}}},{"type":"tool_result","content":[{"type":"image"},{"type":"text"}]},{"type":"document"},{"type":"mcp_tool_result","content":[]}]}]}`, starling.Request{Model: "m", MaxTokens: 5, Images: 2}},
+		{"images in results, but not in the input of tools", starling.Anthropic, `{"model":"m","max_tokens":5,"messages":[{"content":[{"type":"tool_use","input":{"type":"image","content":{"type":"image"}}},{"type":"tool_result","content":[{"type":"image"},{"type":"text"}]},{"type":"document"},{"type":"mcp_tool_result","content":[]}]}]}`, starling.Request{Model: "m", MaxTokens: 5, Images: 1, Documents: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Parse(c.dialect, []byte(c.body))

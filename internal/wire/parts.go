@@ -1,12 +1,24 @@
 package wire
 
+import "bytes"
+
 // Of the parts of messages those are counted whose tokens are not bounded by
 // their bytes: images, sound, files. A conversation can be long and every request
 // passes here, so they are counted while the body is checked, and not looked for
 // afterwards.
 
-// A step is a key on the way from a body to the type of a part:
-// messages[].content[].type, and one level further down for a tool's result.
+// A weight says what bounds the tokens of a part.
+type weight byte
+
+const (
+	byBytes  weight = iota // its text
+	byImage                // what the dearest image takes
+	byWindow               // nothing but the model's window
+)
+
+// A step is a key on the way from a body to what a part is:
+// messages[].content[].type, or .source.data; and one level further down for a
+// tool's result.
 type step byte
 
 const (
@@ -14,10 +26,12 @@ const (
 	toMessages
 	toContent
 	toType
+	toSource  // what holds a payload
+	toPayload // base64
 )
 
 // deepestPart is the depth of a part inside a result: body, messages, message,
-// content, part, content, part.
+// content, part, content, part. Its payload is one further down.
 const deepestPart = 7
 
 // pass notes the key that is being read of one of the outer objects.
@@ -30,24 +44,73 @@ func (s *scanner) pass(key []byte) {
 		to = toContent
 	case "type":
 		to = toType
+	case "image_url", "source", "input_audio", "file":
+		to = toSource
+	case "url", "data", "file_data":
+		to = toPayload
 	}
 	s.path[s.depth] = to
 }
 
-// typed counts the part that a string is the type of, if it is one and of a kind
-// to be counted.
-func (s *scanner) typed(v []byte) {
-	if s.path[s.depth] != toType || s.path[1] != toMessages || s.path[3] != toContent {
-		return
+// spoken looks at a string of the outer objects: it may be the type of a part, or
+// its payload.
+func (s *scanner) spoken(v []byte) {
+	switch s.path[s.depth] {
+	case toType:
+		if s.inPart(s.depth) {
+			s.weigh(v[1 : len(v)-1])
+		}
+	case toPayload:
+		if s.path[s.depth-1] == toSource && s.inObject() && s.inPart(s.depth-1) && isBase64(v[1:len(v)-1]) {
+			s.opaque += len(v) - 2
+		}
+	}
+}
+
+func (s *scanner) weigh(part []byte) {
+	switch s.lang.weigh(part) {
+	case byImage:
+		s.images++
+	case byWindow:
+		s.documents++
+	}
+}
+
+// inPart reports whether the object at a depth is a part of a message's content,
+// or of that of a result in it.
+func (s *scanner) inPart(depth int) bool {
+	if s.path[1] != toMessages || s.path[3] != toContent {
+		return false
 	}
 	const message, result = 0b10101, 0b1010101 // objects in arrays in objects
-	switch outer := s.kinds[0] >> 1; {
-	case s.depth == deepestPart-2 && outer&0b11111 == message:
-	case s.depth == deepestPart && outer&0b1111111 == result && s.path[5] == toContent:
-	default:
-		return
+	switch outer := s.kinds[0] >> 1; depth {
+	case deepestPart - 2:
+		return outer&0b11111 == message
+	case deepestPart:
+		return outer&0b1111111 == result && s.path[5] == toContent
 	}
-	if !s.lang.bounded(v[1 : len(v)-1]) {
-		s.unbounded++
+	return false
+}
+
+// isBase64 reports whether a payload is long enough to matter, and base64 or a
+// data URL as far as its ends show: a document can also be plain text.
+func isBase64(v []byte) bool {
+	const end = 256
+	if len(v) < 2*end {
+		return false
 	}
+	if bytes.HasPrefix(v, []byte("data:")) {
+		_, v, _ = bytes.Cut(v, []byte(","))
+	}
+	return len(v) > end && isAlphabet(v[:end]) && isAlphabet(v[len(v)-end:])
+}
+
+func isAlphabet(v []byte) bool {
+	for _, c := range v {
+		letter := (c|0x20)-'a' < 26
+		if !letter && c-'0' > 9 && c != '+' && c != '/' && c != '=' && c != '-' && c != '_' && c != '\\' { // a slash may be escaped
+			return false
+		}
+	}
+	return true
 }

@@ -1,0 +1,78 @@
+package starling
+
+// What is known of a call's tokens before an upstream has counted them, or when
+// none does.
+const (
+	// Every token of a byte-level vocabulary covers at least one byte, so the
+	// body's length bounds its tokens, with each message's JSON frame paying for
+	// its template. What vendors add in front comes on top; tools bring a
+	// preamble of several hundred tokens.
+	frameTokens    = 64
+	preambleTokens = 2048
+	// The dearest image in published tables is just under mostImage tokens; a
+	// large photograph takes about manyImage, a usual picture usualImage.
+	mostImage  = 50_000
+	manyImage  = 4_800
+	usualImage = 1_600
+	// usualOutput is what an answer is expected to have when nobody said.
+	usualOutput = 300
+)
+
+// Bounds returns the most tokens that a call of m can read and write; 0 means
+// that nothing bounds them. The caller's own words bound both: what is stated of
+// a model may be out of date, so its output limit counts only where the caller
+// set none, and its window only for what has no other bound, documents and sound.
+func (m Model) Bounds(r *Request) (input, output int64) {
+	input = r.textBytes() + frameTokens + int64(r.Images)*mostImage
+	if r.Tools > 0 {
+		input += preambleTokens
+	}
+	switch {
+	case r.Documents > 0 && m.Context == 0:
+		input = 0
+	case r.Documents > 0:
+		input += m.Context
+	}
+	output = r.MaxTokens
+	if output == 0 {
+		output = m.MaxOutput
+	}
+	if output == 0 {
+		output = m.Context
+	}
+	return input, output * max(r.Choices, 1)
+}
+
+// Expect returns the tokens that a call of m will usually take.
+func (m Model) Expect(r *Request) Usage {
+	output := int64(usualOutput)
+	if r.MaxTokens > 0 {
+		output = min(r.MaxTokens, usualOutput)
+	}
+	return Usage{Input: r.textBytes()/4 + int64(r.Images+r.Documents)*usualImage, Output: output, Estimated: true}
+}
+
+// Estimate guesses the tokens of a call that may be charged and that nobody
+// counted, after so many bytes of answer. A token of text is rarely shorter than
+// three bytes, so the guess errs upwards: one for three bytes begun, and eight
+// for the framing. It is within [Model.Bounds], and so within what was reserved.
+func (m Model) Estimate(r *Request, answered int) Usage {
+	u := Usage{
+		Input:     guess(r.textBytes()) + int64(r.Images+r.Documents)*manyImage,
+		Output:    guess(int64(answered)),
+		Estimated: true,
+	}
+	input, output := m.Bounds(r)
+	if input > 0 {
+		u.Input = min(u.Input, input)
+	}
+	if output > 0 {
+		u.Output = min(u.Output, output)
+	}
+	return u
+}
+
+func guess(bytes int64) int64 { return bytes/3 + min(bytes%3, 1) + 8 }
+
+// textBytes is the part of the body that is no picture, sound or document.
+func (r *Request) textBytes() int64 { return int64(max(len(r.Body)-r.Opaque, 0)) }
