@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 
 	"starling"
@@ -62,11 +64,11 @@ func (w *anthropicRequest) limit() {
 // system gathers instructions from wherever they stand: here they have a place
 // of their own.
 func (w *anthropicRequest) system() {
-	parts := w.chat.System
+	parts := slices.Clone(w.chat.System)
 	for _, m := range w.chat.Messages {
 		if m.Role == starling.System {
 			w.leave("messages[].role: system, moved to the front")
-			parts = append(parts[:len(parts):len(parts)], m.Parts...)
+			parts = append(parts, m.Parts...)
 		}
 	}
 	if parts = w.sayable(parts); len(parts) == 0 {
@@ -83,11 +85,14 @@ func (w *anthropicRequest) message(ms []starling.Message) (took int) {
 	if m.Role == starling.System {
 		return took
 	}
-	for onlyResults(m) && took < len(ms) && onlyResults(ms[took]) {
-		m.Parts = append(m.Parts[:len(m.Parts):len(m.Parts)], ms[took].Parts...)
-		took++
+	said := m.Parts
+	if onlyResults(m) {
+		said = slices.Clone(said)
+		for ; took < len(ms) && onlyResults(ms[took]); took++ {
+			said = append(said, ms[took].Parts...)
+		}
 	}
-	parts := w.sayable(m.Parts)
+	parts := w.sayable(said)
 	if len(parts) == 0 {
 		w.leave("messages[]: one without content")
 		return took
@@ -110,8 +115,8 @@ func onlyResults(m starling.Message) bool {
 	return m.Role == starling.User && len(m.Parts) > 0
 }
 
-// sayable leaves out what the dialect refuses: empty text, and thoughts that it
-// cannot verify.
+// sayable leaves out what the dialect refuses: text of nothing but space, and
+// thoughts that it cannot verify.
 func (w *anthropicRequest) sayable(parts []starling.Part) (rest []starling.Part) {
 	for _, part := range parts {
 		switch {
@@ -120,7 +125,7 @@ func (w *anthropicRequest) sayable(parts []starling.Part) (rest []starling.Part)
 		case part.Kind == starling.RefusalPart:
 			w.leave("messages[].refusal: sent as text")
 			rest = append(rest, part)
-		case part.Kind == starling.TextPart && part.Text == "":
+		case part.Kind == starling.TextPart && strings.TrimSpace(part.Text) == "":
 		default:
 			rest = append(rest, part)
 		}
@@ -185,7 +190,7 @@ func (w *anthropicRequest) image(img *starling.Image) {
 	p.key("source")
 	p.open('{')
 	if img.URL == "" {
-		p.pairs("type", "base64", "media_type", img.MediaType, "data", img.Data)
+		p.pairs("type", "base64", "media_type", mediaType(img.MediaType), "data", img.Data)
 	} else {
 		p.pairs("type", "url", "url", img.URL)
 	}
@@ -193,6 +198,14 @@ func (w *anthropicRequest) image(img *starling.Image) {
 	if strings.HasPrefix(img.URL, "data:") {
 		w.refuse("messages[].content[].image_url", "a data URL must be base64 for the upstream's dialect")
 	}
+}
+
+// mediaType is the proper name of a type that many call otherwise.
+func mediaType(name string) string {
+	if name == "image/jpg" {
+		return "image/jpeg"
+	}
+	return name
 }
 
 func (w *anthropicRequest) result(r *starling.ToolResult) {
@@ -219,11 +232,38 @@ func plainID(id string) string {
 		return '_'
 	}, id)
 	if plain == id && id != "" {
+		return shortID(id)
+	}
+	return hashedID(plain, id)
+}
+
+// longestID is the longest id of a call that OpenAI takes.
+const longestID = 40
+
+// shortID returns an id that every upstream takes: a longer one is cut, always in
+// the same way, so that call and result still find each other.
+func shortID(id string) string {
+	if len(id) <= longestID {
 		return id
 	}
+	return hashedID(id, id)
+}
+
+// hashedID is the beginning of a name with the hash of the id it stands for.
+func hashedID(name, id string) string {
 	h := fnv.New64a()
 	h.Write([]byte(id)) // never fails
-	return fmt.Sprintf("%s_%016x", plain, h.Sum64())
+	const hash = 1 + 16
+	if most := longestID - hash; len(name) > most {
+		name = strings.ToValidUTF8(name[:most], "")
+	}
+	return fmt.Sprintf("%s_%016x", name, h.Sum64())
+}
+
+// ownID is the id of a call that came without: the n-th of the named answer. The
+// client sends it back, so it is unique in the conversation.
+func ownID(kind, answer string, n int) string {
+	return fmt.Sprintf("%s_%s_%d", kind, answer[max(0, len(answer)-24):], n)
 }
 
 func (w *anthropicRequest) tools() {
@@ -249,16 +289,24 @@ func (w *anthropicRequest) tool(t starling.Tool) {
 		p.pairs("description", t.Description)
 	}
 	p.key("input_schema")
-	if t.Schema == nil {
-		p.raw([]byte(`{"type":"object"}`)) // required here; what no parameters means there
-	} else {
-		p.raw(t.Schema)
-	}
+	p.raw(inputSchema(t.Schema))
 	if t.Strict != nil {
 		p.key("strict")
 		p.bool(*t.Strict)
 	}
 	p.shut('}')
+}
+
+// inputSchema is a tool's schema with the type that is required here, and that no
+// parameters, or some without a type, mean there.
+func inputSchema(schema []byte) []byte {
+	switch {
+	case schema == nil || isEmpty(schema) && schema[0] == '{':
+		return []byte(`{"type":"object"}`)
+	case schema[0] != '{' || field(schema, "type") != nil:
+		return schema
+	}
+	return edited(schema, edit{1, 1, `"type":"object",`})
 }
 
 func (w *anthropicRequest) toolChoice() {
@@ -306,7 +354,7 @@ func (w *anthropicRequest) sampling() {
 func (w *anthropicRequest) output() {
 	c, p := w.chat, w.pen
 	effort := w.effort()
-	if effort != "" {
+	if effort != "" && w.mayThink() {
 		p.key("thinking")
 		p.raw([]byte(`{"type":"adaptive"}`))
 	}
@@ -324,6 +372,24 @@ func (w *anthropicRequest) output() {
 	}
 	w.format()
 	p.shut('}')
+}
+
+// mayThink reports whether thoughts may come before the answer: the dialect
+// refuses them beside a tool that is forced, and beside most sampling.
+func (w *anthropicRequest) mayThink() bool {
+	c := w.chat
+	forced := c.ToolChoice.Mode == "required" || c.ToolChoice.Mode == "tool"
+	warm := c.TopK != "" || c.Temperature != "" && float(c.Temperature) != 1 || c.TopP != "" && float(c.TopP) < 0.95
+	if forced || warm {
+		w.leave("reasoning_effort: sent without thinking, which goes with neither a forced tool nor sampling")
+		return false
+	}
+	return true
+}
+
+func float(n json.Number) float64 {
+	f, _ := n.Float64() // what is no number was refused
+	return f
 }
 
 // effort is the table of efforts: the dialect's own levels, with "minimal" as
@@ -362,6 +428,12 @@ func (w *anthropicRequest) format() {
 	}
 	if f.Kind != "json_schema" || len(f.Schema) == 0 {
 		w.refuse("response_format", "the upstream's dialect guarantees JSON only with a schema")
+	}
+	if f.Name != "" {
+		w.leave("response_format.json_schema.name")
+	}
+	if f.Strict != nil && !*f.Strict {
+		w.leave("response_format.json_schema.strict: the upstream always keeps to the schema")
 	}
 	p.key("format")
 	p.open('{')

@@ -14,10 +14,28 @@ func (anthropic) view(body []byte) (*starling.Chat, error) {
 			v.field(string(m.key), m.value)
 		}
 	}
+	v.settleEffort()
 	return v.done()
 }
 
-type anthropicViewer struct{ viewer }
+type anthropicViewer struct {
+	viewer
+	effort   []byte // output_config.effort
+	disabled bool   // thinking is
+}
+
+// settleEffort: who does not think needs no measure of it.
+func (v *anthropicViewer) settleEffort() {
+	switch {
+	case v.disabled:
+		v.chat.Effort = "none"
+		if v.effort != nil {
+			v.extra("output_config.effort", v.effort)
+		}
+	case v.effort != nil:
+		v.chat.Effort = v.string("output_config.effort", v.effort)
+	}
+}
 
 func (v *anthropicViewer) field(name string, value []byte) {
 	c := &v.chat
@@ -63,7 +81,7 @@ func (v *anthropicViewer) thinking(value []byte) {
 		}
 		switch name := m.name(); {
 		case name == "type" && text(m.value) == "disabled":
-			v.chat.Effort = "none"
+			v.disabled = true
 		case name == "type" && text(m.value) == "adaptive":
 			v.extra("thinking.type", m.value)
 		case name == "type":
@@ -82,9 +100,7 @@ func (v *anthropicViewer) outputConfig(value []byte) {
 		}
 		switch name := m.name(); name {
 		case "effort":
-			if effort := v.string("output_config.effort", m.value); v.chat.Effort == "" {
-				v.chat.Effort = effort
-			}
+			v.effort = m.value
 		case "format":
 			v.format(m.value)
 		default:
@@ -213,7 +229,7 @@ func (v *anthropicViewer) blocks(name string, value []byte) (parts []starling.Pa
 	case '"':
 		return []starling.Part{{Kind: starling.TextPart, Text: text(value)}}
 	}
-	for m := v.array(name, value); m.next(); {
+	for m := v.parts(name, value); m.next(); {
 		if p := v.block(m.value); p.Kind != "" {
 			parts = append(parts, p)
 		}
@@ -279,7 +295,7 @@ func (v *anthropicViewer) results(content []byte) (parts []starling.Part) {
 	if kindOf(content) == '"' {
 		return v.blocks("", content)
 	}
-	for m := v.array("messages[].content[].content", content); m.next(); {
+	for m := v.parts("messages[].content[].content", content); m.next(); {
 		switch kind := text(field(m.value, "type")); kind {
 		case "text", "image":
 			parts = append(parts, v.block(m.value))

@@ -31,8 +31,20 @@ func readStreamOptions(r *starling.Request, v []byte) error {
 	if kindOf(v) != '{' {
 		return invalid("stream_options", "must be an object")
 	}
-	if usage := field(v, "include_usage"); usage != nil {
-		return readBool(&r.WantUsage, "stream_options.include_usage", usage)
+	said := false
+	for m := enter(v); m.next(); {
+		if !m.is("include_usage") {
+			continue
+		}
+		if said {
+			return invalid("stream_options.include_usage", "occurs twice")
+		}
+		if said = true; m.null() {
+			continue
+		}
+		if err := readBool(&r.WantUsage, "stream_options.include_usage", m.value); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -74,7 +86,10 @@ var openAIRules = map[string]rule{
 	"presence_penalty":  {without: isZero},
 	"service_tier":      {without: isText("auto", "default")},
 	"store":             {without: isFalse},
-	"verbosity":         {without: isText("medium")},
+
+	"stream_options.include_obfuscation": {without: isFalse},
+
+	"verbosity": {without: isText("medium")},
 }
 
 // same replaces the model's name, and asks for usage in a stream whose caller

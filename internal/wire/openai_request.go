@@ -1,6 +1,9 @@
 package wire
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
 	"strings"
 
 	"starling"
@@ -26,9 +29,7 @@ func (openAI) request(o *outgoing) []byte {
 	w.sampling()
 	w.format()
 	w.effort()
-	if c.User != "" {
-		p.pairs("user", c.User)
-	}
+	w.endUser()
 	if o.stream {
 		p.key("stream")
 		p.bool(true)
@@ -48,10 +49,30 @@ func (w *openAIRequest) system() {
 	parts := w.chat.System
 	if len(parts) > 0 && strings.HasPrefix(parts[0].Text, billingHeader) {
 		w.leave("system: " + strings.TrimSuffix(billingHeader, ":"))
-		parts = parts[1:]
+		_, rest, _ := strings.Cut(parts[0].Text, "\n")
+		parts = slices.Clone(parts)
+		if parts[0].Text = rest; rest == "" {
+			parts = parts[1:]
+		}
 	}
 	if len(parts) > 0 {
 		w.plain("system", parts)
+	}
+}
+
+// longestUser is the longest name of an end user that OpenAI takes.
+const longestUser = 64
+
+// endUser names the caller's end user; one with a longer name, by its hash.
+func (w *openAIRequest) endUser() {
+	user := w.chat.User
+	if len(user) > longestUser {
+		w.leave("metadata.user_id: too long here, sent as its SHA-256")
+		sum := sha256.Sum256([]byte(user))
+		user = hex.EncodeToString(sum[:])
+	}
+	if user != "" {
+		w.pen.pairs("user", user)
 	}
 }
 
@@ -165,21 +186,21 @@ func (w *openAIRequest) result(r *starling.ToolResult) (images []starling.Part) 
 	}
 	p := w.pen
 	p.open('{')
-	p.pairs("role", "tool", "tool_call_id", r.ID)
+	p.pairs("role", "tool", "tool_call_id", shortID(r.ID))
 	w.content(said)
 	p.shut('}')
 	return images
 }
 
 func (w *openAIRequest) assistant(parts []starling.Part) {
-	var said []starling.Part
+	var said, thoughts []starling.Part
 	var calls []*starling.ToolCall
 	for _, part := range parts {
 		switch part.Kind {
 		case starling.CallPart:
 			calls = append(calls, part.Call)
 		case starling.ReasoningPart:
-			w.thinking(part)
+			thoughts = append(thoughts, part)
 		case starling.ImagePart:
 			w.refuse("messages[].content[].image", "the assistant cannot show images in the upstream's dialect")
 		default:
@@ -195,8 +216,26 @@ func (w *openAIRequest) assistant(parts []starling.Part) {
 	} else {
 		w.content(said)
 	}
+	w.thoughts(thoughts, len(calls) > 0)
 	w.calls(calls)
 	p.shut('}')
+}
+
+// thoughts gives back what a model of this dialect thought before it called
+// tools, as our mark shows: some refuse the results of a call without. OpenAI's
+// own keep their thoughts to themselves.
+func (w *openAIRequest) thoughts(parts []starling.Part, called bool) {
+	var own strings.Builder
+	for _, part := range parts {
+		if called && part.Signature == ourMark && !isOpenAIs(w.model.Name) {
+			own.WriteString(part.Text)
+		} else {
+			w.thinking(part)
+		}
+	}
+	if own.Len() > 0 {
+		w.pen.pairs(openAIFields[starling.ReasoningPart], own.String())
+	}
 }
 
 // thinking is left out: another model's thoughts are not this one's, and its
@@ -219,7 +258,7 @@ func (w *openAIRequest) calls(calls []*starling.ToolCall) {
 	p.open('[')
 	for _, c := range calls {
 		p.open('{')
-		p.pairs("id", c.ID, "type", "function")
+		p.pairs("id", shortID(c.ID), "type", "function")
 		p.key("function")
 		p.open('{')
 		p.pairs("name", c.Name, "arguments", c.Arguments)
@@ -315,12 +354,17 @@ func (w *openAIRequest) sampling() {
 // newer one, and its reasoning models refuse the older; most compatible servers
 // know only the older, and one that is not known does not limit.
 func limitField(model string) string {
-	own := strings.HasPrefix(model, "gpt-") && !strings.HasPrefix(model, "gpt-oss")
-	reasoning := len(model) > 1 && model[0] == 'o' && model[1] >= '1' && model[1] <= '9'
-	if own || reasoning || strings.HasPrefix(model, "chatgpt-") {
+	if isOpenAIs(model) {
 		return "max_completion_tokens"
 	}
 	return "max_tokens"
+}
+
+// isOpenAIs reports whether a model is one of OpenAI's own that only OpenAI runs.
+func isOpenAIs(model string) bool {
+	own := strings.HasPrefix(model, "gpt-") && !strings.HasPrefix(model, "gpt-oss")
+	reasoning := len(model) > 1 && model[0] == 'o' && model[1] >= '1' && model[1] <= '9'
+	return own || reasoning || strings.HasPrefix(model, "chatgpt-")
 }
 
 func (w *openAIRequest) format() {
@@ -350,12 +394,18 @@ func (w *openAIRequest) format() {
 
 // effort says how hard to think. OpenAI has levels only; a budget becomes the
 // level of the table, and not thinking is left to the model, since one that
-// cannot think refuses the field.
+// cannot think refuses the field. So do many local servers for any model.
 func (w *openAIRequest) effort() {
 	c := w.chat
+	near := w.model.Zone == starling.Machine || w.model.Zone == starling.Office
+	if c.Effort != "" && c.ThinkTokens > 0 {
+		w.leave("thinking.budget_tokens")
+	}
 	switch {
 	case c.Effort == "none":
 		w.leave("thinking: disabled")
+	case near && (c.Effort != "" || c.ThinkTokens > 0):
+		w.leave("reasoning_effort: the upstream is local, and may not know it")
 	case c.Effort != "":
 		w.pen.pairs("reasoning_effort", c.Effort)
 	case c.ThinkTokens > 0:

@@ -22,7 +22,13 @@ type openAIViewer struct{ viewer }
 func (v *openAIViewer) field(name string, value []byte) {
 	c := &v.chat
 	switch name {
-	case "model", "stream", "stream_options": // read by Parse
+	case "model", "stream": // read by Parse
+	case "stream_options": // usage is read by Parse
+		for m := v.object(name, value); m.next(); {
+			if !m.is("include_usage") {
+				v.extra(name+"."+m.name(), m.value)
+			}
+		}
 	case "messages":
 		v.messages(value)
 	case "tools":
@@ -226,7 +232,7 @@ func (v *openAIViewer) content(i int, value []byte) (parts []starling.Part) {
 	case '"':
 		return []starling.Part{{Kind: starling.TextPart, Text: text(value)}}
 	}
-	for m := v.array(at("messages", i, ".content"), value); m.next(); {
+	for m := v.parts(at("messages", i, ".content"), value); m.next(); {
 		if p, ok := v.part(m.value); ok {
 			parts = append(parts, p)
 		}

@@ -101,9 +101,15 @@ func (o *outgoing) extras(from dialect) {
 	}
 }
 
+// mostLeft bounds how much is told of what a request said in vain.
+const mostLeft = 32
+
 // leave tells, once, that a field is left out.
 func (o *outgoing) leave(what string) {
-	if o.said[what] {
+	if len(o.said) == mostLeft {
+		what = "and more"
+	}
+	if o.said[what] || len(o.said) > mostLeft {
 		return
 	}
 	if o.said == nil {

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"errors"
+	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -148,6 +150,18 @@ func TestWhatCannotBeCarriedIsReported(t *testing.T) {
 		{starling.Anthropic, starling.Model{}, `"top_k":5,"context_management":{},"thinking":{"type":"adaptive"},"service_tier":"standard_only"`, []string{"context_management", "service_tier", "thinking.type", "top_k"}},
 		{starling.Anthropic, starling.Model{}, `"thinking":{"type":"enabled","budget_tokens":9000}`, []string{"thinking.budget_tokens: sent as reasoning_effort medium"}},
 		{starling.Anthropic, starling.Model{}, `"thinking":{"type":"disabled"}`, []string{"thinking: disabled"}},
+		{starling.Anthropic, starling.Model{}, `"output_config":{"effort":"high"},"thinking":{"type":"disabled"}`, []string{"output_config.effort", "thinking: disabled"}},
+		{starling.Anthropic, starling.Model{}, `"thinking":{"type":"enabled","budget_tokens":9000},"output_config":{"effort":"high"}`, []string{"thinking.budget_tokens"}},
+		{starling.Anthropic, starling.Model{Name: "qwen3", Zone: starling.Machine}, `"output_config":{"effort":"high"}`, []string{"reasoning_effort: the upstream is local, and may not know it"}},
+		{starling.Anthropic, starling.Model{Name: "qwen3", Zone: starling.Cloud}, `"output_config":{"effort":"high"}`, nil},
+		{starling.Anthropic, starling.Model{}, `"metadata":{"user_id":"` + strings.Repeat("u", 65) + `"}`, []string{"metadata.user_id: too long here, sent as its SHA-256"}},
+		{starling.Anthropic, starling.Model{}, `"patient John Doe, born 1970":1,"` + strings.Repeat("long", 21) + `":2`, []string{"a field with an unusual name"}},
+		{starling.OpenAI, starling.Model{}, limited + `"stream":true,"stream_options":{"include_usage":true,"include_obfuscation":true}`, []string{"stream_options.include_obfuscation"}},
+		{starling.OpenAI, starling.Model{}, limited + `"stream":true,"stream_options":{"include_obfuscation":false}`, nil},
+		{starling.OpenAI, starling.Model{}, limited + `"response_format":{"type":"json_schema","json_schema":{"name":"n","strict":false,"schema":{"type":"object"}}}`,
+			[]string{"response_format.json_schema.name", "response_format.json_schema.strict: the upstream always keeps to the schema"}},
+		{starling.OpenAI, starling.Model{Name: "claude-opus-5"}, limited + `"reasoning_effort":"high","temperature":0.2`, []string{"reasoning_effort: sent without thinking, which goes with neither a forced tool nor sampling"}},
+		{starling.OpenAI, starling.Model{Name: "claude-opus-5"}, limited + `"reasoning_effort":"high","temperature":1,"top_p":0.99`, nil},
 		{starling.Anthropic, starling.Model{}, `"system":[{"type":"text","text":"x-anthropic-billing-header: y"},{"type":"text","text":"z","cache_control":{"type":"ephemeral"}}],"tools":[{"name":"f","input_schema":{},"cache_control":{},"defer_loading":true}]`,
 			[]string{"cache_control", "system: x-anthropic-billing-header", "tools[].defer_loading"}},
 		{starling.Anthropic, starling.Model{}, `"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"s"},{"type":"tool_use","id":"a","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","is_error":true,"content":[{"type":"text","text":"no"},{"type":"image","source":{"type":"url","url":"u"}}]}]}]`,
@@ -167,6 +181,74 @@ func TestWhatCannotBeCarriedIsReported(t *testing.T) {
 				t.Errorf("%v: %s", err, body)
 			}
 		})
+	}
+}
+
+func TestWhatUpstreamsRefuseIsSaidOtherwise(t *testing.T) {
+	long := "call_" + strings.Repeat("x", 60)
+	ours := `"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"starling-unsigned"},{"type":"tool_use","id":"` + long + `","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"` + long + `","content":"x"}]}]`
+	for _, c := range []struct {
+		name         string
+		dialect      starling.Dialect
+		model        string
+		fields       string
+		want, absent string
+	}{
+		{"a model that thought before it called is given its thoughts back", starling.Anthropic, "deepseek-chat", ours, `"reasoning_content":"hm","tool_calls"`, ""},
+		{"OpenAI's own keep theirs to themselves", starling.Anthropic, "gpt-5.2", ours, `"tool_calls"`, "reasoning_content"},
+		{"and another model's are nobody's", starling.Anthropic, "deepseek-chat", strings.Replace(ours, "starling-unsigned", "theirs", 1), `"tool_calls"`, "reasoning_content"},
+		{"an id that is too long is cut in the call", starling.Anthropic, "m", ours, `{"id":"` + shortID(long) + `","type":"function"`, long},
+		{"and in its result", starling.Anthropic, "m", ours, `"tool_call_id":"` + shortID(long) + `"`, long},
+		{"instructions after a client's accounts are kept", starling.Anthropic, "m", `"system":"x-anthropic-billing-header: a=b\nBe brief."`, `"content":"Be brief."`, "billing"},
+		{"a long name of a user is its hash", starling.Anthropic, "m", `"metadata":{"user_id":"` + strings.Repeat("u", 65) + `"}`, `"user":"f20e249d15fa4b9f`, "uuuu"},
+		{"text of nothing but space is not sent", starling.OpenAI, "m", `"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"\n\n","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"a","content":" "}]`, `{"type":"tool_result","tool_use_id":"a"}`, `"type":"text","text":"\n`},
+		{"a schema has a type", starling.OpenAI, "m", `"tools":[{"type":"function","function":{"name":"f","parameters":{}}},{"type":"function","function":{"name":"g","parameters":{"properties":{}}}}]`, `{"name":"f","input_schema":{"type":"object"}},{"name":"g","input_schema":{"type":"object","properties":{}}}`, ""},
+		{"a picture has its proper type", starling.OpenAI, "m", `"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/jpg;base64,/9j/"}}]}]`, `"media_type":"image/jpeg"`, "image/jpg"},
+		{"a forced tool goes without thinking", starling.OpenAI, "claude-opus-5", `"reasoning_effort":"high","tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"required"`, `"output_config":{"effort":"high"}`, `"thinking"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := Outgoing(parsed(t, c.dialect, chat(c.dialect, c.fields)), other(c.dialect), starling.Model{Name: c.model}, func(string) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(got), c.want) || c.absent != "" && strings.Contains(string(got), c.absent) {
+				t.Errorf("want %s and not %s in %s", c.want, c.absent, got)
+			}
+		})
+	}
+}
+
+func TestHowMuchIsReportedIsBounded(t *testing.T) {
+	var fields strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&fields, `"x%d":1,`, i)
+	}
+	left := 0
+	_, err := Outgoing(parsed(t, starling.OpenAI, chat(starling.OpenAI, fields.String()+`"max_tokens":5`)), starling.Anthropic, starling.Model{}, func(string) { left++ })
+	if err != nil || left != mostLeft+1 {
+		t.Errorf("%d fields are reported, %v", left, err)
+	}
+}
+
+// A body of many small messages takes memory in proportion: nothing is copied
+// again and again.
+func TestManyResultsAndInstructionsAreCopiedOnce(t *testing.T) {
+	const n = 5_000
+	for name, message := range map[string]string{
+		"results":      `{"role":"tool","tool_call_id":"a","content":"x"}`,
+		"instructions": `{"role":"system","content":"x"}`,
+	} {
+		body := chat(starling.OpenAI, `"messages":[{"role":"user","content":"x"},`+strings.Repeat(message+",", n)+message+`],"max_tokens":5`)
+		r := parsed(t, starling.OpenAI, body)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := Outgoing(r, starling.Anthropic, starling.Model{}, func(string) {}); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 5_000*n {
+			t.Errorf("%s: %d bytes for %d messages", name, took, n)
+		}
 	}
 }
 

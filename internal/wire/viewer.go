@@ -27,10 +27,14 @@ func (v *viewer) fail(field, why string) {
 	}
 }
 
-// extra keeps a field that Chat has no word for. null asks for nothing.
+// extra keeps a field that Chat has no word for. null asks for nothing. Its name
+// will be told, so one that is no plain name is not repeated: it may be content.
 func (v *viewer) extra(name string, value []byte) {
 	if kindOf(value) == 'n' {
 		return
+	}
+	if len(name) > 80 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_.[]") != "" {
+		name = "a field with an unusual name"
 	}
 	if v.chat.Extra == nil {
 		v.chat.Extra = map[string]json.RawMessage{}
@@ -89,6 +93,15 @@ func (v *viewer) object(field string, value []byte) walk {
 
 func (v *viewer) array(field string, value []byte) walk {
 	if !v.is('[', field, value) {
+		return walk{}
+	}
+	return enter(value)
+}
+
+// parts goes through content that is not a string.
+func (v *viewer) parts(field string, value []byte) walk {
+	if kindOf(value) != '[' {
+		v.fail(field, "must be a string or an array")
 		return walk{}
 	}
 	return enter(value)
