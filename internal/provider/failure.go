@@ -120,10 +120,9 @@ func (t *try) broke(err error) *failure {
 		e = &starling.Error{Kind: starling.Internal, Op: "reading the answer"}
 	}
 	own := *e
-	truncated := t.body.err == io.EOF
-	own.Billed = own.Billed || truncated || t.answered
+	own.Billed = own.Billed || t.answered
 	t.free = !own.Billed
-	return t.failed(&failure{err: &own, sick: truncated || own.Kind == starling.Overloaded})
+	return t.failed(&failure{err: &own, sick: own.Kind == starling.Overloaded})
 }
 
 // failed completes a failure: with who it was, and a word to the breaker.

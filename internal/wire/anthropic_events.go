@@ -6,7 +6,7 @@ import (
 	"starling"
 )
 
-func (anthropic) decoder(deltas bool) decoder { return &anthropicDecoder{deltas: deltas} }
+func (anthropic) decoder(o ReadOptions) decoder { return &anthropicDecoder{deltas: o.Deltas} }
 
 // anthropicDecoder reads the events of a stream, or a whole message.
 type anthropicDecoder struct {
@@ -85,7 +85,7 @@ func (d *anthropicDecoder) take(e *anthropicEvent, ev *starling.Event) error {
 	case "content_block_start":
 		return d.start(e.index, e.content, ev)
 	case "content_block_delta":
-		d.delta(e, ev)
+		return d.delta(e, ev)
 	case "content_block_stop":
 		d.stop(e.index, ev)
 	case "message_delta":
@@ -146,24 +146,35 @@ func (d *anthropicDecoder) start(index int64, content []byte, ev *starling.Event
 	return nil
 }
 
-// find returns the youngest block of the upstream's number, nil if none started
-// that has a word in Delta.
+// find returns the youngest block of the upstream's number, nil if none started.
+// One without a kind has no word in Delta.
 func (d *anthropicDecoder) find(index int64) *anthropicBlock {
 	for i := len(d.blocks) - 1; i >= 0; i-- {
 		if b := &d.blocks[i]; b.index == index {
-			if b.kind == "" {
-				return nil
-			}
 			return b
 		}
 	}
 	return nil
 }
 
-func (d *anthropicDecoder) delta(e *anthropicEvent, ev *starling.Event) {
+// unopened makes the start of a block that a server forgot, as far as its first
+// piece tells what it is.
+var unopened = map[string]string{"text_delta": `{"type":"text"}`, "thinking_delta": `{"type":"thinking"}`}
+
+func (d *anthropicDecoder) delta(e *anthropicEvent, ev *starling.Event) error {
 	b := d.find(e.index)
 	if b == nil {
-		return
+		start, ok := unopened[text(field(e.delta, "type"))]
+		if !ok {
+			return errShape
+		}
+		if err := d.start(e.index, []byte(start), ev); err != nil {
+			return err
+		}
+		b = d.find(e.index)
+	}
+	if b.kind == "" {
+		return nil
 	}
 	var said, signature []byte
 	for m := enter(e.delta); m.next(); {
@@ -182,6 +193,7 @@ func (d *anthropicDecoder) delta(e *anthropicEvent, ev *starling.Event) {
 	if d.deltas && n+textLength(signature) > 0 {
 		ev.Deltas = append(ev.Deltas, starling.Delta{Kind: b.kind, Block: b.block, Text: text(said), Signature: text(signature)})
 	}
+	return nil
 }
 
 // stop ends a block. A call whose input came with its start, or not at all, is

@@ -2,7 +2,7 @@ package wire
 
 import (
 	"errors"
-	"fmt"
+	"slices"
 
 	"starling"
 )
@@ -12,16 +12,17 @@ func (anthropic) renderer(o WriterOptions) renderer { return &anthropicRenderer{
 // anthropicRenderer writes a stream's events, or a message.
 //
 // In this dialect blocks follow one another: each is opened, filled and closed,
-// and none is opened again. Other dialects may tell several calls at once, so a
-// call that begins before the one that is open is complete waits.
+// and none is opened again. Other dialects may tell several at once, so what
+// begins before the call that is open is complete waits.
 type anthropicRenderer struct {
 	o       WriterOptions
 	began   bool
 	index   int          // of the block that is open, or of the next one
 	open    *piece       // nil if none is
-	waiting gathered     // calls that began since
-	closed  map[int]bool // block numbers
+	waiting gathered     // blocks that began since
+	closed  map[int]bool // block numbers of calls
 	called  bool
+	refused bool
 }
 
 var errLate = errors.New("the upstream told more of a call after its end")
@@ -42,7 +43,7 @@ func (r *anthropicRenderer) delta(p *pen, d *starling.Delta) error {
 		return nil
 	case r.closed[d.Block]:
 		return errLate
-	case d.Kind == starling.CallPart && r.mustWait(d):
+	case r.mustWait(d):
 		r.waiting.add(d)
 		return nil
 	}
@@ -53,13 +54,19 @@ func (r *anthropicRenderer) delta(p *pen, d *starling.Delta) error {
 	return nil
 }
 
-// mustWait reports whether a new call cannot be opened yet: it has no name, or
-// the one that is open may go on.
+// mustWait reports whether a new block cannot be opened yet: a call that began
+// before it may go on, or it is a call and has no name, or others are before it.
 func (r *anthropicRenderer) mustWait(d *starling.Delta) bool {
-	if d.Name == "" || len(r.waiting.blocks) > 0 {
+	if d.Kind == starling.CallPart && (d.Name == "" || len(r.waiting.blocks) > 0) {
 		return true
 	}
-	return r.open != nil && r.open.kind == starling.CallPart && !valid([]byte(r.open.said.String()))
+	return r.open != nil && !r.open.complete() || slices.ContainsFunc(r.waiting.blocks, func(b *piece) bool { return !b.complete() })
+}
+
+// complete reports whether a block can be closed: text at any time, a call when
+// its name and its arguments are there.
+func (b *piece) complete() bool {
+	return b.kind != starling.CallPart || b.name != "" && valid([]byte(b.said.String()))
 }
 
 // settle closes what is open, and writes what waits.
@@ -122,6 +129,7 @@ func (r *anthropicRenderer) identity(p *pen) {
 func (r *anthropicRenderer) start(p *pen, b *piece) {
 	r.open = b
 	r.called = r.called || b.kind == starling.CallPart
+	r.refused = r.refused || b.kind == starling.RefusalPart
 	event(p, "content_block_start", func() {
 		p.ints(tally{"index", int64(r.index)})
 		p.key("content_block")
@@ -146,7 +154,7 @@ func (r *anthropicRenderer) callID(id string, n int) string {
 	if id != "" {
 		return plainID(id)
 	}
-	return plainID(fmt.Sprintf("toolu_%s_%d", r.o.ID, n))
+	return plainID(ownID("toolu", r.o.ID, n))
 }
 
 // piece writes more of the block that is open.
@@ -197,7 +205,7 @@ func (r *anthropicRenderer) stop(p *pen) {
 	if r.closed == nil {
 		r.closed = map[int]bool{}
 	}
-	r.closed[r.open.block] = true
+	r.closed[r.open.block] = r.open.kind == starling.CallPart
 	r.open = nil
 	r.index++
 }
@@ -220,6 +228,9 @@ func (r *anthropicRenderer) end(p *pen, e ending) error {
 }
 
 func (r *anthropicRenderer) reason(p *pen, f starling.Finish) {
+	if r.refused && f == starling.Stopped {
+		f = starling.Filtered
+	}
 	p.pairs("stop_reason", anthropicFinish(f, r.called))
 	p.key("stop_sequence")
 	p.raw(nil)
@@ -269,8 +280,11 @@ func anthropicCount(p *pen, u *starling.Usage) {
 	p.shut('}')
 }
 
+// errArguments is a call that cannot be said in a whole message.
+var errArguments = &starling.Error{Kind: starling.Refused, Op: "read answer", Err: errors.New("the upstream's call has arguments that are not a JSON object"), Billed: true}
+
 // body writes a whole message. A call whose arguments are no object cannot be
-// said in it.
+// said in it, unless it was cut off by the limit, as the caller is told.
 func (r *anthropicRenderer) body(p *pen, g *gathered, e ending) (err error) {
 	p.open('{')
 	r.identity(p)
@@ -281,8 +295,8 @@ func (r *anthropicRenderer) body(p *pen, g *gathered, e ending) (err error) {
 		switch b.kind {
 		case starling.CallPart:
 			input, ok := argumentObject(b.said.String())
-			if !ok {
-				err = errors.New("the upstream's call has arguments that are not a JSON object")
+			if !ok && e.finish != starling.Length {
+				err = errArguments
 			}
 			r.called = true
 			p.pairs("type", "tool_use", "id", r.callID(b.id, i), "name", b.name)
@@ -291,6 +305,7 @@ func (r *anthropicRenderer) body(p *pen, g *gathered, e ending) (err error) {
 		case starling.ReasoningPart:
 			p.pairs("type", "thinking", "thinking", b.said.String(), "signature", signature(b))
 		default:
+			r.refused = r.refused || b.kind == starling.RefusalPart
 			p.pairs("type", "text", "text", b.said.String())
 		}
 		p.shut('}')

@@ -26,7 +26,7 @@ type dialect interface {
 	request(o *outgoing) []byte
 
 	// decoder reads answers.
-	decoder(deltas bool) decoder
+	decoder(o ReadOptions) decoder
 	// renderer writes answers.
 	renderer(o WriterOptions) renderer
 

@@ -79,11 +79,21 @@ func (s *said) adopt(lang dialect, r *starling.Reply) {
 		s.status = r.Status
 		s.word = wordOf(lang, r.Status)
 	}
-	if valid(r.Body) {
-		if m := text(field(field(r.Body, "error"), "message")); m != "" {
-			s.message = m
+	if m := message(r.Body); m != "" {
+		s.message = m
+	}
+}
+
+// message returns what an upstream says for people, in whichever of the usual
+// places.
+func message(body []byte) string {
+	e := errorObject(body)
+	for _, v := range [][]byte{field(e, "message"), field(e, "error"), field(e, "detail")} {
+		if m := text(v); m != "" {
+			return m
 		}
 	}
+	return ""
 }
 
 // A meaning is the status that a dialect's type of error stands for.

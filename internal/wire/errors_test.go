@@ -133,6 +133,23 @@ func TestReadErrorKnowsEveryStatus(t *testing.T) {
 	}
 }
 
+func TestWhatAnUpstreamSaysIsFoundWhereverItSaysIt(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"error":{"message":"m"}}`:                "m",
+		`{"error":"m"}`:                            "m", // Ollama
+		`{"object":"error","message":"m"}`:         "m", // vLLM
+		`{"detail":"m"}`:                           "m", // FastAPI
+		`{"type":"error","error":{"message":"m"}}`: "m",
+		`{"error":{"code":1}}`:                     "upstream: answered 400",
+		`[]`:                                       "upstream: answered 400",
+	} {
+		_, _, told := ErrorReply(starling.Anthropic, ReadError(starling.OpenAI, 400, nil, []byte(body)), "r")
+		if got := text(field(field(told, "error"), "message")); got != want {
+			t.Errorf("%s is told as %q", body, got)
+		}
+	}
+}
+
 func TestAReplyIsBounded(t *testing.T) {
 	body := []byte(`{"error":{"message":"` + strings.Repeat("x", mostReply) + `"}}`)
 	e := ReadError(starling.OpenAI, 400, nil, body)

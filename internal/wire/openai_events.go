@@ -2,16 +2,20 @@ package wire
 
 import (
 	"io"
+	"math/bits"
 
 	"starling"
 )
 
-func (openAI) decoder(deltas bool) decoder { return &openAIDecoder{deltas: deltas, last: noBlock} }
+func (openAI) decoder(o ReadOptions) decoder {
+	return &openAIDecoder{deltas: o.Deltas, choices: o.Choices, last: noBlock}
+}
 
 // openAIDecoder reads the chunks of a stream, or a whole completion. Of several
 // choices only the first is told in deltas; all of them must finish.
 type openAIDecoder struct {
 	deltas    bool
+	choices   int64 // that were asked for
 	scanner   scanner
 	id, model string
 	tier      string
@@ -22,6 +26,7 @@ type openAIDecoder struct {
 
 	seen, finished [mostChoices/64 + 1]uint64 // bits: choices by index
 	done           bool                       // [DONE] came
+	whole          bool                       // a whole completion is read
 }
 
 // openAICall is a tool call of the first choice, as far as it was told.
@@ -29,7 +34,7 @@ type openAICall struct {
 	index int64 // the upstream's number of it; -1 unsaid
 	id    string
 	block int
-	named bool
+	name  string
 }
 
 // mostBlocks bounds what is remembered of one answer.
@@ -39,7 +44,13 @@ const noBlock starling.PartKind = ""
 
 func isDone(data []byte) bool { return string(data) == "[DONE]" }
 
-func (d *openAIDecoder) ended() bool { return d.done || (d.seen[0] != 0 && d.seen == d.finished) }
+func (d *openAIDecoder) ended() bool {
+	finished := 0
+	for _, word := range d.finished {
+		finished += bits.OnesCount64(word)
+	}
+	return d.done || d.seen[0] != 0 && d.seen == d.finished && int64(finished) >= d.choices
+}
 
 func (d *openAIDecoder) event(b block, ev *starling.Event) error {
 	defer func() { ev.ID, ev.Model = d.id, d.model }()
@@ -83,7 +94,7 @@ func (d *openAIDecoder) chunk(b block, ev *starling.Event) error {
 	if string(b.name) == "error" {
 		return saidInStream(starling.OpenAI, b.data, nil)
 	}
-	for m := enter(choices); m.next(); {
+	for m := enter(choices); m.next() && d.blocks <= mostBlocks; {
 		d.choice(m.value, ev)
 	}
 	if d.blocks > mostBlocks {
@@ -169,7 +180,7 @@ func (d *openAIDecoder) message(v []byte, index int64, ev *starling.Event) {
 	s.text(starling.ReasoningPart, reasoning)
 	s.content(content)
 	s.text(starling.RefusalPart, refusal)
-	for m := enter(calls); m.next(); {
+	for m := enter(calls); m.next() && d.blocks <= mostBlocks; {
 		s.call(m.value)
 	}
 	if kindOf(call) == '{' {
@@ -236,6 +247,9 @@ func (s *saying) call(v []byte) {
 			f = m.value
 		}
 	}
+	if s.whole { // each is one call, whatever ids and numbers they share
+		index = int64(len(s.calls))
+	}
 	s.function(index, text(id), f)
 }
 
@@ -251,13 +265,13 @@ func (s *saying) function(index int64, id string, f []byte) {
 		return
 	}
 	name := text(field(f, "name"))
-	c, isNew := s.find(index, id, name != "")
+	c, isNew := s.find(index, id, name)
 	delta := starling.Delta{Kind: starling.CallPart, Block: c.block, Text: callText(arguments)}
 	if isNew {
 		delta.ID = id
 	}
-	if !c.named {
-		delta.Name, c.named = name, name != ""
+	if c.name == "" {
+		delta.Name, c.name = name, name
 	}
 	if s.deltas && (isNew || delta.Name != "" || delta.Text != "") {
 		s.ev.Deltas = append(s.ev.Deltas, delta)
@@ -266,17 +280,18 @@ func (s *saying) function(index int64, id string, f []byte) {
 
 // find returns the call that a piece belongs to. Servers leave out the index,
 // the id, or both, and some number every call 0: a piece starts a new call if
-// nothing it says points to an old one, or if it has a name and another id.
-func (d *openAIDecoder) find(index int64, id string, named bool) (c *openAICall, isNew bool) {
+// nothing it says points to an old one, or if it has a name and another id or
+// name.
+func (d *openAIDecoder) find(index int64, id, name string) (c *openAICall, isNew bool) {
 	for i := len(d.calls) - 1; i >= 0; i-- {
 		c := &d.calls[i]
-		sameID := id == "" || c.id == "" || c.id == id
+		same := (id == "" || c.id == "" || c.id == id) && (c.name == "" || c.name == name)
 		switch {
-		case index >= 0 && c.index == index && (sameID || !named):
+		case index >= 0 && c.index == index && (same || name == ""):
 			return c, false
 		case index < 0 && id != "" && c.id == id:
 			return c, false
-		case index < 0 && id == "" && !named:
+		case index < 0 && id == "" && name == "":
 			return c, false
 		}
 	}
@@ -288,6 +303,7 @@ func (d *openAIDecoder) find(index int64, id string, named bool) (c *openAICall,
 
 // body reads a whole completion.
 func (d *openAIDecoder) body(b []byte, ev *starling.Event) error {
+	d.whole = true
 	if err := d.chunk(block{data: b}, ev); err != nil {
 		return err
 	}
@@ -306,13 +322,15 @@ func openAIUsage(v []byte, tier string) *starling.Usage {
 		return nil
 	}
 	u := &starling.Usage{Tier: tier}
-	var prompt int64
+	var prompt, total int64
 	for m := enter(v); m.next(); {
 		switch string(m.key) {
 		case "prompt_tokens":
 			prompt = tokens(m.value)
 		case "completion_tokens":
 			u.Output = tokens(m.value)
+		case "total_tokens":
+			total = tokens(m.value)
 		case "prompt_cache_hit_tokens", "cached_tokens": // DeepSeek, Moonshot
 			u.CacheRead = max(u.CacheRead, tokens(m.value))
 		case "prompt_tokens_details":
@@ -322,9 +340,13 @@ func openAIUsage(v []byte, tier string) *starling.Usage {
 			u.Reasoning = tokens(field(m.value, "reasoning_tokens"))
 		}
 	}
-	u.Input = prompt - u.CacheRead - u.CacheWrite
-	if u.Input < 0 {
+	if u.Input = prompt - u.CacheRead - u.CacheWrite; u.Input < 0 {
 		u.Input = prompt
+	} else { // some count reasoning beside completion_tokens; the total has it
+		u.Output = max(u.Output, total-prompt)
+	}
+	if u.TotalInput()+u.Output == 0 {
+		return nil // nobody counted
 	}
 	return u
 }

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"fmt"
 
 	"starling"
 )
@@ -212,7 +211,7 @@ func (r *openAIRenderer) callID(id string, n int) string {
 	if id != "" {
 		return id
 	}
-	return fmt.Sprintf("call_%s_%d", r.o.ID, n)
+	return ownID("call", r.o.ID, n)
 }
 
 func (r *openAIRenderer) end(p *pen, e ending) error {

@@ -22,6 +22,7 @@ type ReadOptions struct {
 	Deltas   bool             // fill Event.Deltas
 	MaxEvent int              // bytes of one event, of a whole body, and of all deltas together; 0: [MaxEvent]
 	Size     int64            // of a whole body, as announced; not positive if it was not
+	Choices  int64            // how many answers were asked for; 0 is one
 }
 
 // A decoder reads the events of one answer.
@@ -41,7 +42,7 @@ type decoder interface {
 // would say nothing are left out where Raw isn't asked for.
 //
 // The last pair may be an error; nothing follows it. Errors are *Error with
-// Billed set, since the upstream had begun to answer: Overloaded for a stream
+// Billed set, unless the upstream refused before it had begun to answer: Overloaded for a stream
 // without its dialect's end, for a read that fails, for an answer that is not of
 // the dialect, and, with Reply, for most errors that the upstream sends in the
 // stream; Refused for those that asking again does not change, and for an event
@@ -57,7 +58,7 @@ func Read(body io.Reader, o ReadOptions) iter.Seq2[starling.Event, error] {
 			yield(starling.Event{}, err)
 			return
 		}
-		r := &reading{ReadOptions: o, decoder: lang.decoder(o.Deltas)}
+		r := &reading{ReadOptions: o, decoder: lang.decoder(o)}
 		if o.Stream {
 			err = r.stream(newEventReader(body, o.MaxEvent), yield)
 		} else {
@@ -75,6 +76,7 @@ type reading struct {
 	decoder
 	ev    starling.Event // the one being read
 	bytes int            // of deltas so far
+	begun bool           // something was generated or counted
 }
 
 // stream yields events until the dialect's end, which may come before that of
@@ -98,8 +100,9 @@ func (r *reading) stream(events *eventReader, yield func(starling.Event, error) 
 		r.ev = starling.Event{}
 		err = r.event(b, &r.ev)
 		if err != nil && err != io.EOF {
-			return err
+			return r.refused(err)
 		}
+		r.begun = r.begun || r.ev.Bytes > 0 || r.ev.Usage != nil
 		if r.bytes += r.ev.Bytes; r.Deltas && r.bytes > r.MaxEvent {
 			return errTooLong
 		}
@@ -113,6 +116,16 @@ func (r *reading) stream(events *eventReader, yield func(starling.Event, error) 
 			return nil
 		}
 	}
+}
+
+// refused is what an upstream said against the question in the place of an
+// answer. It charges for nothing if it had not begun.
+func (r *reading) refused(err error) error {
+	e, ok := err.(*starling.Error)
+	if ok {
+		e.Billed = r.begun
+	}
+	return err
 }
 
 // says reports whether an event has anything to tell.
@@ -130,7 +143,7 @@ func (r *reading) whole(body io.Reader, yield func(starling.Event, error) bool) 
 	}
 	ev := starling.Event{Whole: true}
 	if err := r.body(b[skipSpace(b, 0):], &ev); err != nil {
-		return err
+		return r.refused(err)
 	}
 	if r.Raw {
 		ev.Raw = b

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -176,6 +177,10 @@ func TestAnAnswerThatBreaksOffIsAnError(t *testing.T) { // traps 4, 14
 		{"an error chunk with a status", ReadOptions{Dialect: starling.OpenAI, Stream: true}, strings.NewReader("data: {\"error\":{\"message\":\"m\",\"code\":429},\"choices\":[]}\n\n"), starling.Overloaded, 429},
 		{"an error that is a string", ReadOptions{Dialect: starling.OpenAI, Stream: true}, strings.NewReader("data: {\"error\":\"out of memory\"}\n\n"), starling.Overloaded, 500},
 		{"an event named error", ReadOptions{Dialect: starling.OpenAI, Stream: true}, strings.NewReader("event: error\ndata: {\"message\":\"m\"}\n\n"), starling.Overloaded, 500},
+		{"an error event after a word", ReadOptions{Dialect: starling.OpenAI, Stream: true}, strings.NewReader(delta(`{"content":"x"}`) + "data: {\"error\":{\"message\":\"m\"}}\n\n"), starling.Overloaded, 500},
+		{"an error event after a count", ReadOptions{Dialect: starling.Anthropic, Stream: true}, strings.NewReader(strings.Replace(start, `"id":"m"`, `"usage":{"input_tokens":5}`, 1) + "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"m\"}}\n\n"), starling.Overloaded, 529},
+		{"one of two choices never began", ReadOptions{Dialect: starling.OpenAI, Stream: true, Choices: 2}, strings.NewReader(delta(`{"content":"x"}`) + finished), starling.Overloaded, 0},
+		{"a piece of a call that never began", ReadOptions{Dialect: starling.Anthropic, Stream: true}, strings.NewReader(start + "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\"}}\n\n"), starling.Overloaded, 0},
 		{"no JSON where it must be read", ReadOptions{Dialect: starling.OpenAI, Stream: true, Deltas: true}, strings.NewReader("data: x\n\n" + done), starling.Overloaded, 0},
 		{"brackets", ReadOptions{Dialect: starling.Anthropic, Stream: true, Deltas: true}, strings.NewReader("data: " + strings.Repeat(`{"a":`, 1_000_000) + "\n\n"), starling.Overloaded, 0},
 		{"an event beyond the limit", ReadOptions{Dialect: starling.OpenAI, Stream: true, MaxEvent: 100}, strings.NewReader(delta(`{"content":"` + strings.Repeat("x", 100) + `"}`)), starling.Refused, 0},
@@ -189,8 +194,10 @@ func TestAnAnswerThatBreaksOffIsAnError(t *testing.T) { // traps 4, 14
 		t.Run(c.name, func(t *testing.T) {
 			got := readAll(t, c.body, c.o)
 			var e *starling.Error
-			if !errors.As(got.err, &e) || e.Kind != c.kind || !e.Billed {
-				t.Fatalf("got %#v, want billed %s", got.err, c.kind)
+			// who refuses before it has begun charges for nothing
+			billed := c.status == 0 || strings.Contains(c.name, " after a ")
+			if !errors.As(got.err, &e) || e.Kind != c.kind || e.Billed != billed {
+				t.Fatalf("got %#v, want %s, billed %v", got.err, c.kind, billed)
 			}
 			if (e.Reply == nil) != (c.status == 0) || (e.Reply != nil && e.Reply.Status != c.status) {
 				t.Errorf("reply %+v, want status %d", e.Reply, c.status)
@@ -285,6 +292,7 @@ func TestToolCallsInEveryShape(t *testing.T) { // traps 2, 17
 		{"every index is 0", []string{`{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"1"}}]}`, `{"tool_calls":[{"index":0,"id":"b","function":{"name":"g","arguments":"2"}}]}`, `{"tool_calls":[{"index":0,"function":{"arguments":"3"}}]}`}, []starling.ToolCall{call("a", "f", "1"), call("b", "g", "23")}},
 		{"id and name in every chunk", []string{`{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"1"}}]}`, `{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"2"}}]}`}, []starling.ToolCall{call("a", "f", "12")}},
 		{"interleaved", []string{`{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"1"}},{"index":1,"id":"b","function":{"name":"g","arguments":"2"}}]}`, `{"tool_calls":[{"index":0,"function":{"arguments":"3"}},{"index":1,"function":{"arguments":"4"}}]}`}, []starling.ToolCall{call("a", "f", "13"), call("b", "g", "24")}},
+		{"every index is 0, and no ids", []string{`{"tool_calls":[{"index":0,"function":{"name":"f","arguments":"{\"x\":1}"}}]}`, `{"tool_calls":[{"index":0,"function":{"name":"g","arguments":"{"}}]}`, `{"tool_calls":[{"index":0,"function":{"arguments":"}"}}]}`}, []starling.ToolCall{call("", "f", `{"x":1}`), call("", "g", `{}`)}},
 		{"null for none", []string{`{"tool_calls":null,"content":"x","refusal":null}`}, nil},
 		{"the old form", []string{`{"function_call":{"name":"f","arguments":"1"}}`, `{"function_call":{"arguments":"2"}}`}, []starling.ToolCall{call("", "f", "12")}},
 	} {
@@ -311,9 +319,36 @@ func TestToolCallsInEveryShape(t *testing.T) { // traps 2, 17
 	}
 }
 
+func TestInAWholeAnswerEveryCallIsOne(t *testing.T) {
+	body := `{"choices":[{"index":0,"message":{"tool_calls":[{"id":"a","index":0,"function":{"name":"f","arguments":"{}"}},{"id":"a","index":0,"function":{"name":"f","arguments":"{\"x\":1}"}}]},"finish_reason":"tool_calls"}]}`
+	got := readAll(t, strings.NewReader(body), ReadOptions{Dialect: starling.OpenAI, Deltas: true})
+	if d := cmp.Diff([]starling.ToolCall{call("a", "f", `{}`), call("a", "f", `{"x":1}`)}, got.answer.Calls); d != "" || got.err != nil {
+		t.Error(d, got.err)
+	}
+}
+
+// Neither an event of many lines nor a chunk of many calls takes time that grows
+// faster than it does: the second would take hours.
+func TestManySmallThingsInOneEventAreReadInAMoment(t *testing.T) {
+	lines := "data: {\"choices\":[\n" + strings.Repeat("data:\n", 1<<20) + "data: ]}\n\n"
+	calls := delta(`{"tool_calls":[` + strings.Repeat(`{},`, 1<<20) + `{}]}`)
+	for name, stream := range map[string]string{"lines": lines, "calls": calls} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		readAll(t, strings.NewReader(stream+finished+done), ReadOptions{Dialect: starling.OpenAI, Stream: true, Deltas: true})
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 20*uint64(len(stream)) {
+			t.Errorf("%s: %d bytes for an event of %d", name, took, len(stream))
+		}
+	}
+}
+
 func TestUsageInEveryConvention(t *testing.T) { // traps 5, 8, 9, 10
 	openai := func(u string) string {
 		return strings.Replace(finished, `]}`, `],"service_tier":"priority","usage":`+u+`}`, 1)
+	}
+	counting := func(u string) string {
+		return strings.Replace(delta(`{"content":"x"}`), `]}`, `],"usage":`+u+`}`, 1)
 	}
 	anthropicStream := func(start, end string) string {
 		return `data: {"type":"message_start","message":{"usage":` + start + `}}` + "\n\n" + `data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":` + end + `}` + "\n\n" + "data: {\"type\":\"message_stop\"}\n\n"
@@ -330,7 +365,9 @@ func TestUsageInEveryConvention(t *testing.T) { // traps 5, 8, 9, 10
 		{"the caches stand outside", starling.OpenAI, openai(`{"prompt_tokens":20,"completion_tokens":20,"prompt_tokens_details":{"cached_tokens":80}}`), starling.Usage{Input: 20, CacheRead: 80, Output: 20, Tier: "priority"}},
 		{"another vendor's name for it", starling.OpenAI, openai(`{"prompt_tokens":100,"completion_tokens":20,"prompt_cache_hit_tokens":60,"prompt_cache_miss_tokens":40}`), starling.Usage{Input: 40, CacheRead: 60, Output: 20, Tier: "priority"}},
 		{"nonsense is never negative", starling.OpenAI, openai(`{"prompt_tokens":-5,"completion_tokens":"x","prompt_tokens_details":{"cached_tokens":1e300}}`), starling.Usage{CacheRead: 1 << 48, Tier: "priority"}},
-		{"repeated counts do not add up", starling.OpenAI, delta(`{"content":"x"},"usage":{"prompt_tokens":9,"completion_tokens":1},"y":{}`) + openai(`{"prompt_tokens":9,"completion_tokens":2}`), starling.Usage{Input: 9, Output: 2, Tier: "priority"}},
+		{"reasoning beside the completion", starling.OpenAI, openai(`{"prompt_tokens":32,"completion_tokens":9,"total_tokens":135,"completion_tokens_details":{"reasoning_tokens":94}}`), starling.Usage{Input: 32, Output: 103, Reasoning: 94, Tier: "priority"}},
+		{"zeros after a count are none", starling.OpenAI, counting(`{"prompt_tokens":9,"completion_tokens":1}`) + openai(`{"prompt_tokens":0,"completion_tokens":0}`), starling.Usage{Input: 9, Output: 1}},
+		{"repeated counts do not add up", starling.OpenAI, counting(`{"prompt_tokens":9,"completion_tokens":1}`) + openai(`{"prompt_tokens":9,"completion_tokens":2}`), starling.Usage{Input: 9, Output: 2, Tier: "priority"}},
 		{"counted at the start", starling.Anthropic, anthropicStream(`{"input_tokens":20,"cache_read_input_tokens":80,"cache_creation_input_tokens":7,"output_tokens":1,"service_tier":"standard"}`, `{"output_tokens":30}`), starling.Usage{Input: 20, CacheRead: 80, CacheWrite: 7, Output: 30, Tier: "standard"}},
 		{"counted at the end", starling.Anthropic, anthropicStream(`{"input_tokens":0,"output_tokens":0}`, `{"input_tokens":20,"cache_read_input_tokens":80,"cache_creation_input_tokens":7,"output_tokens":30}`), starling.Usage{Input: 20, CacheRead: 80, CacheWrite: 7, Output: 30}},
 		{"counted at the start, zero at the end", starling.Anthropic, anthropicStream(`{"input_tokens":20,"output_tokens":1}`, `{"input_tokens":0,"output_tokens":30}`), starling.Usage{Input: 20, Output: 30}},
@@ -375,7 +412,8 @@ func TestAnthropicBlocksInEveryShape(t *testing.T) {
 		{"no stop of the block", start(0, `{"type":"tool_use","id":"a","name":"f","input":{}}`), starling.Answer{Calls: []starling.ToolCall{call("a", "f", `{}`)}}, ""},
 		{"blocks of the server's tools are passed over", start(0, `{"type":"text","text":"a"}`) + start(1, `{"type":"server_tool_use","id":"s","name":"web_search","input":{}}`) + more(1, `{"type":"input_json_delta","partial_json":"{}"}`) + stop(1) + start(2, `{"type":"text","text":""}`) + more(2, `{"type":"text_delta","text":"b"}`) + more(2, `{"type":"citations_delta","citation":{}}`) + stop(2), starling.Answer{Text: "ab"}, ""},
 		{"thoughts are not text", start(0, `{"type":"thinking","thinking":"","signature":""}`) + more(0, `{"type":"thinking_delta","thinking":"hm"}`) + more(0, `{"type":"signature_delta","signature":"s"}`) + stop(0) + start(1, `{"type":"redacted_thinking","data":"xyz"}`) + stop(1) + start(2, `{"type":"text","text":"a"}`) + stop(2), starling.Answer{Text: "a"}, "hm"},
-		{"a piece of a block that never started", more(5, `{"type":"text_delta","text":"b"}`), starling.Answer{}, ""},
+		{"text whose block nobody started is text", more(5, `{"type":"text_delta","text":"b"}`) + more(5, `{"type":"text_delta","text":"c"}`), starling.Answer{Text: "bc"}, ""},
+		{"and thoughts are thoughts", more(0, `{"type":"thinking_delta","thinking":"hm"}`) + more(1, `{"type":"text_delta","text":"a"}`), starling.Answer{Text: "a"}, "hm"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := readAll(t, strings.NewReader(c.stream+end), ReadOptions{Dialect: starling.Anthropic, Stream: true, Deltas: true})

@@ -103,7 +103,7 @@ func saidInStream(d starling.Dialect, body, v []byte) error {
 		status = 500
 	}
 	e := ReadError(d, int(status), nil, body)
-	e.Op, e.Billed = "read answer", true
+	e.Op = "read answer"
 	e.Err = errors.New("the upstream broke off:" + wordOr(wordIn(v), " an error"))
 	return e
 }

@@ -141,7 +141,7 @@ func (b *block) complete() bool {
 // are skipped.
 func parse(raw []byte) (b block) {
 	raw = bytes.TrimPrefix(raw, []byte("\xEF\xBB\xBF"))
-	lines := 0
+	lines, size := 0, len(raw)
 	for len(raw) > 0 {
 		line := raw
 		if i := lineEnd(raw); i >= 0 {
@@ -152,10 +152,14 @@ func parse(raw []byte) (b block) {
 		b.some = b.some || len(line) > 0 && line[0] != ':'
 		if v, ok := bytes.CutPrefix(line, []byte("data:")); ok {
 			v = bytes.TrimPrefix(v, []byte(" "))
-			if lines++; lines == 1 {
+			switch lines++; lines {
+			case 1:
 				b.data = v
-			} else {
-				b.data = append(append(b.data[:len(b.data):len(b.data)], '\n'), v...)
+			case 2: // the event itself stays as it is
+				b.data = append(make([]byte, 0, size), b.data...)
+				fallthrough
+			default:
+				b.data = append(append(b.data, '\n'), v...)
 			}
 		} else if v, ok := bytes.CutPrefix(line, []byte("event:")); ok {
 			b.name = bytes.TrimPrefix(v, []byte(" "))

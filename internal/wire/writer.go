@@ -134,7 +134,7 @@ func (w *Writer) Fail(err *starling.Error) error {
 	w.over = true
 	w.pen.b = w.pen.b[:0]
 	body := pen{}
-	if r := err.Reply; r != nil && r.Dialect == w.request.Dialect && len(r.Body) > 0 && valid(r.Body) {
+	if r := err.Reply; r != nil && r.Dialect == w.request.Dialect && isEnvelope(r.Body) {
 		body.b = r.Body
 	} else {
 		w.lang.envelope(&body, told(w.lang, err))
@@ -145,6 +145,12 @@ func (w *Writer) Fail(err *starling.Error) error {
 		w.pen.b = append(w.pen.b, body.b...)
 	}
 	return w.flush()
+}
+
+// isEnvelope reports whether a body tells of an error so that clients notice it
+// in a stream, where there is no status.
+func isEnvelope(body []byte) bool {
+	return valid(body) && kindOf(field(body[skipSpace(body, 0):], "error")) == '{'
 }
 
 func (w *Writer) flush() error {

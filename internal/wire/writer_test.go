@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -185,19 +186,22 @@ func TestAWholeAnswerIsRenderedForACallerWhoStreams(t *testing.T) {
 
 func TestFailSaysWhatTheUpstreamSaid(t *testing.T) {
 	e := &starling.Error{Kind: starling.Overloaded, Op: "x", Reply: &starling.Reply{Dialect: starling.OpenAI, Status: 503, Body: []byte("{\n\"error\":{\"message\":\"Busy <now>\"}}")}}
+	bare := &starling.Error{Kind: starling.Overloaded, Op: "x", Reply: &starling.Reply{Dialect: starling.OpenAI, Status: 500, Body: []byte(`{"message":"boom","type":"server_error"}`)}}
 	for _, c := range []struct {
 		name string
+		e    *starling.Error
 		r    *starling.Request
 		want string
 	}{
-		{"the same dialect", streaming(starling.OpenAI), "data: {\ndata: \"error\":{\"message\":\"Busy <now>\"}}\n\n"},
-		{"the other dialect", streaming(starling.Anthropic), "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Busy <now>\"}}\n\n"},
-		{"a body", &starling.Request{Dialect: starling.Anthropic}, `{"type":"error","error":{"type":"overloaded_error","message":"Busy <now>"}}`},
+		{"the same dialect", e, streaming(starling.OpenAI), "data: {\ndata: \"error\":{\"message\":\"Busy <now>\"}}\n\n"},
+		{"one that clients would not notice", bare, streaming(starling.OpenAI), "data: {\"error\":{\"message\":\"boom\",\"type\":\"server_error\",\"param\":null,\"code\":\"overloaded\"}}\n\n"},
+		{"the other dialect", e, streaming(starling.Anthropic), "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Busy <now>\"}}\n\n"},
+		{"a body", e, &starling.Request{Dialect: starling.Anthropic}, `{"type":"error","error":{"type":"overloaded_error","message":"Busy <now>"}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out bytes.Buffer
 			w := NewWriter(&out, WriterOptions{Request: c.r})
-			if err := errors.Join(w.Fail(e), w.Fail(e), w.Close()); err != nil {
+			if err := errors.Join(w.Fail(c.e), w.Fail(c.e), w.Close()); err != nil {
 				t.Fatal(err)
 			}
 			if d := cmp.Diff(c.want, out.String()); d != "" {
@@ -230,6 +234,49 @@ func TestUsageIsTakenOutOfDataInSeveralLines(t *testing.T) {
 	raw := "data: {\"usage\":null,\ndata: \"choices\":[{}]}\n\n"
 	if got := rendered(t, streaming(starling.OpenAI), starling.Event{Raw: []byte(raw)}); got != "data: {\ndata: \"choices\":[{}]}\n\n"+openAIDone {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestTextBetweenPiecesOfACallWaits(t *testing.T) {
+	out := rendered(t, streaming(starling.Anthropic), callDelta(0, "a", "f", `{"x"`), textDelta(1, " "), callDelta(0, "", "", `:1}`), textDelta(1, "so"), starling.Event{Finish: starling.ToolUse})
+	got := readAll(t, strings.NewReader(out), ReadOptions{Dialect: starling.Anthropic, Stream: true, Deltas: true})
+	if d := cmp.Diff([]starling.ToolCall{call("a", "f", `{"x":1}`)}, got.answer.Calls); d != "" || got.answer.Text != " so" || got.err != nil {
+		t.Errorf("%s %q %v", d, got.answer.Text, got.err)
+	}
+}
+
+func TestARefusalIsToldAsOne(t *testing.T) {
+	for _, stream := range []bool{true, false} {
+		r := &starling.Request{Dialect: starling.Anthropic, Stream: stream}
+		no := starling.Event{Deltas: []starling.Delta{{Kind: starling.RefusalPart, Text: "no"}}}
+		if out := rendered(t, r, no, starling.Event{Finish: starling.Stopped}); !strings.Contains(out, `"stop_reason":"refusal"`) {
+			t.Errorf("got %s", out)
+		}
+	}
+}
+
+func TestACallThatTheLimitCutIsToldAsCut(t *testing.T) {
+	out := rendered(t, &starling.Request{Dialect: starling.Anthropic}, callDelta(0, "a", "f", `{"path": "a.t`), starling.Event{Finish: starling.Length})
+	if !strings.Contains(out, `"name":"f","input":{}`) || !strings.Contains(out, `"stop_reason":"max_tokens"`) {
+		t.Errorf("got %s", out)
+	}
+}
+
+func TestOurOwnIDsOfCallsAreOfALengthThatEverybodyTakes(t *testing.T) {
+	id := "rcp_" + strings.Repeat("0123456789abcdef", 2)
+	for _, d := range Dialects() {
+		var out bytes.Buffer
+		w := NewWriter(&out, WriterOptions{Request: streaming(d), ID: id})
+		if err := errors.Join(w.Event(callDelta(0, "", "f", `{}`)), w.Event(callDelta(1, "", "g", `{}`)), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		got := readAll(t, &out, ReadOptions{Dialect: d, Stream: true, Deltas: true}).answer.Calls
+		if len(got) != 2 || got[0].ID == got[1].ID || len(got[0].ID) > longestID || got[0].ID != plainID(got[0].ID) {
+			t.Errorf("%s: %+v", d, got)
+		}
+	}
+	if a, b := shortID(strings.Repeat("é", 40)+"a"), shortID(strings.Repeat("é", 40)+"b"); a == b || len(a) > longestID || !utf8.ValidString(a) {
+		t.Errorf("%q and %q", a, b)
 	}
 }
 
