@@ -1,5 +1,7 @@
 package starling
 
+import "time"
+
 // A Model is something that can be called: a name at a provider, where it runs,
 // what it costs and what it can do.
 type Model struct {
@@ -17,6 +19,9 @@ type Model struct {
 
 	Hedged    bool `json:"hedged,omitempty"`    // one attempt may buy two answers
 	Simulated bool `json:"simulated,omitempty"` // a simulated upstream: nothing it says is a model's
+
+	Drained bool          `json:"-"` // an answer that nobody wants any more is made to its end
+	Longest time.Duration `json:"-"` // that a call may take; 0 unknown
 }
 
 // ID returns "provider/name", which names the model unmistakably.

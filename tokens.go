@@ -1,5 +1,7 @@
 package starling
 
+import "time"
+
 // What is known of a call's tokens before an upstream has counted them, or when
 // none does.
 const (
@@ -14,6 +16,10 @@ const (
 	mostImage  = 50_000
 	manyImage  = 4_800
 	usualImage = 1_600
+	// An upstream that says nothing for longer than usualSilence may be generating
+	// what nobody sees; few are faster than fastest tokens a second.
+	usualSilence = 2 * time.Second
+	fastest      = 200
 	// usualOutput is what an answer is expected to have when nobody said.
 	usualOutput = 300
 )
@@ -53,13 +59,15 @@ func (m Model) Expect(r *Request) Usage {
 }
 
 // Estimate guesses the tokens of a call that may be charged and that nobody
-// counted, after so many bytes of answer. A token of text is rarely shorter than
-// three bytes, so the guess errs upwards: one for three bytes begun, and eight
-// for the framing. It is within [Model.Bounds], and so within what was reserved.
-func (m Model) Estimate(r *Request, answered int) Usage {
+// counted, after so many bytes of answer and so long a silence before them. A
+// token of text is rarely shorter than three bytes, so the guess errs upwards: one
+// for three bytes begun, and eight for the framing. It is within [Model.Bounds],
+// and so within what was reserved.
+func (m Model) Estimate(r *Request, answered int, silent time.Duration) Usage {
+	hidden := max(0, silent-usualSilence)
 	u := Usage{
 		Input:     guess(r.textBytes()) + int64(r.Images+r.Documents)*manyImage,
-		Output:    guess(int64(answered)),
+		Output:    guess(int64(answered)) + int64(hidden*fastest/time.Second),
 		Estimated: true,
 	}
 	input, output := m.Bounds(r)

@@ -23,25 +23,28 @@ type attempt struct {
 	started   time.Time
 	handling  time.Duration // spent on our side of the iterator
 	hurry     *time.Timer   // ends a candidate whose first byte is late; nil if nobody is next
+	word      time.Duration // from the start to the first word; 0 if none came
 	sent      bool          // the caller has seen a part
 	bytes     int           // of answer so far
 	counted   bool          // the upstream said its usage
 	held      []starling.Event
+	holding   int  // bytes
+	last      bool // nobody is next
 	collector wire.Collector
 }
 
 // try runs one candidate. It reports whether the caller has seen any of its
 // answer, and why it is not the answer, nil if it is.
 func (x *exchange) try(c *starling.Candidate, last bool) (sent bool, err error) {
-	a := &attempt{exchange: x, candidate: c, started: time.Now()}
+	a := &attempt{exchange: x, candidate: c, started: time.Now(), last: last}
 	a.Model, a.Zone, a.Simulated = c.Model.ID(), c.Model.Zone, c.Model.Simulated
 	a.Offset = a.started.Sub(x.Started)
 	a.Outcome = starling.Skipped
 
-	if err := x.account.Reserve(x.ctx, c.Worst); err != nil {
+	if err := a.reserve(); err != nil {
 		return false, a.close(err)
 	}
-	err = a.run(last)
+	err = a.run()
 	a.book(err)
 	if err == nil {
 		err = a.judge()
@@ -53,11 +56,21 @@ func (x *exchange) try(c *starling.Candidate, last bool) (sent bool, err error) 
 	return a.sent, err
 }
 
+// reserve makes sure that the call may cost its worst: under every cap, and under
+// what the skill allows the whole exchange.
+func (a *attempt) reserve() error {
+	worst := a.candidate.Worst
+	if limit, spent := a.Plan.Limit, a.spent(); limit > 0 && spent.Plus(worst) > limit {
+		return &starling.Error{Kind: starling.OverBudget, Op: fmt.Sprintf("the skill allows %s a request, of which %s is spent; the call may cost %s", limit, spent, worst), Hint: "raise budget.request in the rubric, or lower max_tokens"}
+	}
+	return a.account.Reserve(a.ctx, worst)
+}
+
 // run has the model generate, and passes the answer on or holds it back.
-func (a *attempt) run(last bool) error {
+func (a *attempt) run() error {
 	ctx := a.ctx
 	call := starling.Call{Model: a.candidate.Model, Request: &a.Request, Furthest: a.Screen.Furthest, Deltas: a.verified(), Left: a.left}
-	if last {
+	if a.last {
 		call.Patience = patience
 	} else if a.Plan.Patience > 0 {
 		var cancel context.CancelCauseFunc
@@ -72,8 +85,8 @@ func (a *attempt) run(last bool) error {
 		since := time.Now()
 		if err == nil {
 			err = a.take(ev, since)
-		} else if cause := context.Cause(ctx); cause != nil && a.ctx.Err() == nil {
-			err = cause
+		} else if late, ok := context.Cause(ctx).(*starling.Error); ok && a.ctx.Err() == nil {
+			err = overdue(late, err)
 		}
 		a.handling += time.Since(since)
 		if err != nil {
@@ -86,8 +99,18 @@ func (a *attempt) run(last bool) error {
 // limit ends the call when the skill's latency limit is over.
 func (a *attempt) limit(cancel context.CancelCauseFunc) *time.Timer {
 	return time.AfterFunc(a.Plan.Patience, func() {
-		cancel(&starling.Error{Kind: starling.Overloaded, Op: "no answer within the skill's latency limit of " + a.Plan.Patience.String(), Billed: true})
+		cancel(&starling.Error{Kind: starling.Overloaded, Op: "no answer within the skill's latency limit of " + a.Plan.Patience.String()})
 	})
+}
+
+// overdue is the error of a call that was ended because it was late: charged for
+// if the provider says that the call had left.
+func overdue(late *starling.Error, err error) error {
+	own := *late
+	if e, ok := errors.AsType[*starling.Error](err); ok {
+		own.Billed = e.Billed
+	}
+	return &own
 }
 
 // take books what an event says and passes it on.
@@ -96,19 +119,15 @@ func (a *attempt) take(ev starling.Event, now time.Time) error {
 		a.aside(*ev.Aside)
 		return nil
 	}
-	if a.FirstByte == 0 {
+	if ev.Idle && !a.sent && !(a.last && a.streams()) {
+		return nil // who still may be replaced has said nothing yet
+	}
+	if a.FirstByte == 0 && !ev.Idle {
 		a.FirstByte = now.Sub(a.started)
 	}
 	a.note(ev)
-	if a.verified() {
-		a.collector.Add(ev)
-	}
-	if a.verified() || !a.Request.Stream {
-		if !ev.Whole { // of which there is no next that could overwrite it
-			ev.Raw = slices.Clone(ev.Raw)
-		}
-		a.held = append(a.held, ev)
-		return nil
+	if !a.streams() {
+		return a.hold(ev)
 	}
 	if !a.sent {
 		a.sent = true
@@ -121,8 +140,35 @@ func (a *attempt) take(ev starling.Event, now time.Time) error {
 	return a.send(ev)
 }
 
+// streams reports whether the caller sees events as they come.
+func (a *attempt) streams() bool { return a.Request.Stream && !a.verified() }
+
+// Of an answer that is held back at most mostHeld bytes are kept, with what an
+// event takes besides its own.
+const (
+	mostHeld  = 128 << 20
+	heldEvent = 160
+)
+
+// hold keeps an event until the verdict, or the end.
+func (a *attempt) hold(ev starling.Event) error {
+	if a.verified() {
+		a.collector.Add(ev)
+	}
+	if a.holding += len(ev.Raw) + heldEvent; a.holding > mostHeld {
+		return &starling.Error{Kind: starling.Refused, Op: fmt.Sprintf("the answer has more than %d bytes, too long to be held back", mostHeld), Billed: true}
+	}
+	if !ev.Whole { // of which there is no next that could overwrite it
+		ev.Raw = slices.Clone(ev.Raw)
+	}
+	a.held = append(a.held, ev)
+	return nil
+}
+
 func (a *attempt) note(ev starling.Event) {
-	a.bytes += ev.Bytes
+	if a.bytes += ev.Bytes; a.bytes > 0 && a.word == 0 {
+		a.word = time.Since(a.started)
+	}
 	if ev.ID != "" {
 		a.Upstream = ev.ID
 	}
@@ -160,14 +206,22 @@ func (a *attempt) book(err error) {
 		return
 	}
 	a.estimate(err != nil)
-	a.Lines, a.Cost = a.candidate.Model.Price.Cost(a.Usage, a.Took)
+	a.Lines, a.Cost = a.candidate.Model.Price.Cost(a.Usage, a.Took-a.handling)
 }
 
 // estimate fills in what the upstream left out of its count. No prompt takes no
 // tokens, and no answer; and the count of an answer that was cut short is of an
 // earlier moment.
 func (a *attempt) estimate(cut bool) {
-	guess := a.candidate.Model.Estimate(&a.Request, a.bytes)
+	silent := a.word
+	if silent == 0 {
+		silent = a.Took - a.handling
+	}
+	m := &a.candidate.Model
+	guess := m.Estimate(&a.Request, a.bytes, silent)
+	if cut && m.Drained { // it is made to its end all the same
+		_, guess.Output = m.Bounds(&a.Request)
+	}
 	if !a.counted {
 		a.Usage = guess
 		return

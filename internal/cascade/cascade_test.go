@@ -36,6 +36,8 @@ type says struct {
 	err   error // after the text
 	usage starling.Usage
 	wait  time.Duration // before the text
+	idle  bool          // a sign of life comes before all that
+	near  bool          // while it waits the question has not left
 }
 
 var (
@@ -51,10 +53,12 @@ type fake struct {
 	zone  starling.Zone
 	says  says
 	calls *[]string
+
+	drained bool
 }
 
 func (f fake) model() starling.Model {
-	return starling.Model{Provider: f.name, Name: "m", Dialect: starling.OpenAI, Zone: f.zone, MaxOutput: 100, Price: starling.Price{Rates: starling.Rates{Input: 1e9, Output: 1e9}}}
+	return starling.Model{Provider: f.name, Name: "m", Dialect: starling.OpenAI, Zone: f.zone, MaxOutput: 100, Drained: f.drained, Price: starling.Price{Rates: starling.Rates{Input: 1e9, Output: 1e9}}}
 }
 
 func (f fake) Models() []starling.Model { return []starling.Model{f.model()} }
@@ -66,11 +70,14 @@ func (f fake) Generate(ctx context.Context, c starling.Call) iter.Seq2[starling.
 			yield(starling.Event{}, &starling.Error{Kind: starling.Forbidden, Op: "guard"})
 			return
 		}
+		if f.says.idle && !yield(starling.Event{Raw: []byte(": alive\n\n"), Idle: true}, nil) {
+			return
+		}
 		if f.says.wait > 0 {
 			select {
 			case <-time.After(f.says.wait):
 			case <-ctx.Done():
-				yield(starling.Event{}, &starling.Error{Kind: starling.Cancelled, Op: "generate", Err: ctx.Err(), Billed: true})
+				yield(starling.Event{}, &starling.Error{Kind: starling.Cancelled, Op: "generate", Err: ctx.Err(), Billed: !f.says.near})
 				return
 			}
 		}
@@ -92,6 +99,7 @@ func (f fake) Generate(ctx context.Context, c starling.Call) iter.Seq2[starling.
 // A caller is a [cascade.Reply] that writes down what it is shown.
 type caller struct {
 	started  int
+	idle     int // signs of life
 	seen     strings.Builder
 	failed   error
 	finished int
@@ -101,6 +109,9 @@ type caller struct {
 func (c *caller) Start(*starling.Exchange, io.Writer) { c.started++ }
 
 func (c *caller) Event(ev starling.Event) error {
+	if ev.Idle {
+		c.idle++
+	}
 	for _, d := range ev.Deltas {
 		c.seen.WriteString(d.Text)
 	}
@@ -172,6 +183,8 @@ func TestTheContractOfTheCascade(t *testing.T) {
 		{"nobody answers after a piece was sent", "", []says{{text: "half", err: cut}, {text: "dear", usage: tokens}}, "half", 1, "broken", starling.Overloaded},
 		{"nobody good enough is a refusal", wantsGood, []says{{text: "bad", usage: tokens}, {text: "worse", usage: tokens}}, "", 2, "rejected rejected", starling.Refused},
 		{"an empty answer is rejected", wantsGood, []says{{usage: tokens}, {text: "good", usage: tokens}}, "good", 2, "rejected answered", ""},
+		{"a sign of life is no answer yet", "", []says{{idle: true, err: overloaded}, {text: "dear", usage: tokens}}, "dear", 2, "failed answered", ""},
+		{"what the skill allows a request holds for the whole ladder", "budget: {request: $0.00023}\n" + wantsGood, []says{{text: "bad", usage: tokens}, {text: "worse", usage: tokens}, {text: "good", usage: tokens}}, "", 2, "rejected rejected skipped", starling.OverBudget},
 		{"all down is overloaded", "", []says{{err: overloaded}, {err: overloaded}}, "", 2, "failed failed", starling.Overloaded},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -221,6 +234,52 @@ func TestACandidateThatIsTooSlowIsReplaced(t *testing.T) {
 			t.Errorf("what the slow one may charge is not booked: %+v", ex.Receipt.Attempts[0])
 		}
 	})
+}
+
+func TestWhatDidNotLeaveInTimeCostsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls []string
+		cas := newCascade(t, "latency: 2s\n", []fake{
+			{name: "slow", zone: starling.Machine, says: says{wait: time.Hour, near: true}, calls: &calls},
+			{name: "fast", zone: starling.Machine, says: says{text: "here", usage: tokens}, calls: &calls},
+		})
+		ex := cas.Answer(t.Context(), question(""), &caller{})
+		if first := ex.Receipt.Attempts[0]; first.Cost != 0 || first.Outcome != starling.Failed {
+			t.Errorf("%+v", first)
+		}
+	})
+}
+
+func TestTheLastCandidateShowsThatItIsAlive(t *testing.T) {
+	var calls []string
+	for _, rubric := range []string{"", wantsGood} {
+		cas := newCascade(t, rubric, []fake{{name: "p", zone: starling.Machine, says: says{idle: true, text: "good", usage: tokens}, calls: &calls}})
+		var out caller
+		ex := cas.Answer(t.Context(), question(""), &out)
+		if want := map[bool]int{true: 1, false: 0}[rubric == ""]; out.idle != want || out.seen.String() != "good" {
+			t.Errorf("%d signs of life and %q, %v", out.idle, out.seen.String(), ex.Err)
+		}
+	}
+}
+
+func TestACountOfNothingIsNoCount(t *testing.T) {
+	for name, usage := range map[string]starling.Usage{"all": {}, "the prompt": {Output: 2}, "the answer": {Input: 10}} {
+		var calls []string
+		cas := newCascade(t, "", []fake{{name: "p", zone: starling.Machine, says: says{text: "hello", usage: usage}, calls: &calls}})
+		got := cas.Answer(t.Context(), question(""), &caller{}).Receipt.Attempts[0]
+		if !got.Usage.Estimated || got.Usage.Input == 0 || got.Usage.Output == 0 || got.Cost == 0 {
+			t.Errorf("%s: %+v costs %s", name, got.Usage, got.Cost)
+		}
+	}
+}
+
+func TestAnAnswerThatIsMadeToItsEndForNobodyIsBookedToItsEnd(t *testing.T) {
+	var calls []string
+	cas := newCascade(t, "", []fake{{name: "p", zone: starling.Machine, says: says{text: "hello", usage: tokens}, calls: &calls, drained: true}})
+	got := cas.Answer(t.Context(), question(""), &caller{fails: errors.New("broken pipe")}).Receipt.Attempts[0]
+	if got.Usage.Output != 50 || !got.Usage.Estimated {
+		t.Errorf("%+v, want the 50 tokens that were allowed", got.Usage)
+	}
 }
 
 func TestACallerWhoCannotBeReachedIsBooked(t *testing.T) {
@@ -274,7 +333,7 @@ func TestNoRandomExchangeBreaksTheLaws(t *testing.T) {
 }
 
 func randomSays(r *rand.Rand) says {
-	s := says{text: []string{"", "good", "bad"}[r.IntN(3)], usage: starling.Usage{Input: r.Int64N(60), Output: r.Int64N(50)}}
+	s := says{text: []string{"", "good", "bad", strings.Repeat("long ", 2000)}[r.IntN(4)], usage: starling.Usage{Input: r.Int64N(60), Output: r.Int64N(50)}}
 	s.err = []error{nil, nil, overloaded, cut}[r.IntN(4)]
 	return s
 }

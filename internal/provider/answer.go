@@ -100,6 +100,8 @@ type answer struct {
 	size int64 // as announced; -1 if it was not
 	left int64 // one more than may come
 	err  error // io.EOF for a proper end
+
+	alive func() // told of each piece; nil if nobody wants to know
 }
 
 func (a *answer) Read(p []byte) (int, error) {
@@ -110,6 +112,9 @@ func (a *answer) Read(p []byte) (int, error) {
 		p = p[:a.left]
 	}
 	n, err := a.ReadCloser.Read(p)
+	if n > 0 && a.alive != nil {
+		a.alive()
+	}
 	if a.left -= int64(n); a.left <= 0 {
 		err = errTooLong
 	}

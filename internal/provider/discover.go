@@ -50,7 +50,8 @@ func Discover(ctx context.Context, g *Guard, o Options) ([]starling.Model, error
 	return o.listed(body)
 }
 
-// listed reads a list of models, in the form that both dialects share.
+// listed reads a list of models, in the form that both dialects share. Those that
+// a near server would only pass on are left out.
 func (o Options) listed(body []byte) ([]starling.Model, error) {
 	var list struct {
 		Data []struct {
@@ -64,8 +65,9 @@ func (o Options) listed(body []byte) ([]starling.Model, error) {
 	}
 	models := make([]starling.Model, 0, len(list.Data))
 	for _, m := range list.Data {
-		if m.ID != "" {
-			models = append(models, starling.Model{Provider: o.Name, Name: m.ID, Dialect: o.Dialect, Zone: o.Zone, Context: max(m.Longest, m.Context, 0)})
+		listed := starling.Model{Provider: o.Name, Name: m.ID, Dialect: o.Dialect, Zone: o.Zone, Context: max(m.Longest, m.Context, 0)}
+		if m.ID != "" && !offloaded(listed) {
+			models = append(models, listed)
 		}
 	}
 	return models, nil

@@ -24,6 +24,7 @@ func TestModelsAreDiscovered(t *testing.T) {
 			{Provider: "up", Name: "gemma", Dialect: starling.OpenAI, Zone: starling.Machine, Context: 8192},
 			{Provider: "up", Name: "phi", Dialect: starling.OpenAI, Zone: starling.Machine, Context: 4096},
 		}, ""},
+		{"what it would only pass on to its cloud", 200, `{"data":[{"id":"gpt-oss:120b-cloud"},{"id":"qwen3-coder:480b-cloud"},{"id":"glm:cloud"},{"id":"cloudy"}]}`, []starling.Model{{Provider: "up", Name: "cloudy", Dialect: starling.OpenAI, Zone: starling.Machine}}, ""},
 		{"nothing installed", 200, `{"object":"list","data":[]}`, []starling.Model{}, ""},
 		{"a nameless model is left out", 200, `{"data":[{"id":""}]}`, []starling.Model{}, ""},
 		{"a window below nothing is unknown", 200, `{"data":[{"id":"m","max_model_len":-1}]}`, []starling.Model{{Provider: "up", Name: "m", Dialect: starling.OpenAI, Zone: starling.Machine}}, ""},

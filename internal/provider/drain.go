@@ -25,6 +25,7 @@ func (t *try) detach(req *http.Request) (*http.Response, error) {
 	t.drains.Go(func() {
 		defer t.cancel(nil)
 		defer t.watch.end()
+		defer t.over()
 		resp, err := t.guard.Do(req, t.Furthest)
 		if err != nil {
 			handed <- result{err: err}
@@ -57,8 +58,30 @@ func (t *try) pump(w *io.PipeWriter, body io.Reader, r *io.PipeReader) {
 	_ = w.CloseWithError(err)
 }
 
-// leave has the exchange drained from now on.
-func (t *try) leave() { t.watch.enter(draining, t.opts.Limits.Drain) }
+// mostDrains is how many answers an upstream may be made to end at once for
+// nobody: callers who ask and leave must not keep it busy for ever.
+const mostDrains = 32
+
+// leave has the exchange drained from now on, or cut where too many are.
+func (t *try) leave() {
+	t.leaving.Do(func() {
+		select {
+		case t.draining <- struct{}{}:
+			t.drained = true
+		default:
+			t.cancel(errLost)
+		}
+	})
+	t.watch.enter(draining, t.opts.Limits.Drain)
+}
+
+// over gives the place back, if there is one.
+func (t *try) over() {
+	t.leaving.Do(func() {})
+	if t.drained {
+		<-t.draining
+	}
+}
 
 // A pipe is a body whose closing its writer hears of.
 type pipe struct{ *io.PipeReader }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,6 +97,40 @@ func TestAFragileUpstreamMayFinishThoughItsCallerLeftBeforeItBegan(t *testing.T)
 		t.Error("the upstream was cut")
 	}
 	p.drains.Wait()
+}
+
+func TestCallersWhoAskAndLeaveDoNotKeepAnUpstreamBusyForEver(t *testing.T) {
+	var began, cut atomic.Int64
+	u := serveHandler(t, starling.OpenAI, func(w http.ResponseWriter, r *http.Request) {
+		began.Add(1)
+		<-r.Context().Done()
+		cut.Add(1)
+	})
+	o := u.options(t)
+	o.Drain, o.Limits.Drain = true, time.Hour
+	p := open(t, o)
+	const more = 8
+	for i := range int64(mostDrains + more) {
+		ctx, cancel := withCancel(t)
+		go func() {
+			for began.Load() <= i {
+				time.Sleep(time.Millisecond)
+			}
+			cancel()
+		}()
+		for range p.Generate(ctx, calling(p, true)) {
+		}
+	}
+	for end := time.Now().Add(10 * time.Second); cut.Load() < more && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if cut.Load() != more {
+		t.Errorf("%d of %d were cut, want %d", cut.Load(), began.Load(), more)
+	}
+	p.Close()
+	if len(p.draining) != 0 {
+		t.Errorf("%d places are still taken", len(p.draining))
+	}
 }
 
 func TestDrainingEndsAtItsLimitAndWithItsProvider(t *testing.T) {

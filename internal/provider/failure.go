@@ -121,7 +121,7 @@ func (t *try) broke(err error) *failure {
 	}
 	own := *e
 	own.Billed = own.Billed || t.answered
-	t.free = !own.Billed
+	t.free.Store(!own.Billed)
 	return t.failed(&failure{err: &own, sick: own.Kind == starling.Overloaded})
 }
 

@@ -180,6 +180,30 @@ func TestEachPhaseHasALimitAndSaysItsName(t *testing.T) {
 	}
 }
 
+// What is translated has no place for comments and pings, but they keep it alive.
+func TestAnUpstreamThatShowsThatItLivesIsWaitedFor(t *testing.T) {
+	for d, alive := range map[starling.Dialect]string{starling.OpenAI: ": alive\n\n", starling.Anthropic: "event: ping\ndata: {\"type\":\"ping\"}\n\n"} {
+		u := &upstream{dialect: d, script: story}
+		u.start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			for range 15 {
+				_, _ = io.WriteString(w, alive)
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(100 * time.Millisecond)
+			}
+			u.follow(w, r)
+		}))
+		o := u.options(t)
+		o.Limits = Limits{First: time.Second, Idle: time.Second}
+		p := open(t, o)
+		call := calling(p, true)
+		call.Request = asking(map[starling.Dialect]starling.Dialect{starling.OpenAI: starling.Anthropic, starling.Anthropic: starling.OpenAI}[d], true)
+		if _, _, err := collect(t, p, call); err != nil {
+			t.Errorf("%s: %v", d, err)
+		}
+	}
+}
+
 func TestAConnectionThatTakesTooLongBoughtNothing(t *testing.T) {
 	// A TLS client waits for a server that never says hello.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -303,7 +327,7 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 
 func TestAProviderIsMadeOnlyOfWhatFits(t *testing.T) {
 	good := Options{Name: "up", Dialect: starling.OpenAI, URL: "https://a.example/v1", Zone: starling.Cloud, Models: []starling.Model{{Name: "m"}}}
-	g, err := NewGuard(Upstream{good.URL, good.Zone})
+	g, err := NewGuard(Upstream{good.URL, good.Zone}, Upstream{"http://127.0.0.1:1/v1", starling.Machine})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,6 +343,10 @@ func TestAProviderIsMadeOnlyOfWhatFits(t *testing.T) {
 		{"a model of another provider", func(o *Options) { o.Models = []starling.Model{{Name: "m", Provider: "other"}} }, false},
 		{"a model in another zone", func(o *Options) { o.Models = []starling.Model{{Name: "m", Zone: starling.Machine}} }, false},
 		{"a model without a name", func(o *Options) { o.Models = []starling.Model{{}} }, false},
+		{"a model that a near server only passes on", func(o *Options) {
+			o.URL, o.Zone, o.Models = "http://127.0.0.1:1/v1", starling.Machine, []starling.Model{{Name: "gpt-oss:120b-cloud"}}
+		}, false},
+		{"one of the same name in a cloud", func(o *Options) { o.Models = []starling.Model{{Name: "gpt-oss:120b-cloud"}} }, true},
 		{"a model that is listed twice", func(o *Options) { o.Models = []starling.Model{{Name: "m"}, {Name: "m"}} }, false},
 		{"drained and hedged", func(o *Options) { o.Drain, o.HedgeAfter = true, time.Second }, false},
 		{"a URL with a password", func(o *Options) { o.URL = "https://u:" + canary + "@a.example/v1" }, false},

@@ -113,6 +113,24 @@ func TestAHedgeThatIsRefusedLeavesTheFirstCallToAnswerAndCostsNothing(t *testing
 	}
 }
 
+func TestWhatMayHaveBeenBoughtIsNotBoughtAgain(t *testing.T) {
+	u := pair(t, crashing, func(u *upstream, w http.ResponseWriter, _ *http.Request, other <-chan struct{}) {
+		<-other
+		time.Sleep(50 * time.Millisecond) // the first call is lost by now
+		w.Header().Set("Retry-After", "0")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	o := u.options(t)
+	o.HedgeAfter = 10 * time.Millisecond
+	p := open(t, o)
+	call := calling(p, true)
+	call.Patience = 2 * time.Second
+	_, beside, err := collect(t, p, call)
+	if err == nil || len(beside) != 1 || u.calls.Load() != 2 {
+		t.Errorf("%v after %d calls with %d beside, want 2 and the one that may have been bought", err, u.calls.Load(), len(beside))
+	}
+}
+
 func TestWhoLosesAHedgeIsHungUpOn(t *testing.T) {
 	u := pair(t, hanging, answering)
 	o := u.options(t)

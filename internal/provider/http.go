@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +30,8 @@ type HTTP struct {
 	life   context.Context // of the answers that are drained
 	end    context.CancelFunc
 	drains sync.WaitGroup
+
+	draining chan struct{} // a place for each of those whose caller is gone
 }
 
 var _ starling.Provider = (*HTTP)(nil)
@@ -58,6 +61,7 @@ func New(g *Guard, o Options) (*HTTP, error) {
 		ask:      kind.at(base, kind.Ask),
 		breakers: make(map[string]*breaker, len(o.Models)),
 		policies: policies(o.HedgeAfter),
+		draining: make(chan struct{}, mostDrains),
 	}
 	if err := p.adopt(o.Models); err != nil {
 		return nil, err
@@ -72,9 +76,15 @@ func (p *HTTP) adopt(models []starling.Model) error {
 		m.Provider = cmp.Or(m.Provider, p.opts.Name)
 		m.Dialect = cmp.Or(m.Dialect, p.opts.Dialect)
 		m.Zone = cmp.Or(m.Zone, p.opts.Zone)
-		m.Hedged = p.opts.HedgeAfter > 0
+		m.Hedged, m.Drained = p.opts.HedgeAfter > 0, p.opts.Drain
+		if m.Longest = p.opts.Limits.Total; m.Drained {
+			m.Longest += p.opts.Limits.Drain
+		}
 		if m.Name == "" || m.Provider != p.opts.Name || m.Dialect != p.opts.Dialect || m.Zone != p.opts.Zone {
 			return p.opts.invalid("model "+m.ID()+" is not its own", "a model's provider, dialect and zone are those of its provider")
+		}
+		if offloaded(m) {
+			return p.opts.invalid("model "+m.ID()+" is only passed on to a cloud", "offer it by a provider in zone cloud, or remove it")
 		}
 		if _, twice := p.breakers[m.Name]; twice {
 			return p.opts.invalid("model "+m.ID()+" is listed twice", "remove one")
@@ -83,6 +93,13 @@ func (p *HTTP) adopt(models []starling.Model) error {
 		p.models = append(p.models, m)
 	}
 	return nil
+}
+
+// offloaded reports whether a near server does not run a model itself: Ollama
+// lists those of its cloud beside its own, and tells them apart by name alone.
+func offloaded(m starling.Model) bool {
+	near := m.Zone == starling.Machine || m.Zone == starling.Office
+	return near && (strings.HasSuffix(m.Name, "-cloud") || strings.HasSuffix(m.Name, ":cloud"))
 }
 
 func (o Options) invalid(what, hint string) error {

@@ -28,9 +28,9 @@ func (t *try) refusal(resp *http.Response) *failure {
 
 // refused is a failure that the upstream itself told us.
 func (t *try) refused(status int, after time.Duration, e *starling.Error) *failure {
-	t.free = !doubtful(status)
 	own := *e
-	own.Billed = !t.free
+	own.Billed = doubtful(status)
+	t.free.Store(!own.Billed)
 	return t.failed(&failure{err: &own, retriable: postponed(status) && own.Kind == starling.Overloaded, sick: sickly(status), after: after})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,9 +43,9 @@ func again(err error) time.Duration {
 }
 
 // patient decides whether a failed try is followed by another: only if nothing
-// was bought, and the wait ends before the call's patience does.
+// was bought, by this one or another of the call, and the wait ends before the call's patience does.
 func (c *call) patient(f *failure) {
-	if !f.retriable || f.final || !time.Now().Before(c.patience) {
+	if !f.retriable || f.final || !time.Now().Before(c.patience) || slices.ContainsFunc(c.tries, (*try).bought) {
 		return
 	}
 	c.retries++

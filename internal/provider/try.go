@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,10 +29,12 @@ type try struct {
 	done   chan struct{} // closed when its outcome is known
 
 	sent     atomic.Bool // the request's headers were written: the upstream may act
-	free     bool        // the upstream refused: it will not charge
+	free     atomic.Bool // the upstream refused: it will not charge
 	body     *answer     // nil until there is one
 	answered bool        // a part of an answer has come
 	detached bool        // it goes on after its caller: drain.go
+	leaving  sync.Once   // nobody wants what is drained, or it is over
+	drained  bool        // it has one of the places for draining; guarded by leaving
 
 	head *starling.Event                      // the first event, if it was waited for
 	next func() (starling.Event, error, bool) // the events after it
@@ -61,7 +64,7 @@ func (t *try) open() *failure {
 	if err != nil {
 		return t.fail(err)
 	}
-	t.body = &answer{ReadCloser: resp.Body, size: resp.ContentLength, left: t.opts.Limits.Body + 1}
+	t.body = &answer{ReadCloser: resp.Body, size: resp.ContentLength, left: t.opts.Limits.Body + 1, alive: t.watch.touch}
 	t.enter(beginning, t.opts.Limits.First)
 	switch resp.StatusCode / 100 {
 	case 2:
@@ -135,7 +138,7 @@ func (t *try) close() {
 }
 
 // bought reports whether the upstream may charge for the try.
-func (t *try) bought() bool { return t.sent.Load() && !t.free }
+func (t *try) bought() bool { return t.sent.Load() && !t.free.Load() }
 
 // booked returns the try as an attempt that another one overtook. Nobody will
 // ever say what it cost, so its usage is estimated.
@@ -144,14 +147,15 @@ func (t *try) booked() starling.Attempt {
 	if t.head != nil {
 		size = t.head.Bytes
 	}
+	took := time.Since(t.began)
 	return starling.Attempt{
 		Model:     t.Model.ID(),
 		Zone:      t.opts.Zone,
 		Simulated: t.Model.Simulated,
 		Offset:    t.began.Sub(t.started),
-		Took:      time.Since(t.began),
+		Took:      took,
 		Outcome:   starling.Lost,
 		Why:       errLost.Error(),
-		Usage:     t.Model.Estimate(t.Request, size),
+		Usage:     t.Model.Estimate(t.Request, size, took),
 	}
 }

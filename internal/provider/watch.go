@@ -68,6 +68,21 @@ func (w *watch) enter(p phase, limit time.Duration) {
 	}
 }
 
+// touch starts the clock of the present phase anew: the upstream is alive, though
+// what it sends may be no event that anybody hears of.
+func (w *watch) touch() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch w.late.phase {
+	case resting, whole, draining:
+	default:
+		w.due = time.Now().Add(w.late.limit)
+		if w.deadline.Before(w.due) {
+			w.late, w.due = overdue{whole, w.limits.Total}, w.deadline
+		}
+	}
+}
+
 // set has the timer fire when the call is overdue. It is called with the lock.
 func (w *watch) set(in time.Duration) {
 	w.rings = w.due

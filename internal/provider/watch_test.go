@@ -57,6 +57,22 @@ func TestAPhaseThatTakesTooLongEndsTheCallAndIsNamed(t *testing.T) {
 			w.enter(streaming, 5*s)
 		}, "no complete answer within 1m0s", 90 * s},
 		{"draining is after the whole", func(w *watch) { w.enter(whole, time.Minute); time.Sleep(50 * s); w.enter(draining, 30*s) }, "no end of the drained answer within 30s", 80 * s},
+		{"any sign of life starts the clock anew", func(w *watch) {
+			w.enter(beginning, 10*s)
+			for range 4 {
+				time.Sleep(9 * s)
+				w.touch()
+			}
+		}, "no first event within 10s", 46 * s},
+		{"but does not stretch the whole", func(w *watch) {
+			w.enter(beginning, 10*s)
+			for range 9 {
+				time.Sleep(9 * s)
+				w.touch()
+			}
+		}, "no complete answer within 1m0s", 81 * s},
+		{"nor the draining", func(w *watch) { w.enter(draining, 30*s); time.Sleep(20 * s); w.touch() }, "no end of the drained answer within 30s", 30 * s},
+		{"nor does it wake a clock at rest", func(w *watch) { w.enter(streaming, 5*s); w.rest(); w.touch() }, "", 0},
 		{"at rest nothing ends", func(w *watch) { w.enter(streaming, 5*s); w.rest() }, "", 0},
 		{"after the end nothing starts", func(w *watch) { w.end(); w.enter(streaming, 5*s) }, "", 0},
 	} {

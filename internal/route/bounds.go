@@ -2,6 +2,7 @@ package route
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"sort"
@@ -18,14 +19,20 @@ func worst(req *starling.Request, m starling.Model, input, output int64) starlin
 	if req.Hosted > 0 && price.Milliwatts == 0 && !price.Free {
 		return boundless
 	}
-	if m.Dialect == starling.Anthropic && (req.Dialect != starling.Anthropic || !bytes.Contains(req.Body, []byte("cache_control"))) {
+	if m.Dialect == starling.Anthropic && !marksCache(req) {
 		price = price.WithoutCacheWrites()
 	}
-	total := price.Worst(input, output, longest)
+	total := price.Worst(input, output, cmp.Or(m.Longest, longest))
 	if m.Hedged {
 		total = total.Plus(total)
 	}
 	return total
+}
+
+// marksCache reports whether a request may mark what is to be written to a cache.
+func marksCache(req *starling.Request) bool {
+	return req.Dialect == starling.Anthropic &&
+		(bytes.Contains(req.Body, []byte("cache_control")) || bytes.Contains(req.Body, []byte(`\u00`))) // as an escape may spell it
 }
 
 // boundless is more than any cap.

@@ -23,7 +23,8 @@ const Prefix = "starling/"
 // header or the key names.
 const Auto = Prefix + "auto"
 
-// longest bounds how long a call can run, for the worst case of electricity.
+// longest bounds how long a call can run, for the worst case of electricity, where
+// nobody says.
 const longest = 10 * time.Minute
 
 // A Router is immutable and safe for concurrent use; a reload makes a new one.

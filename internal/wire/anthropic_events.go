@@ -94,6 +94,8 @@ func (d *anthropicDecoder) take(e *anthropicEvent, ev *starling.Event) error {
 	case "message_stop":
 		d.done = true
 		return io.EOF
+	case "ping":
+		ev.Idle = true
 	case "error":
 		return saidInStream(starling.Anthropic, e.data, e.err)
 	}

@@ -106,6 +106,7 @@ func (r *reading) stream(events *eventReader, yield func(starling.Event, error) 
 		if r.bytes += r.ev.Bytes; r.Deltas && r.bytes > r.MaxEvent {
 			return errTooLong
 		}
+		r.ev.Idle = r.ev.Idle || !b.some
 		if r.Raw {
 			r.ev.Raw = raw
 		}
