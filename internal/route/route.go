@@ -36,18 +36,21 @@ type Router struct {
 
 // Skill returns the skill of a request: the one named by the model, else by the
 // request, else by the caller's key; nil if none is named. A name that is not a
-// skill is NotFound.
+// skill is NotFound; two different ones in a request are Invalid.
 func (r *Router) Skill(req *starling.Request) (*skill.Skill, error) {
-	name, from := cmp.Or(req.Skill, req.Caller.Skill), "skill"
+	name := cmp.Or(req.Skill, req.Caller.Skill)
 	if alias, ok := strings.CutPrefix(req.Model, Prefix); ok && req.Model != Auto {
-		name, from = alias, "skill"
+		if req.Skill != "" && req.Skill != alias {
+			return nil, &starling.Error{Kind: starling.Invalid, Op: "two skills are named, by the model and by the header X-Starling-Skill", Hint: "name one"}
+		}
+		name = alias
 	}
 	if name == "" {
 		return nil, nil
 	}
 	s, ok := r.Skills.Find(name)
 	if !ok {
-		return nil, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("%s %q is not known", from, clip(name)), Hint: near(name, r.Skills.Names())}
+		return nil, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("skill %q is not known", clip(name)), Hint: near(name, r.Skills.Names())}
 	}
 	return s, nil
 }

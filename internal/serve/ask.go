@@ -68,11 +68,27 @@ func (s *Server) read(d starling.Dialect, w http.ResponseWriter, r *http.Request
 	if err != nil {
 		return req, err
 	}
-	req.Skill = r.Header.Get("X-Starling-Skill")
-	req.Class = starling.Class(r.Header.Get("X-Starling-Class"))
+	if req.Skill, err = only(r.Header, "X-Starling-Skill"); err != nil {
+		return req, err
+	}
+	class, err := only(r.Header, "X-Starling-Class")
+	if err != nil {
+		return req, err
+	}
+	req.Class = starling.Class(class)
 	req.Agent = clip(r.UserAgent())
 	req.Header, req.Query = travelling(r.Header), r.URL.RawQuery
 	return req, nil
+}
+
+// only returns a header's one value. Of several it is not for us to choose: the
+// one that is passed over may be the one that protects.
+func only(h http.Header, name string) (string, error) {
+	values := h.Values(name)
+	if len(values) > 1 {
+		return "", &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("the header %s occurs %d times", name, len(values)), Hint: "send it once"}
+	}
+	return h.Get(name), nil
 }
 
 // body reads the whole body within its limits of size and time. After an error

@@ -91,6 +91,22 @@ func TestAModelIsFoundByEachOfItsNames(t *testing.T) {
 	}
 }
 
+func TestWhereNoModelIsAskedTheHeadersSaySo(t *testing.T) {
+	s := newStand(t, standOptions{}, answering())
+	asked := s.ask(chatPath, chat("up/m", false))
+	for _, path := range []string{"/v1/models", "/v1/models/up/m", "/v1/receipts/" + asked.header.Get("X-Starling-Receipt"), "/healthz", "/metrics"} {
+		a := s.get(path)
+		for _, name := range alwaysThere {
+			if a.status != 200 || a.header.Get(name) == "" {
+				t.Errorf("%s: status %d, no %s", path, a.status, name)
+			}
+		}
+		if a.header.Get("X-Starling-Model") != "none" || a.header.Get("X-Starling-Cost") != "$0.00" {
+			t.Errorf("%s: %v", path, a.header)
+		}
+	}
+}
+
 func TestAGatewayWithoutModelsListsNone(t *testing.T) {
 	s := &stand{t: t, client: newClient()}
 	s.open(standOptions{skills: fstest.MapFS{}}, nil, must(route.NewDirectory(nil, nil)))

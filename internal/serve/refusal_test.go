@@ -197,6 +197,20 @@ func TestANameThatNobodyKnowsIsRefusedWithTheKnownOnes(t *testing.T) {
 	}
 }
 
+func TestALabelThatIsSentTwiceIsRefused(t *testing.T) {
+	s, calls := uncalled(t, serve.Options{})
+	for _, name := range []string{"X-Starling-Class", "X-Starling-Skill"} {
+		for _, path := range []string{chatPath, messagesPath} {
+			req := must(http.NewRequest(http.MethodPost, s.url+path, strings.NewReader(chat("up/m", false))))
+			req.Header[name] = []string{"public", "restricted"}
+			s.wantRefusal(t, path, s.do(req), starling.Invalid, "occurs 2 times")
+		}
+	}
+	if calls.Load() != 0 {
+		t.Errorf("the upstream was asked %d times", calls.Load())
+	}
+}
+
 func TestABodyOverTheLimitIsRefusedWithTheNumbers(t *testing.T) {
 	const limit = 1000
 	s, calls := uncalled(t, serve.Options{MaxBody: limit})

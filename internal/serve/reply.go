@@ -153,6 +153,15 @@ func said(h http.Header, ex *starling.Exchange) {
 	}
 }
 
+// unasked is for routes that ask no model: they say so in the headers that every
+// response carries.
+func unasked(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		said(w.Header(), &starling.Exchange{ID: "none", Request: starling.Request{Dialect: dialectOf(r)}, Response: starling.Response{Reason: "no model was asked"}})
+		next(w, r)
+	}
+}
+
 // requestID is the header in which each dialect's clients look for an id to
 // quote in a complaint.
 var requestID = map[starling.Dialect]string{starling.OpenAI: "X-Request-Id", starling.Anthropic: "Request-Id"}
