@@ -44,6 +44,7 @@ func (x *exchange) try(c *starling.Candidate, last bool) (sent bool, err error) 
 	if err := a.reserve(); err != nil {
 		return false, a.close(err)
 	}
+	x.calling = a
 	err = a.run()
 	a.book(err)
 	if err == nil {
@@ -265,6 +266,7 @@ func (a *attempt) judge() error {
 
 // close writes the attempt down; it is final from here on.
 func (a *attempt) close(err error) error {
+	a.calling = nil
 	switch {
 	case err == nil:
 		a.Outcome = starling.Answered

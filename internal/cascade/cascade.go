@@ -51,7 +51,7 @@ func (c *Cascade) Answer(ctx context.Context, req starling.Request, reply Reply)
 		name, class = skill.Name, skill.Rubric.Class
 	}
 	x := c.begin(ctx, req, name, reply)
-	defer x.settle()
+	defer x.end()
 
 	if x.Err = err; err != nil {
 		return &x.Exchange
@@ -90,6 +90,7 @@ type exchange struct {
 	ctx     context.Context
 	reply   Reply
 	account *ledger.Account
+	calling *attempt // under way; nil between attempts
 }
 
 // climb tries the candidates in order. Whoever has sent a byte is the last.
@@ -108,6 +109,23 @@ func (x *exchange) climb() {
 		}
 	}
 	x.Err = exhausted(failures)
+}
+
+// end settles the exchange, whatever happened: one that a bug has ended did not
+// answer.
+func (x *exchange) end() {
+	bug := recover()
+	if bug != nil {
+		x.Err = &starling.Error{Kind: starling.Internal, Op: "a bug ended the exchange", Hint: "report what the log says", Billed: true}
+		if a := x.calling; a != nil {
+			a.book(x.Err)
+			_ = a.close(x.Err)
+		}
+	}
+	x.settle()
+	if bug != nil {
+		panic(bug)
+	}
 }
 
 // settle books the exchange. The receipt is durable before the caller can know

@@ -37,6 +37,7 @@ type says struct {
 	usage starling.Usage
 	wait  time.Duration // before the text
 	idle  bool          // a sign of life comes before all that
+	bug   bool          // it panics
 	near  bool          // while it waits the question has not left
 }
 
@@ -66,6 +67,9 @@ func (f fake) Models() []starling.Model { return []starling.Model{f.model()} }
 func (f fake) Generate(ctx context.Context, c starling.Call) iter.Seq2[starling.Event, error] {
 	return func(yield func(starling.Event, error) bool) {
 		*f.calls = append(*f.calls, f.name)
+		if f.says.bug {
+			panic("a bug")
+		}
 		if f.zone > c.Furthest {
 			yield(starling.Event{}, &starling.Error{Kind: starling.Forbidden, Op: "guard"})
 			return
@@ -258,6 +262,31 @@ func TestTheLastCandidateShowsThatItIsAlive(t *testing.T) {
 		ex := cas.Answer(t.Context(), question(""), &out)
 		if want := map[bool]int{true: 1, false: 0}[rubric == ""]; out.idle != want || out.seen.String() != "good" {
 			t.Errorf("%d signs of life and %q, %v", out.idle, out.seen.String(), ex.Err)
+		}
+	}
+}
+
+func TestABugAnswersNobodyAndHoldsNothing(t *testing.T) {
+	var calls []string
+	cas := newCascade(t, "", []fake{{name: "p", zone: starling.Machine, says: says{bug: true}, calls: &calls}}, ledger.Budget{Scope: ledger.ForAll, Limit: starling.Dollar, Per: ledger.InTotal})
+	var out caller
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("nobody hears of the bug")
+			}
+		}()
+		cas.Answer(t.Context(), question(""), &out)
+	}()
+	if starling.KindOf(out.failed) != starling.Internal || out.finished != 1 {
+		t.Errorf("finished %d times with %v", out.finished, out.failed)
+	}
+	if s := must(cas.Ledger.Standing(t.Context())); s[0].Held != 0 {
+		t.Errorf("%s is held", s[0].Held)
+	}
+	for r, err := range cas.Ledger.Receipts(t.Context(), ledger.Query{}) {
+		if err != nil || r.Outcome != starling.Failed || r.Kind != starling.Internal || len(r.Attempts) != 1 || r.Cost == 0 {
+			t.Errorf("%v: %s %s costs %s", err, r.Outcome, r.Kind, r.Cost)
 		}
 	}
 }

@@ -1,11 +1,14 @@
 package serve
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"path"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +21,7 @@ import (
 // machine (Host, DNS rebinding).
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer s.bug(r)
 		s.hurry(w)
 		switch {
 		case upgrades(r.Header):
@@ -34,6 +38,23 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// bug logs what a handler panicked with, and cuts the connection: a caller must
+// not take for a whole answer what may be a part of one.
+func (s *Server) bug(r *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p != http.ErrAbortHandler {
+		what := fmt.Sprintf("%T", p) // only the runtime's own words are sure to quote nobody
+		if e, ok := p.(runtime.Error); ok {
+			what = e.Error()
+		}
+		s.log.ErrorContext(r.Context(), "a bug ended a request", "panic", what, "stack", string(debug.Stack()))
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // hurry bounds how long a caller may take with its body and with our answer. It
