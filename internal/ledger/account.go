@@ -14,6 +14,7 @@ import (
 // other takes effect.
 type Account struct {
 	ledger *Ledger
+	id     string
 	began  time.Time
 
 	mu       sync.Mutex
@@ -30,7 +31,7 @@ type Account struct {
 }
 
 // ID returns the id that the exchange's receipt will have.
-func (a *Account) ID() string { return a.hold.ID }
+func (a *Account) ID() string { return a.id }
 
 // Began returns when the account was opened, which is the time on its receipt
 // and decides the day and month that it is counted in.

@@ -229,10 +229,12 @@ func (l *Ledger) Flush(ctx context.Context) error {
 // skill may be "" and said later with [Account.Use].
 func (l *Ledger) Begin(c starling.Caller, skill string) *Account {
 	now := time.Now()
+	id := newID(now)
 	return &Account{
 		ledger: l,
+		id:     id,
 		began:  now,
-		hold:   hold{ID: newID(now), At: now.UnixNano(), Key: c.Key, Team: c.Team, Skill: skill},
+		hold:   hold{ID: id, At: now.UnixNano(), Key: c.Key, Team: c.Team, Skill: skill},
 	}
 }
 

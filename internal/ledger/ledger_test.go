@@ -437,6 +437,21 @@ func TestWhatTheStoreDoesNotTakeAtCloseWaitsInTheJournal(t *testing.T) {
 	})
 }
 
+// The race detector is what this test needs to fail.
+func TestAnAccountsIdCanBeReadWhileItReserves(t *testing.T) {
+	l := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t)
+	a := l.Begin(ada, "")
+	done := make(chan error, 1)
+	go func() { done <- a.Reserve(context.Background(), 5) }()
+	id := a.ID()
+	must(t, <-done)
+	r, err := a.Settle(exchange(a, 5))
+	must(t, err)
+	if r.ID != id {
+		t.Fatalf("the receipt of %s has the id %s", id, r.ID)
+	}
+}
+
 func TestErrorsOfOpenSayWhatToDo(t *testing.T) {
 	for _, c := range []struct {
 		name  string
