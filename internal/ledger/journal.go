@@ -335,11 +335,10 @@ func signal(c chan struct{}) {
 
 // replay reads what a dead process left.
 func replay(dir string) (*recovery, error) {
-	files, err := filepath.Glob(filepath.Join(dir, journalGlob))
+	files, err := filesLike(dir, journalGlob)
 	if err != nil {
 		return nil, unwritable(dir, err)
 	}
-	slices.Sort(files)
 	r := &recovery{open: map[string]hold{}, files: files}
 	for _, path := range files {
 		data, err := os.ReadFile(path)

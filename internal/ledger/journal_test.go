@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -87,6 +88,25 @@ func TestADamagedSegmentIsKeptAsideAndTheRestIsUsed(t *testing.T) {
 	}
 	if !kept {
 		t.Fatalf("the damaged segment is gone: %v", entries)
+	}
+}
+
+func TestADirectoryWithAPatternForANameLosesNothing(t *testing.T) {
+	p := place{Options: Options{Dir: filepath.Join(t.TempDir(), "data[*?]"), Log: quiet()}}
+	l := p.open(t)
+	run(t, l, ada, 10, 5)
+	must(t, l.Flush(context.Background()))
+	must(t, l.saveHead())
+	l.store.db.Close()
+	last := run(t, l, ada, 10, 5)
+	l.crash(t)
+
+	l = p.open(t)
+	_, err := l.Receipt(context.Background(), last.ID)
+	must(t, err)
+	must(t, l.saveHead())
+	if report := verified(t, l.Records); report.Receipts != 2 || !report.Chains[0].Anchored {
+		t.Fatalf("got %+v", report)
 	}
 }
 
