@@ -206,9 +206,10 @@ func (j *journal) rotate() error {
 	return nil
 }
 
-// syncBoth makes the old segment safe before the new one stands for it.
+// syncBoth makes the old segment safe, and the new one with its name, before the
+// new one stands for it.
 func (j *journal) syncBoth(next *os.File) error {
-	err := next.Sync()
+	err := errors.Join(next.Sync(), syncDir(j.dir))
 	if j.file != nil {
 		err = errors.Join(err, j.file.Sync())
 	}
