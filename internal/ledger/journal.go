@@ -341,12 +341,12 @@ func replay(dir string) (*recovery, error) {
 		return nil, unwritable(dir, err)
 	}
 	r := &recovery{open: map[string]hold{}, files: files}
-	for _, path := range files {
+	for i, path := range files {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return nil, unwritable(dir, err)
 		}
-		if !r.read(data) {
+		if !r.read(data, i == len(files)-1) {
 			r.damaged = append(r.damaged, path)
 		}
 	}

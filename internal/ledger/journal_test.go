@@ -22,9 +22,10 @@ func segmentOf() (data []byte, last int) {
 	return appendRecord(data, settledRecord, newEntry(&starling.Receipt{ID: "rcp_b", Cost: 5}).payload), last
 }
 
+// read reads a segment that is the last.
 func read(data []byte) (*recovery, bool) {
 	r := &recovery{open: map[string]hold{}}
-	whole := r.read(data)
+	whole := r.read(data, true)
 	return r, whole
 }
 
@@ -56,9 +57,43 @@ func TestAChangedByteInAJournalIsNeverBelieved(t *testing.T) {
 		if i < last && len(r.open) != 0 {
 			t.Fatalf("byte %d was changed and the hold believed", i)
 		}
-		if lengthByte := i >= len(magic) && (i-len(magic) < 4 || i >= last && i-last < 4); whole && !lengthByte {
+		if whole {
 			t.Fatalf("byte %d was changed and the segment called whole", i)
 		}
+	}
+}
+
+func TestAWrongLengthIsDamageAndNoNaturalEnd(t *testing.T) {
+	data, last := segmentOf()
+	for bit := range 32 {
+		for _, at := range []int{len(magic), last} {
+			changed := bytes.Clone(data)
+			changed[at+bit/8] ^= 1 << (bit % 8)
+			if r, whole := read(changed); whole || len(r.settled) != 0 {
+				t.Errorf("bit %d of the length at %d was changed: whole %v, %d receipts", bit, at, whole, len(r.settled))
+			}
+		}
+	}
+}
+
+func TestOnlyTheLastSegmentMayEndInAPiece(t *testing.T) {
+	data, last := segmentOf()
+	for end := range len(data) {
+		r := &recovery{open: map[string]hold{}}
+		if whole := r.read(data[:end], false); whole != (end == len(magic) || end == last) {
+			t.Fatalf("a segment that others follow ends at byte %d of %d: whole %v", end, len(data), whole)
+		}
+	}
+	p := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}
+	must(t, os.WriteFile(filepath.Join(p.Dir, "journal-00000001.log"), data[:len(data)-1], 0o600))
+	must(t, os.WriteFile(filepath.Join(p.Dir, "journal-00000002.log"), []byte(magic), 0o600))
+	if l := p.open(t); !l.Health().Lost {
+		t.Fatal("nobody is told that a receipt was lost")
+	}
+	kept, err := filesLike(p.Dir, "journal-00000001.log.damaged-*")
+	must(t, err)
+	if len(kept) != 1 {
+		t.Fatalf("%d damaged segments are kept aside", len(kept))
 	}
 }
 
