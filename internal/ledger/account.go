@@ -23,7 +23,7 @@ type Account struct {
 	held     starling.Money // as the meter has it; never less than the journal's
 	spent    starling.Money
 	cells    *accountCells // owned by the local meter
-	shared   bool          // owned by the shared meter: it has a row there
+	shared   bool          // owned by the shared meter: it may have a row there
 
 	answer  hash.Hash // nil unless somebody asked for it
 	receipt *starling.Receipt

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"go.uber.org/goleak"
 
 	"starling"
@@ -542,6 +546,91 @@ func TestTheOneGatewayThatDiesIsWrittenOffByAnother(t *testing.T) {
 		if report := verified(t, alive.Records); report.Receipts != 1 || len(report.Chains) != 2 {
 			t.Fatalf("got %+v", report)
 		}
+	})
+}
+
+// deaf is a connection to Postgres that dies after the server has answered a
+// statement about an exchange, and before we hear it.
+type deaf struct {
+	net.Conn
+	about string
+	lost  bool
+}
+
+func (d *deaf) Write(b []byte) (int, error) {
+	d.lost = d.lost || bytes.Contains(b, []byte(d.about))
+	return d.Conn.Write(b)
+}
+
+func (d *deaf) Read(b []byte) (int, error) {
+	n, err := d.Conn.Read(b)
+	if err == nil && d.lost {
+		return 0, io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// deafTo gives the ledger's meter such connections.
+func deafTo(t *testing.T, l *Ledger, url, about string) {
+	t.Helper()
+	config, err := pgx.ParseConfig(url)
+	must(t, err)
+	dial := config.DialFunc
+	config.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		return &deaf{Conn: c, about: about}, err
+	}
+	m := l.meter.(*sharedMeter)
+	m.db = stdlib.OpenDB(*config)
+	t.Cleanup(func() { m.db.Close() })
+}
+
+func TestAReservationWhoseAnswerIsLostIsGivenBack(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		if p.URL == "" {
+			t.Skip("SQLite holds nothing")
+		}
+		l := p.open(t, Budget{Scope: ForAll, Limit: 1000, Per: InTotal})
+		ctx := context.Background()
+		held := func() starling.Money {
+			standing, err := l.Standing(ctx)
+			must(t, err)
+			return standing[0].Held
+		}
+		a := l.Begin(ada, "")
+		deafTo(t, l, p.URL, a.ID())
+		wantKind(t, a.Reserve(ctx, 900), starling.Internal)
+		if got := held(); got != 900 {
+			t.Fatalf("%v is held: this test proves nothing unless the server did hold it", got)
+		}
+		_, err := a.Settle(&starling.Exchange{Err: &starling.Error{Kind: starling.Cancelled, Op: "answer"}})
+		must(t, err)
+		must(t, l.Flush(ctx))
+		if got := held(); got != 0 {
+			t.Fatalf("%v is held, and nobody will give it back", got)
+		}
+	})
+}
+
+func TestAHoldThatComesAfterItsReceiptIsEnded(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		if p.URL == "" {
+			t.Skip("SQLite holds nothing")
+		}
+		l := p.open(t, Budget{Scope: ForAll, Limit: 1000, Per: InTotal})
+		ctx := context.Background()
+		r, open := run(t, l, ada, 10, 5), l.Begin(ada, "")
+		must(t, open.Reserve(ctx, 20))
+		must(t, l.Flush(ctx))
+		_, err := l.store.db.Exec("INSERT INTO holds SELECT $1, chain, epoch, at, day, key, team, skill, 900 FROM holds", r.ID)
+		must(t, err)
+		must(t, l.beat(ctx))
+		standing, err := l.Standing(ctx)
+		must(t, err)
+		if standing[0].Held != 20 || standing[0].Spent != 5 {
+			t.Fatalf("spent %v and holding %v", standing[0].Spent, standing[0].Held)
+		}
+		verified(t, l.Records)
 	})
 }
 

@@ -87,11 +87,14 @@ func (e *postgresEngine) enter(ctx context.Context, chain int64) error {
 }
 
 // beat goes by the database's clock, which all gateways share. A hold of this
-// gateway's former life can appear late: the server may finish a statement
-// after the process that sent it was killed.
+// gateway's former life can appear late, and so can one of an exchange that has
+// its receipt: the server may finish a statement after whoever sent it has gone.
 func (e *postgresEngine) beat(ctx context.Context, chain int64) ([]hold, error) {
 	if _, err := e.db.ExecContext(ctx, "UPDATE chains SET seen = now() WHERE number = $1", chain); err != nil {
 		return nil, e.explain("say that this gateway lives", err)
+	}
+	if _, err := e.db.ExecContext(ctx, "DELETE FROM holds h WHERE h.chain = $1 AND EXISTS (SELECT FROM receipts r WHERE r.id = h.id)", chain); err != nil {
+		return nil, e.explain("end the holds of settled exchanges", err)
 	}
 	rows, err := e.db.QueryContext(ctx, `SELECT h.id, h.at, h.key, h.team, h.skill, h.amount FROM holds h JOIN chains c ON c.number = h.chain
 		WHERE h.epoch < c.epoch AND h.chain = $1 OR c.seen < now() - make_interval(secs => $2) ORDER BY h.at`, chain, lease.Seconds())
@@ -175,6 +178,8 @@ func (m *sharedMeter) hold(ctx context.Context, a *Account, amount starling.Mone
 	return err
 }
 
+// raise asks for more. Who leaves before the answer came does not know it: the
+// row may be there.
 func (m *sharedMeter) raise(ctx context.Context, a *Account, amount starling.Money, budgets []Budget) error {
 	var by struct {
 		scopes, names      []string
@@ -188,16 +193,18 @@ func (m *sharedMeter) raise(ctx context.Context, a *Account, amount starling.Mon
 	n := a.hold.names()
 	var cap int
 	var spent, held starling.Money
+	before := a.shared
+	a.shared = true
 	err := m.db.QueryRowContext(ctx, "SELECT cap, spent, held FROM starling_hold($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)",
 		a.hold.ID, m.ledger.chain.number, m.engine.epoch, a.hold.At, int64(a.hold.day()), n[1], n[2], n[3], int64(amount),
 		by.scopes, by.names, by.froms, by.tos, by.limits).Scan(&cap, &spent, &held)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		a.shared = true
 		return nil
 	case err != nil:
 		return m.engine.explain("reserve", err)
 	}
+	a.shared = before // it was refused, and nothing has changed
 	return Standing{Budget: budgets[cap-1], Spent: spent, Held: held}.over(amount - a.held)
 }
 
