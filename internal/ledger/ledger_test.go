@@ -525,8 +525,7 @@ func TestTheOneGatewayThatDiesIsWrittenOffByAnother(t *testing.T) {
 		must(t, alive.Flush(ctx))
 		wantKind(t, alive.Begin(ada, "").Reserve(ctx, 400), starling.OverBudget)
 
-		_, err := alive.store.db.Exec("UPDATE chains SET seen = now() - interval '3 minutes' WHERE number = $1", dead.chain.number)
-		must(t, err)
+		silent(t, dead)
 		must(t, alive.beat(ctx))
 		s, err := alive.Receipt(ctx, a.ID())
 		must(t, err)
@@ -545,6 +544,58 @@ func TestTheOneGatewayThatDiesIsWrittenOffByAnother(t *testing.T) {
 		}
 		if report := verified(t, alive.Records); report.Receipts != 1 || len(report.Chains) != 2 {
 			t.Fatalf("got %+v", report)
+		}
+	})
+}
+
+// silent makes a gateway look dead to the others for a moment.
+func silent(t *testing.T, l *Ledger) {
+	t.Helper()
+	_, err := l.store.db.Exec("UPDATE chains SET seen = now() - interval '3 minutes' WHERE number = $1", l.chain.number)
+	must(t, err)
+}
+
+func TestAnExchangeThatWasWrittenOffSpendsNoMoreThanWasBooked(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		if p.URL == "" {
+			t.Skip("SQLite has one gateway")
+		}
+		ctx := context.Background()
+		for _, stored := range []bool{false, true} {
+			cap := Budget{Scope: ForAll, Limit: 100_000, Per: InTotal}
+			slow, other := p.beside(t).open(t, cap), p.beside(t).open(t, cap)
+			a := slow.Begin(ada, "")
+			must(t, a.Reserve(ctx, 600))
+			silent(t, slow)
+			gone, err := other.store.engine.beat(ctx, other.chain.number)
+			must(t, err)
+			if len(gone) != 1 || gone[0].Held != 600 {
+				t.Fatalf("%+v is written off", gone)
+			}
+			must(t, slow.beat(ctx))
+			if stored {
+				must(t, slow.Flush(ctx))
+			}
+			a.Spend(500)
+			err = a.Reserve(ctx, 600)
+			wantKind(t, err, starling.Internal)
+			if !strings.Contains(err.Error(), "ask again") {
+				t.Fatalf("no hint in %v", err)
+			}
+			_, err = a.Settle(exchange(a, 500))
+			must(t, err)
+			must(t, slow.Flush(ctx))
+			standing, err := other.Standing(ctx)
+			must(t, err)
+			if standing[0].Held != 0 {
+				t.Fatalf("%v is held, and nobody will give it back", standing[0].Held)
+			}
+			s, err := other.Receipt(ctx, a.ID())
+			must(t, err)
+			if r, err := s.Receipt(); err != nil || r.Cost != 600 {
+				t.Fatalf("got %+v, %v", r, err)
+			}
+			verified(t, other.Records)
 		}
 	})
 }

@@ -18,6 +18,10 @@ import (
 // lease is how long a gateway may be silent before its holds are written off.
 const lease = 2 * time.Minute
 
+// writtenOff is the SQLSTATE of a reservation for an exchange that was written
+// off.
+const writtenOff = "SL001"
+
 // postgresEngine is a database that several gateways share.
 type postgresEngine struct {
 	db    *sql.DB
@@ -89,6 +93,10 @@ func (e *postgresEngine) enter(ctx context.Context, chain int64) error {
 // beat goes by the database's clock, which all gateways share. A hold of this
 // gateway's former life can appear late, and so can one of an exchange that has
 // its receipt: the server may finish a statement after whoever sent it has gone.
+//
+// A gateway that was silent may not be dead. What is written off is marked as it
+// is read, and its gateway can reserve no more for it: so it spends no more than
+// is booked, unless a call costs more than its worst case.
 func (e *postgresEngine) beat(ctx context.Context, chain int64) ([]hold, error) {
 	if _, err := e.db.ExecContext(ctx, "UPDATE chains SET seen = now() WHERE number = $1", chain); err != nil {
 		return nil, e.explain("say that this gateway lives", err)
@@ -96,8 +104,10 @@ func (e *postgresEngine) beat(ctx context.Context, chain int64) ([]hold, error) 
 	if _, err := e.db.ExecContext(ctx, "DELETE FROM holds h WHERE h.chain = $1 AND EXISTS (SELECT FROM receipts r WHERE r.id = h.id)", chain); err != nil {
 		return nil, e.explain("end the holds of settled exchanges", err)
 	}
-	rows, err := e.db.QueryContext(ctx, `SELECT h.id, h.at, h.key, h.team, h.skill, h.amount FROM holds h JOIN chains c ON c.number = h.chain
-		WHERE h.epoch < c.epoch AND h.chain = $1 OR c.seen < now() - make_interval(secs => $2) ORDER BY h.at`, chain, lease.Seconds())
+	rows, err := e.db.QueryContext(ctx, `WITH gone AS (UPDATE holds h SET epoch = -1 FROM chains c WHERE c.number = h.chain
+			AND (h.epoch < 0 OR h.epoch < c.epoch AND h.chain = $1 OR c.seen < now() - make_interval(secs => $2))
+			RETURNING h.id, h.at, h.key, h.team, h.skill, h.amount)
+		SELECT * FROM gone ORDER BY at`, chain, lease.Seconds())
 	if err != nil {
 		return nil, e.explain("read the holds", err)
 	}
@@ -149,6 +159,8 @@ func postgresHint(code string) string {
 		return "check the user and the password in the store's URL"
 	case strings.HasPrefix(code, "57P"):
 		return "start the database server again"
+	case code == writtenOff:
+		return "this gateway was silent for too long; ask again"
 	}
 	return ""
 }
