@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -508,6 +509,34 @@ func TestErrorsOfOpenSayWhatToDo(t *testing.T) {
 				t.Fatalf("%v does not say %q", err, c.hint)
 			}
 		})
+	}
+}
+
+func TestAnErrorShowsNothingOfWhoConnects(t *testing.T) {
+	const here = "@127.0.0.1:1/db"
+	urls := map[string]string{
+		"nobody listens":          "postgres://wisteria:wist%40eria" + here,
+		"an @":                    "postgres://user:pass@wisteria" + here,
+		"an @ in several hosts":   "postgres://user:pass@wisteria@127.0.0.1,wisteria@127.0.0.2/db",
+		"a / after a number":      "postgres://user:12/wisteria" + here,
+		"a / after a word":        "postgres://wisteria:wist/eria" + here,
+		"a / and a ?":             "postgres://user:12/x?wisteria" + here,
+		"a bad percent":           "postgres://wisteria:wist%zz" + here,
+		"a space":                 "postgres://wisteria:wist eria" + here,
+		"a setting that is wrong": "postgres://wisteria:wisteria" + here + "?sslmode=perhaps",
+		"no host":                 "postgres://wisteria:wisteria",
+	}
+	if server := os.Getenv("STARLING_TEST_POSTGRES"); server != "" {
+		u, err := url.Parse(server)
+		must(t, err)
+		u.User, u.Path = url.UserPassword("wisteria", "wisteria"), "/"
+		urls["the server refuses"] = u.String()
+	}
+	for name, text := range urls {
+		_, err := OpenRecords(context.Background(), Options{Dir: t.TempDir(), URL: text, Log: quiet()})
+		if err == nil || strings.Contains(err.Error(), "wist") || strings.Contains(err.Error(), "eria") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

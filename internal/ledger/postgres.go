@@ -25,13 +25,15 @@ const writtenOff = "SL001"
 // postgresEngine is a database that several gateways share.
 type postgresEngine struct {
 	db    *sql.DB
-	epoch int64 // counts the lives of this gateway
+	user  string // as whom we connect; never shown
+	epoch int64  // counts the lives of this gateway
 }
 
 func openPostgres(o Options) (*sql.DB, engine, error) {
-	config, err := pgx.ParseConfig(o.URL)
-	if err != nil { // its text leaves the password out
-		return nil, nil, &starling.Error{Kind: starling.Invalid, Op: "ledger: the store's URL", Hint: "write postgres://user:password@host/database", Err: err}
+	config, err := parsePostgres(o.URL)
+	if err != nil {
+		return nil, nil, &starling.Error{Kind: starling.Invalid, Op: "ledger: the store's URL", Err: err,
+			Hint: "write postgres://user:password@host/database, with @ and / in the user and the password as %40 and %2F"}
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "starling"
@@ -40,7 +42,29 @@ func openPostgres(o Options) (*sql.DB, engine, error) {
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return db, &postgresEngine{db: db}, nil
+	return db, &postgresEngine{db: db, user: config.User}, nil
+}
+
+// parsePostgres reads the store's URL. Where the user and the password end must
+// be beyond doubt, or a part of them would be looked up as a host, and be shown;
+// and an error is about the URL without them.
+func parsePostgres(url string) (*pgx.ConnConfig, error) {
+	scheme, rest, _ := strings.Cut(url, "://")
+	if i := strings.IndexAny(rest, "@/"); i >= 0 && rest[i] == '@' {
+		rest = rest[i+1:]
+	}
+	if strings.Contains(rest, "@") {
+		return nil, errors.New("there is an @ too many, or a / before it")
+	}
+	config, err := pgx.ParseConfig(url)
+	if err == nil {
+		return config, nil
+	}
+	if _, err = pgx.ParseConfig(scheme + "://" + rest); err == nil {
+		return nil, errors.New("the user or the password is not as it is written in URLs")
+	}
+	text := err.Error() // the URL in backquotes, and what is wrong with it
+	return nil, errors.New(strings.TrimPrefix(text[strings.LastIndexByte(text, '`')+1:], ": "))
 }
 
 func isPostgres(url string) bool {
@@ -128,7 +152,7 @@ func (e *postgresEngine) explain(op string, err error) error {
 	if known, ok := errors.AsType[*starling.Error](err); ok {
 		return known
 	}
-	out := &starling.Error{Kind: starling.Internal, Op: "ledger: " + op + " in postgres", Err: err}
+	out := &starling.Error{Kind: starling.Internal, Op: "ledger: " + op + " in postgres", Err: e.unnamed(err)}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		out.Kind = starling.Cancelled
 		return out
@@ -142,6 +166,25 @@ func (e *postgresEngine) explain(op string, err error) error {
 		out.Hint = "see that Postgres runs and that the store's URL is right"
 	}
 	return out
+}
+
+// anonymous is an error whose text does not say as whom we connect.
+type anonymous struct {
+	error
+	text string
+}
+
+func (a anonymous) Error() string { return a.text }
+func (a anonymous) Unwrap() error { return a.error }
+
+// unnamed takes the user out of an error's text, where the driver puts it first
+// and the server in quotes. The password is in none.
+func (e *postgresEngine) unnamed(err error) error {
+	text := err.Error()
+	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		text = strings.Replace(text, connect.Error(), connect.Unwrap().Error(), 1)
+	}
+	return anonymous{err, strings.ReplaceAll(text, `"`+e.user+`"`, `"…"`)}
 }
 
 // postgresHint goes by the classes of Appendix A of the Postgres manual.
