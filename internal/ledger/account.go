@@ -59,6 +59,9 @@ func (a *Account) Reserve(ctx context.Context, amount starling.Money) error {
 	if a.receipt != nil {
 		return &starling.Error{Kind: starling.Internal, Op: "ledger: reserve on a settled account"}
 	}
+	if err := a.ledger.journal.full(); err != nil { // before anything is held anywhere
+		return err
+	}
 	return a.move(ctx, a.spent.Plus(max(amount, 0)))
 }
 
@@ -129,8 +132,9 @@ func (a *Account) AnswerDigest() hash.Hash {
 // Settle makes the exchange's receipt, sets ex.Receipt, releases the reservation
 // and books what the attempts cost. When it returns without an error the receipt
 // is in the journal and survives the death of the process; with an error the
-// spend is booked all the same and the receipt is on its way to the store. The
-// second call returns what the first did.
+// spend is booked all the same and the receipt is on its way to the store, unless
+// it is Overloaded: that of a refusal is dropped when too many wait. The second
+// call returns what the first did.
 func (a *Account) Settle(ex *starling.Exchange) (*starling.Receipt, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -302,6 +303,56 @@ func TestTooManyWaitingReceiptsRefuseReservations(t *testing.T) {
 	l.journal.pending = nil
 	l.journal.mu.Unlock()
 	wantKind(t, err, starling.Overloaded)
+}
+
+func TestRefusalsDoNotFillMemoryAndDiskWhileTheStoreIsAway(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		var log bytes.Buffer
+		p.Log = slog.New(slog.NewTextHandler(&log, nil))
+		l := p.open(t, Budget{Scope: ForAll, Limit: 1000, Per: InTotal})
+		ctx := context.Background()
+		refuse := func() error {
+			a := l.Begin(ada, "")
+			err := a.Reserve(ctx, 10)
+			wantKind(t, err, starling.Overloaded)
+			_, err = a.Settle(&starling.Exchange{Err: err})
+			return err
+		}
+		_, err := l.store.db.Exec("ALTER TABLE checkpoints RENAME TO hidden")
+		must(t, err)
+		l.journal.most = 5
+		open := l.Begin(ada, "")
+		must(t, open.Reserve(ctx, 10))
+		for range 6 {
+			_, err := l.Begin(ada, "").Settle(&starling.Exchange{})
+			must(t, err)
+		}
+		size := l.journal.size
+		for range 10 {
+			wantKind(t, refuse(), starling.Overloaded)
+		}
+		if h := l.Health(); h.Pending != 6 || h.Dropped != 10 || l.journal.size != size {
+			t.Errorf("got %+v, and the journal grew from %d to %d bytes", h, size, l.journal.size)
+		}
+		if standing, err := l.Standing(ctx); err != nil || standing[0].Held != 10 {
+			t.Errorf("%v is held, %v", standing[0].Held, err)
+		}
+		open.Spend(10)
+		_, err = open.Settle(exchange(open, 10)) // what cost something is kept
+		must(t, err)
+
+		_, err = l.store.db.Exec("ALTER TABLE hidden RENAME TO checkpoints")
+		must(t, err)
+		for l.Flush(ctx) != nil { // a try that was under way may still fail
+		}
+		if report := verified(t, l.Records); report.Receipts != 7 {
+			t.Errorf("%d receipts, want 7", report.Receipts)
+		}
+		must(t, l.Close())
+		if !strings.Contains(log.String(), "refusals=10") {
+			t.Errorf("the log does not say how many were dropped:\n%s", log.String())
+		}
+	})
 }
 
 func TestIdsSortByTime(t *testing.T) {

@@ -61,6 +61,7 @@ type Ledger struct {
 	caps    atomic.Pointer[caps]
 	latest  atomic.Pointer[[]byte] // the envelope of the newest checkpoint
 	saved   *[]byte                // the one that the head file holds; owned by the keeper
+	told    uint64                 // dropped receipts that the log has; owned by the writer
 	trouble trouble
 
 	stop       chan struct{} // closed by Close
@@ -190,6 +191,7 @@ func (l *Ledger) Close() error {
 		l.stopKeeper()
 		<-l.drained
 		<-l.kept
+		l.tellDropped()
 		pending := l.journal.close()
 		if pending > 0 {
 			l.result = l.trouble.last()
