@@ -198,7 +198,10 @@ func (w *walk) compareSums(ctx context.Context) error {
 			return err
 		}
 		k := spendKey{slices.Index(scopes[:], Scope(scope)), name, day(on)}
-		if sum := w.sums[k]; int64(sum) != spent {
+		switch sum, ok := w.sums[k]; {
+		case !ok: // a sum of nothing is never stored
+			w.report.fault(Fault{What: fmt.Sprintf("the sum for %s %q on %d is %s; no receipt counts there", scope, name, on, starling.Money(spent))})
+		case int64(sum) != spent:
 			w.report.fault(Fault{What: fmt.Sprintf("the sum for %s %q on %d is %s; the receipts say %s", scope, name, on, starling.Money(spent), sum)})
 		}
 		delete(w.sums, k)

@@ -2,11 +2,14 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 )
 
 // kept returns books with a few receipts under several names, closed, and the
@@ -68,6 +71,9 @@ func TestVerifyFindsEveryChange(t *testing.T) {
 		{"a sum", []string{"UPDATE spend SET spent = spent - 1 WHERE scope = 'team'"}, `the sum for team "sales"`},
 		{"a sum removed", []string{"DELETE FROM spend WHERE scope = 'all'"}, "is missing"},
 		{"a sum made up", []string{"INSERT INTO spend (scope, name, day, spent) VALUES ('team', 'x', 20261123, 5)"}, `the sum for team "x"`},
+		{"a sum of nothing made up", []string{"INSERT INTO spend (scope, name, day, spent) VALUES ('team', 'x', 20261123, 0)"}, `the sum for team "x"`},
+		{"a sum in a scope of its own", []string{"INSERT INTO spend (scope, name, day, spent) VALUES ('moon', 'x', 20261123, 0)"}, `the sum for moon "x"`},
+		{"the name of a signature's key removed", []string{"UPDATE checkpoints SET envelope = $4 WHERE link = (SELECT max(link) FROM checkpoints)"}, "not as it was written"},
 		{"the key", []string{"UPDATE chains SET public = $1"}, "the chain's key was changed"},
 		{"the chain's name", []string{"UPDATE chains SET id = 'x'"}, "the chain's key was changed"},
 	} {
@@ -79,7 +85,7 @@ func TestVerifyFindsEveryChange(t *testing.T) {
 				must(t, r.store.db.QueryRow("SELECT payload FROM receipts WHERE link = "+dialect(p, one)).Scan(&payload))
 				must(t, r.store.db.QueryRow("SELECT envelope FROM checkpoints ORDER BY link DESC LIMIT 1").Scan(&envelope))
 				for _, text := range c.sql {
-					spoil(t, r, dialect(p, text), []byte("0123456789abcdef0123456789abcdef"), anotherByte(payload), anotherByte(envelope))
+					spoil(t, r, dialect(p, text), []byte("0123456789abcdef0123456789abcdef"), anotherByte(payload), anotherByte(envelope), nameless(t, envelope))
 				}
 				report, err := r.Verify(context.Background(), Audit{})
 				must(t, err)
@@ -118,6 +124,18 @@ func anotherByte(b []byte) []byte {
 	b = append([]byte(nil), b...)
 	b[rand.IntN(len(b))] ^= 1 << rand.IntN(7)
 	return b
+}
+
+// nameless takes the key's id out of an envelope, which is no part of what is
+// signed.
+func nameless(t *testing.T, envelope []byte) []byte {
+	t.Helper()
+	var e dsse.Envelope
+	must(t, json.Unmarshal(envelope, &e))
+	e.Signatures[0].KeyID = ""
+	out, err := json.Marshal(e)
+	must(t, err)
+	return out
 }
 
 func TestVerifyNamesTheFirstBadReceipt(t *testing.T) {
