@@ -75,6 +75,7 @@ func (e *postgresEngine) schema() fs.FS            { return subtree("migrations/
 func (e *postgresEngine) rowsPerInsert() int       { return 64 }
 func (e *postgresEngine) placeholder(i int) string { return dollar(i) }
 func (e *postgresEngine) patience() time.Duration  { return 30 * time.Second }
+func (e *postgresEngine) shared() bool             { return true }
 
 func (e *postgresEngine) snapshot() *sql.TxOptions {
 	return &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}
