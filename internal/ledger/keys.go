@@ -8,9 +8,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -198,80 +200,70 @@ type keyring struct {
 	now     func() time.Time
 	unknown *rate.Limiter // of looks into the store for keys that we don't know
 
-	mu      sync.RWMutex
+	loading sync.Mutex // held while they are read and put in force
+	known   atomic.Pointer[keySet]
+}
+
+// A keySet is the table of keys in one of its versions. It is never changed.
+type keySet struct {
 	version int64
 	byHash  map[digest]Key
-
-	loading sync.Mutex
 }
 
 func newKeyring(s *store) *keyring {
-	return &keyring{store: s, now: time.Now, unknown: rate.NewLimiter(10, 10), version: -1}
+	r := &keyring{store: s, now: time.Now, unknown: rate.NewLimiter(10, 10)}
+	r.known.Store(&keySet{version: -1})
+	return r
 }
 
-// load reads the keys again if they have changed, and reports whether they had.
-func (r *keyring) load(ctx context.Context) (bool, error) {
-	r.loading.Lock()
-	defer r.loading.Unlock()
+// load reads the keys if they have changed, else it returns nil.
+func (r *keyring) load(ctx context.Context) (*keySet, error) {
 	version, err := r.store.keysVersion(ctx)
 	if err != nil {
-		return false, r.store.engine.explain("read the keys", err)
+		return nil, r.store.engine.explain("read the keys", err)
 	}
-	if r.mu.RLock(); version == r.version {
-		r.mu.RUnlock()
-		return false, nil
+	if version == r.known.Load().version {
+		return nil, nil
 	}
-	r.mu.RUnlock()
 	keys, err := r.store.keys(ctx)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	byHash := make(map[digest]Key, len(keys))
+	s := &keySet{version: version, byHash: make(map[digest]Key, len(keys))}
 	for _, k := range keys {
-		byHash[k.hash] = k
+		s.byHash[k.hash] = k
 	}
-	r.mu.Lock()
-	r.version, r.byHash = version, byHash
-	r.mu.Unlock()
-	return true, nil
+	return s, nil
 }
 
 func (r *keyring) find(hash digest) (Key, bool) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	k, ok := r.byHash[hash]
+	k, ok := r.known.Load().byHash[hash]
 	return k, ok
 }
 
-func (r *keyring) all() []Key {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	var all []Key
-	for _, k := range r.byHash {
-		all = append(all, k)
-	}
-	slices.SortFunc(all, func(a, b Key) int { return strings.Compare(a.ID, b.ID) })
-	return all
+func (s *keySet) all() []Key {
+	return slices.SortedFunc(maps.Values(s.byHash), func(a, b Key) int { return strings.Compare(a.ID, b.ID) })
 }
 
 // Keyless reports whether no key was ever made: a revoked key keeps the door
 // shut, as an expired one does. It answers from memory, which is at most a second
 // behind what other processes do.
-func (l *Ledger) Keyless() bool {
-	l.keys.mu.RLock()
-	defer l.keys.mu.RUnlock()
-	return len(l.keys.byHash) == 0
-}
+func (l *Ledger) Keyless() bool { return len(l.keys.known.Load().byHash) == 0 }
 
-// refreshKeys brings keys and their caps up to date.
+// refreshKeys brings keys and their caps up to date. A key is known only when its
+// caps are in force.
 func (l *Ledger) refreshKeys(ctx context.Context) error {
-	changed, err := l.keys.load(ctx)
-	if changed {
-		l.capping.Lock()
-		defer l.capping.Unlock()
-		l.caps.Store(newCaps(l.config, l.keys.all()))
+	l.keys.loading.Lock()
+	defer l.keys.loading.Unlock()
+	fresh, err := l.keys.load(ctx)
+	if err != nil || fresh == nil {
+		return err
 	}
-	return err
+	l.capping.Lock()
+	defer l.capping.Unlock()
+	l.caps.Store(newCaps(l.config, fresh.all()))
+	l.keys.known.Store(fresh)
+	return nil
 }
 
 // Lookup returns the caller that shows the secret. It answers from memory; for

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,29 @@ func TestTheFirstKeyEndsKeylessnessForGood(t *testing.T) {
 			t.Fatal("revoking the last key opens the door")
 		}
 	})
+}
+
+func TestAKeyIsKnownOnlyWhenItsCapsAreInForce(t *testing.T) {
+	l := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t)
+	ctx := context.Background()
+	secret, _, err := l.Records.CreateKey(ctx, KeySpec{Name: "a", Budgets: []Budget{{Limit: 5, Per: InTotal}}})
+	must(t, err)
+	hash := digest(sha256.Sum256([]byte(secret)))
+	l.capping.Lock() // as while caps are being made
+	done := make(chan error)
+	go func() { done <- l.refreshKeys(ctx) }()
+	for range 30 {
+		time.Sleep(time.Millisecond)
+		if _, ok := l.keys.find(hash); ok {
+			t.Error("the key is known before its caps")
+			break
+		}
+	}
+	l.capping.Unlock()
+	must(t, <-done)
+	caller, err := l.Lookup(ctx, secret)
+	must(t, err)
+	wantKind(t, l.Begin(caller, "").Reserve(ctx, 6), starling.OverBudget)
 }
 
 func TestAKeyThatIsNotGoodIsRefused(t *testing.T) {

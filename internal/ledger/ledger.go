@@ -265,7 +265,7 @@ func (l *Ledger) Cap(budgets []Budget) error {
 	l.capping.Lock()
 	defer l.capping.Unlock()
 	l.config = slices.Clone(budgets)
-	l.caps.Store(newCaps(l.config, l.keys.all()))
+	l.caps.Store(newCaps(l.config, l.keys.known.Load().all()))
 	return nil
 }
 
