@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -35,7 +36,8 @@ type Key struct {
 	Expires time.Time      `json:"expires,omitzero"` // zero never
 	Revoked time.Time      `json:"revoked,omitzero"` // zero not
 
-	hash digest
+	hash  digest
+	fault error // why it cannot be read; nobody may use it then
 }
 
 // A KeySpec says what a new key is for. Scope and Name of its budgets are filled
@@ -89,8 +91,25 @@ func (s KeySpec) key(now time.Time) (Key, error) {
 	return k, nil
 }
 
-// Keys returns all keys in the order in which they were made.
-func (r *Records) Keys(ctx context.Context) ([]Key, error) { return r.store.keys(ctx) }
+// Keys returns all keys in the order in which they were made. Those that cannot
+// be read are left out, and the error says which: Internal.
+func (r *Records) Keys(ctx context.Context) ([]Key, error) {
+	all, err := r.store.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	readable := slices.DeleteFunc(slices.Clone(all), func(k Key) bool { return k.fault != nil })
+	return readable, faults(all)
+}
+
+// faults says which keys cannot be read.
+func faults(keys []Key) error {
+	var all error
+	for _, k := range keys {
+		all = errors.Join(all, k.fault)
+	}
+	return all
+}
 
 // RevokeKey ends a key for good. A gateway beside us refuses it after a second
 // at most. Errors: NotFound for a key that is not there or not valid any more.
@@ -143,6 +162,7 @@ func (s *store) keysVersion(ctx context.Context) (version int64, err error) {
 	return version, err
 }
 
+// keys returns every row. One that cannot be read hides no other.
 func (s *store) keys(ctx context.Context) ([]Key, error) {
 	rows, err := s.db.QueryContext(ctx, "SELECT id, hash, name, team, class, skill, budgets, created, expires, revoked FROM api_keys ORDER BY created, id")
 	if err != nil {
@@ -150,9 +170,8 @@ func (s *store) keys(ctx context.Context) ([]Key, error) {
 	}
 	var all []Key
 	err = each(rows, func() error {
-		k, err := scanKey(rows)
-		all = append(all, k)
-		return err
+		all = append(all, scanKey(rows))
+		return nil
 	})
 	if err != nil {
 		return nil, s.engine.explain("read the keys", err)
@@ -160,24 +179,31 @@ func (s *store) keys(ctx context.Context) ([]Key, error) {
 	return all, nil
 }
 
-func scanKey(rows *sql.Rows) (k Key, err error) {
+func scanKey(rows *sql.Rows) (k Key) {
 	var hash []byte
 	var budgets, class string
 	var created, expires, revoked int64
-	if err := rows.Scan(&k.ID, &hash, &k.Name, &k.Team, &class, &k.Skill, &budgets, &created, &expires, &revoked); err != nil {
-		return k, err
-	}
+	err := rows.Scan(&k.ID, &hash, &k.Name, &k.Team, &class, &k.Skill, &budgets, &created, &expires, &revoked)
 	copy(k.hash[:], hash)
 	k.Class, k.Created, k.Expires, k.Revoked = starling.Class(class), moment(created), moment(expires), moment(revoked)
-	if err := json.Unmarshal([]byte(budgets), &k.Budgets); err != nil {
-		return k, fmt.Errorf("budgets of %s: %w", k.ID, err)
+	if err == nil {
+		k.Budgets, err = readBudgets(budgets)
 	}
-	for _, b := range k.Budgets {
-		if err := b.check(); err != nil {
-			return k, err
-		}
+	if err != nil && revoked == 0 {
+		k.fault = &starling.Error{Kind: starling.Internal, Op: fmt.Sprintf("ledger: read the key %q", cut(k.ID, 64)), Hint: "revoke it and make another", Err: err}
 	}
-	return k, nil
+	return k
+}
+
+// readBudgets returns all or none.
+func readBudgets(text string) (budgets []Budget, err error) {
+	if err := json.Unmarshal([]byte(text), &budgets); err != nil {
+		return nil, err
+	}
+	if err := checkAll(budgets); err != nil {
+		return nil, err
+	}
+	return budgets, nil
 }
 
 func seconds(t time.Time) int64 {
@@ -251,7 +277,7 @@ func (s *keySet) all() []Key {
 func (l *Ledger) Keyless() bool { return len(l.keys.known.Load().byHash) == 0 }
 
 // refreshKeys brings keys and their caps up to date. A key is known only when its
-// caps are in force.
+// caps are in force. What cannot be read is logged, once for each change.
 func (l *Ledger) refreshKeys(ctx context.Context) error {
 	l.keys.loading.Lock()
 	defer l.keys.loading.Unlock()
@@ -263,6 +289,9 @@ func (l *Ledger) refreshKeys(ctx context.Context) error {
 	defer l.capping.Unlock()
 	l.caps.Store(newCaps(l.config, fresh.all()))
 	l.keys.known.Store(fresh)
+	if err := faults(fresh.all()); err != nil {
+		l.log.Error("a key that cannot be read is refused", "error", err)
+	}
 	return nil
 }
 
@@ -281,7 +310,7 @@ func (l *Ledger) Lookup(ctx context.Context, secret string) (starling.Caller, er
 		}
 	}
 	switch {
-	case !ok || !k.Revoked.IsZero():
+	case !ok || k.fault != nil || !k.Revoked.IsZero():
 		return starling.Caller{}, unknownKey()
 	case !k.Expires.IsZero() && !l.keys.now().Before(k.Expires):
 		return starling.Caller{}, &starling.Error{Kind: starling.Unauthenticated, Op: "expired key: it was good until " + k.Expires.Format(time.DateOnly), Hint: "ask for a new key"}

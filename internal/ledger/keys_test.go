@@ -76,6 +76,70 @@ func TestTheFirstKeyEndsKeylessnessForGood(t *testing.T) {
 	})
 }
 
+func TestAKeyThatCannotBeReadIsRefusedAndHidesNoOther(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		l := p.open(t)
+		ctx := context.Background()
+		beside := reopened(t, p)
+		newer, k, err := beside.CreateKey(ctx, KeySpec{Name: "of a newer version", Budgets: []Budget{{Limit: 5, Per: PerDay}}})
+		must(t, err)
+		_, err = l.store.db.Exec("UPDATE api_keys SET budgets = replace(budgets, 'day', 'week')")
+		must(t, err)
+		must(t, l.keepOnce(ctx, 1))
+		if l.Keyless() {
+			t.Fatal("the only key cannot be read, and the door is open")
+		}
+		_, err = l.Lookup(ctx, newer)
+		wantKind(t, err, starling.Unauthenticated)
+
+		good, other, err := beside.CreateKey(ctx, KeySpec{Name: "good", Budgets: []Budget{{Limit: 5, Per: PerDay}}})
+		must(t, err)
+		caller, err := l.Lookup(ctx, good)
+		must(t, err)
+		wantKind(t, l.Begin(caller, "").Reserve(ctx, 6), starling.OverBudget)
+		keys, err := beside.Keys(ctx)
+		wantKind(t, err, starling.Internal)
+		if len(keys) != 1 || keys[0].ID != other.ID || !strings.Contains(err.Error(), k.ID) {
+			t.Fatalf("got %+v, %v", keys, err)
+		}
+		must(t, l.Close())
+		p.open(t) // nor does it keep the gateway from starting
+		must(t, beside.RevokeKey(ctx, k.ID))
+		keys, err = beside.Keys(ctx)
+		must(t, err)
+		if len(keys) != 2 {
+			t.Fatalf("got %+v", keys)
+		}
+	})
+}
+
+func TestWhenKeysCannotBeReadTheHeadIsWrittenAndTheHeartBeats(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		l := p.open(t)
+		ctx := context.Background()
+		run(t, l, ada, 10, 5)
+		must(t, l.Flush(ctx))
+		_, err := l.store.db.Exec("ALTER TABLE api_keys RENAME TO hidden")
+		must(t, err)
+		_, err = l.store.db.Exec("UPDATE meta SET value = value + 1 WHERE name = 'keys'")
+		must(t, err)
+		if p.URL != "" {
+			silent(t, l)
+		}
+		wantKind(t, l.keepOnce(ctx, beatEvery), starling.Internal)
+		if heads, err := headFiles(p.Dir); err != nil || len(heads) != 1 {
+			t.Errorf("head files: %v, %v", heads, err)
+		}
+		if p.URL != "" {
+			var silence float64
+			must(t, l.store.db.QueryRow("SELECT extract(epoch FROM now() - seen) FROM chains").Scan(&silence))
+			if silence > lease.Seconds() {
+				t.Errorf("the gateway looks dead for %v s", silence)
+			}
+		}
+	})
+}
+
 func TestAKeyIsKnownOnlyWhenItsCapsAreInForce(t *testing.T) {
 	l := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t)
 	ctx := context.Background()
