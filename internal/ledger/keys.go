@@ -273,7 +273,7 @@ func (s *keySet) all() []Key {
 
 // Keyless reports whether no key was ever made: a revoked key keeps the door
 // shut, as an expired one does. It answers from memory, which is at most a second
-// behind what other processes do.
+// behind what other processes do, and up to date after a Lookup of an unknown key.
 func (l *Ledger) Keyless() bool { return len(l.keys.known.Load().byHash) == 0 }
 
 // refreshKeys brings keys and their caps up to date. A key is known only when its
@@ -295,11 +295,17 @@ func (l *Ledger) refreshKeys(ctx context.Context) error {
 	return nil
 }
 
+// LooksLikeKey reports whether a secret is written like a key of ours. Whether it
+// is one is for [Ledger.Lookup] to say.
+func LooksLikeKey(secret string) bool {
+	return len(secret) == len(secretPrefix)+43 && strings.HasPrefix(secret, secretPrefix)
+}
+
 // Lookup returns the caller that shows the secret. It answers from memory; for
 // a secret that is not there it looks into the store, but not more than ten
 // times a second whoever asks. Errors: Unauthenticated.
 func (l *Ledger) Lookup(ctx context.Context, secret string) (starling.Caller, error) {
-	if len(secret) != len(secretPrefix)+43 || !strings.HasPrefix(secret, secretPrefix) {
+	if !LooksLikeKey(secret) {
 		return starling.Caller{}, unknownKey()
 	}
 	hash := digest(sha256.Sum256([]byte(secret)))
