@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -30,13 +31,17 @@ func (c explainCmd) Run(p *program) error {
 		enc := json.NewEncoder(p.stdout)
 		enc.SetIndent("", "  ")
 		enc.SetEscapeHTML(false)
-		return enc.Encode(sealed)
+		return errors.Join(enc.Encode(sealed), sealed.Check())
 	}
 	receipt, err := sealed.Receipt()
 	if err != nil {
 		return err
 	}
 	explain(p.stdout, receipt)
+	if err := sealed.Check(); err != nil {
+		fmt.Fprintln(p.stdout, "\nproof      none: the receipt is not the one that was signed")
+		return err
+	}
 	fmt.Fprintf(p.stdout, "\nproof      record %d of chain %s, hash %.16s…; starling ledger verify checks all\n", sealed.Seq, sealed.Chain, sealed.Hash)
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 type keyCmd struct {
 	Create keyCreateCmd `cmd:"" help:"Make a key; it is shown once and only its hash is kept."`
 	List   keyListCmd   `cmd:"" help:"List the keys."`
-	Revoke keyRevokeCmd `cmd:"" help:"Revoke a key; the next request with it is refused."`
+	Revoke keyRevokeCmd `cmd:"" help:"Revoke a key; it is refused within a second."`
 }
 
 type keyCreateCmd struct {

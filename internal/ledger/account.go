@@ -14,6 +14,7 @@ import (
 // other takes effect.
 type Account struct {
 	ledger *Ledger
+	id     string
 	began  time.Time
 
 	mu       sync.Mutex
@@ -22,7 +23,7 @@ type Account struct {
 	held     starling.Money // as the meter has it; never less than the journal's
 	spent    starling.Money
 	cells    *accountCells // owned by the local meter
-	shared   bool          // owned by the shared meter: it has a row there
+	shared   bool          // owned by the shared meter: it may have a row there
 
 	answer  hash.Hash // nil unless somebody asked for it
 	receipt *starling.Receipt
@@ -30,7 +31,7 @@ type Account struct {
 }
 
 // ID returns the id that the exchange's receipt will have.
-func (a *Account) ID() string { return a.hold.ID }
+func (a *Account) ID() string { return a.id }
 
 // Began returns when the account was opened, which is the time on its receipt
 // and decides the day and month that it is counted in.
@@ -57,6 +58,9 @@ func (a *Account) Reserve(ctx context.Context, amount starling.Money) error {
 	defer a.mu.Unlock()
 	if a.receipt != nil {
 		return &starling.Error{Kind: starling.Internal, Op: "ledger: reserve on a settled account"}
+	}
+	if err := a.ledger.journal.full(); err != nil { // before anything is held anywhere
+		return err
 	}
 	return a.move(ctx, a.spent.Plus(max(amount, 0)))
 }
@@ -128,8 +132,9 @@ func (a *Account) AnswerDigest() hash.Hash {
 // Settle makes the exchange's receipt, sets ex.Receipt, releases the reservation
 // and books what the attempts cost. When it returns without an error the receipt
 // is in the journal and survives the death of the process; with an error the
-// spend is booked all the same and the receipt is on its way to the store. The
-// second call returns what the first did.
+// spend is booked all the same and the receipt is on its way to the store, unless
+// it is Overloaded: that of a refusal is dropped when too many wait. The second
+// call returns what the first did.
 func (a *Account) Settle(ex *starling.Exchange) (*starling.Receipt, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

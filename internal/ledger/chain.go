@@ -145,7 +145,7 @@ func openEnvelope(data []byte, public ed25519.PublicKey) (*statement, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the signature is not by this chain's key: %w", err)
 	}
-	if e.PayloadType != payloadType || !strict64(e.Payload) || !strict64(e.Signatures[0].Sig) {
+	if e.PayloadType != payloadType || e.Signatures[0].KeyID != chainID(public) || !strict64(e.Payload) || !strict64(e.Signatures[0].Sig) {
 		return nil, errors.New("the envelope is not as it was written")
 	}
 	s := new(statement)

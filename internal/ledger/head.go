@@ -59,6 +59,22 @@ func keepAside(dir, chain string, last int64) error {
 }
 
 // headFiles returns every head in a directory, those kept aside too.
-func headFiles(dir string) ([]string, error) {
-	return filepath.Glob(filepath.Join(dir, "head-*.json"))
+func headFiles(dir string) ([]string, error) { return filesLike(dir, "head-*.json") }
+
+// filesLike returns the files in a directory whose own names match a pattern,
+// sorted. A directory's name may hold anything, patterns too.
+func filesLike(dir, pattern string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, e := range entries {
+		if ok, err := filepath.Match(pattern, e.Name()); err != nil {
+			return nil, err
+		} else if ok {
+			files = append(files, filepath.Join(dir, e.Name()))
+		}
+	}
+	return files, nil
 }

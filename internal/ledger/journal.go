@@ -20,7 +20,7 @@ const (
 	journalGlob = "journal-*.log"
 
 	// backlog is how many receipts may wait for the store, about 100 MB of them,
-	// before new reservations are refused.
+	// before new reservations are refused, and refusals have no receipt.
 	backlog = 50_000
 )
 
@@ -41,6 +41,7 @@ type journal struct {
 	oldest  int     // of the segments on disk
 	size    int64
 	limit   int64 // segmentSize, less in tests
+	most    int   // backlog, less in tests
 	torn    bool  // file ends in a piece of a record that could not be undone
 	buf     []byte
 	open    map[string]hold
@@ -48,6 +49,7 @@ type journal struct {
 	pending []*entry
 	queued  uint64 // ever
 	stored  uint64 // ever
+	dropped uint64 // ever: receipts of nothing, when too many waited
 	waiters []waiter
 	wake    chan struct{} // holds a token when something is pending
 	hurry   chan struct{} // holds a token when somebody waits for the store
@@ -72,7 +74,7 @@ type waiter struct {
 
 // openJournal begins a new segment after those that recovery has discarded.
 func openJournal(dir string, sync bool) (*journal, error) {
-	j := &journal{dir: dir, sync: sync, limit: segmentSize, open: map[string]hold{}, awaited: map[string]chan struct{}{}, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
+	j := &journal{dir: dir, sync: sync, limit: segmentSize, most: backlog, open: map[string]hold{}, awaited: map[string]chan struct{}{}, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 	if err := j.rotate(); err != nil {
 		return nil, unwritable(dir, err)
 	}
@@ -84,13 +86,21 @@ func (j *journal) path(n int) string {
 	return filepath.Join(j.dir, fmt.Sprintf("journal-%08d.log", n))
 }
 
+// full returns an error when too many receipts wait for the store.
+func (j *journal) full() error {
+	if j.waiting() > j.most {
+		return behind()
+	}
+	return nil
+}
+
+func behind() error {
+	return &starling.Error{Kind: starling.Overloaded, Op: "ledger: the store has fallen too far behind", Hint: "look for the store's error in the log"}
+}
+
 // hold writes down what an exchange may cost.
 func (j *journal) hold(h hold) error {
 	j.mu.Lock()
-	if len(j.pending) > backlog {
-		j.mu.Unlock()
-		return &starling.Error{Kind: starling.Overloaded, Op: "ledger: the store has fallen too far behind", Hint: "look for the store's error in the log"}
-	}
 	err := j.write(func(buf []byte) []byte { return appendHold(buf, h) })
 	if err == nil {
 		j.open[h.ID] = h
@@ -101,9 +111,16 @@ func (j *journal) hold(h hold) error {
 }
 
 // settle writes a receipt down and queues it for the store. It is queued even if
-// it could not be written: the store may be well while the disk is not.
+// it could not be written: the store may be well while the disk is not. When too
+// many wait it is dropped and counted, if nothing hangs on it: refusals come
+// without end.
 func (j *journal) settle(e *entry) error {
 	j.mu.Lock()
+	if len(j.pending) > j.most && j.hangsNothingOn(e) {
+		j.dropped++
+		j.mu.Unlock()
+		return behind()
+	}
 	err := j.write(func(buf []byte) []byte { return appendRecord(buf, settledRecord, e.payload) })
 	delete(j.open, e.id)
 	if done := j.awaited[e.id]; done != nil {
@@ -114,6 +131,12 @@ func (j *journal) settle(e *entry) error {
 	seq := j.written
 	j.mu.Unlock()
 	return j.settleDisk(seq, err)
+}
+
+// hangsNothingOn reports whether the exchange cost nothing and holds nothing.
+func (j *journal) hangsNothingOn(e *entry) bool {
+	_, open := j.open[e.id]
+	return !open && !e.held && e.cost == 0
 }
 
 // settled waits while the exchange of that id is open: whoever reads the last of
@@ -206,9 +229,10 @@ func (j *journal) rotate() error {
 	return nil
 }
 
-// syncBoth makes the old segment safe before the new one stands for it.
+// syncBoth makes the old segment safe, and the new one with its name, before the
+// new one stands for it.
 func (j *journal) syncBoth(next *os.File) error {
-	err := next.Sync()
+	err := errors.Join(next.Sync(), syncDir(j.dir))
 	if j.file != nil {
 		err = errors.Join(err, j.file.Sync())
 	}
@@ -250,6 +274,12 @@ func (j *journal) waiting() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return len(j.pending)
+}
+
+func (j *journal) unkept() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.dropped
 }
 
 // taken says that the store has the first n receipts, and removes the segments
@@ -335,18 +365,17 @@ func signal(c chan struct{}) {
 
 // replay reads what a dead process left.
 func replay(dir string) (*recovery, error) {
-	files, err := filepath.Glob(filepath.Join(dir, journalGlob))
+	files, err := filesLike(dir, journalGlob)
 	if err != nil {
 		return nil, unwritable(dir, err)
 	}
-	slices.Sort(files)
 	r := &recovery{open: map[string]hold{}, files: files}
-	for _, path := range files {
+	for i, path := range files {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return nil, unwritable(dir, err)
 		}
-		if !r.read(data) {
+		if !r.read(data, i == len(files)-1) {
 			r.damaged = append(r.damaged, path)
 		}
 	}

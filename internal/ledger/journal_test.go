@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,9 +23,10 @@ func segmentOf() (data []byte, last int) {
 	return appendRecord(data, settledRecord, newEntry(&starling.Receipt{ID: "rcp_b", Cost: 5}).payload), last
 }
 
+// read reads a segment that is the last.
 func read(data []byte) (*recovery, bool) {
 	r := &recovery{open: map[string]hold{}}
-	whole := r.read(data)
+	whole := r.read(data, true)
 	return r, whole
 }
 
@@ -55,9 +58,43 @@ func TestAChangedByteInAJournalIsNeverBelieved(t *testing.T) {
 		if i < last && len(r.open) != 0 {
 			t.Fatalf("byte %d was changed and the hold believed", i)
 		}
-		if lengthByte := i >= len(magic) && (i-len(magic) < 4 || i >= last && i-last < 4); whole && !lengthByte {
+		if whole {
 			t.Fatalf("byte %d was changed and the segment called whole", i)
 		}
+	}
+}
+
+func TestAWrongLengthIsDamageAndNoNaturalEnd(t *testing.T) {
+	data, last := segmentOf()
+	for bit := range 32 {
+		for _, at := range []int{len(magic), last} {
+			changed := bytes.Clone(data)
+			changed[at+bit/8] ^= 1 << (bit % 8)
+			if r, whole := read(changed); whole || len(r.settled) != 0 {
+				t.Errorf("bit %d of the length at %d was changed: whole %v, %d receipts", bit, at, whole, len(r.settled))
+			}
+		}
+	}
+}
+
+func TestOnlyTheLastSegmentMayEndInAPiece(t *testing.T) {
+	data, last := segmentOf()
+	for end := range len(data) {
+		r := &recovery{open: map[string]hold{}}
+		if whole := r.read(data[:end], false); whole != (end == len(magic) || end == last) {
+			t.Fatalf("a segment that others follow ends at byte %d of %d: whole %v", end, len(data), whole)
+		}
+	}
+	p := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}
+	must(t, os.WriteFile(filepath.Join(p.Dir, "journal-00000001.log"), data[:len(data)-1], 0o600))
+	must(t, os.WriteFile(filepath.Join(p.Dir, "journal-00000002.log"), []byte(magic), 0o600))
+	if l := p.open(t); !l.Health().Lost {
+		t.Fatal("nobody is told that a receipt was lost")
+	}
+	kept, err := filesLike(p.Dir, "journal-00000001.log.damaged-*")
+	must(t, err)
+	if len(kept) != 1 {
+		t.Fatalf("%d damaged segments are kept aside", len(kept))
 	}
 }
 
@@ -87,6 +124,25 @@ func TestADamagedSegmentIsKeptAsideAndTheRestIsUsed(t *testing.T) {
 	}
 	if !kept {
 		t.Fatalf("the damaged segment is gone: %v", entries)
+	}
+}
+
+func TestADirectoryWithAPatternForANameLosesNothing(t *testing.T) {
+	p := place{Options: Options{Dir: filepath.Join(t.TempDir(), "data[*?]"), Log: quiet()}}
+	l := p.open(t)
+	run(t, l, ada, 10, 5)
+	must(t, l.Flush(context.Background()))
+	must(t, l.saveHead())
+	l.store.db.Close()
+	last := run(t, l, ada, 10, 5)
+	l.crash(t)
+
+	l = p.open(t)
+	_, err := l.Receipt(context.Background(), last.ID)
+	must(t, err)
+	must(t, l.saveHead())
+	if report := verified(t, l.Records); report.Receipts != 2 || !report.Chains[0].Anchored {
+		t.Fatalf("got %+v", report)
 	}
 }
 
@@ -247,6 +303,56 @@ func TestTooManyWaitingReceiptsRefuseReservations(t *testing.T) {
 	l.journal.pending = nil
 	l.journal.mu.Unlock()
 	wantKind(t, err, starling.Overloaded)
+}
+
+func TestRefusalsDoNotFillMemoryAndDiskWhileTheStoreIsAway(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		var log bytes.Buffer
+		p.Log = slog.New(slog.NewTextHandler(&log, nil))
+		l := p.open(t, Budget{Scope: ForAll, Limit: 1000, Per: InTotal})
+		ctx := context.Background()
+		refuse := func() error {
+			a := l.Begin(ada, "")
+			err := a.Reserve(ctx, 10)
+			wantKind(t, err, starling.Overloaded)
+			_, err = a.Settle(&starling.Exchange{Err: err})
+			return err
+		}
+		_, err := l.store.db.Exec("ALTER TABLE checkpoints RENAME TO hidden")
+		must(t, err)
+		l.journal.most = 5
+		open := l.Begin(ada, "")
+		must(t, open.Reserve(ctx, 10))
+		for range 6 {
+			_, err := l.Begin(ada, "").Settle(&starling.Exchange{})
+			must(t, err)
+		}
+		size := l.journal.size
+		for range 10 {
+			wantKind(t, refuse(), starling.Overloaded)
+		}
+		if h := l.Health(); h.Pending != 6 || h.Dropped != 10 || l.journal.size != size {
+			t.Errorf("got %+v, and the journal grew from %d to %d bytes", h, size, l.journal.size)
+		}
+		if standing, err := l.Standing(ctx); err != nil || standing[0].Held != 10 {
+			t.Errorf("%v is held, %v", standing[0].Held, err)
+		}
+		open.Spend(10)
+		_, err = open.Settle(exchange(open, 10)) // what cost something is kept
+		must(t, err)
+
+		_, err = l.store.db.Exec("ALTER TABLE hidden RENAME TO checkpoints")
+		must(t, err)
+		for l.Flush(ctx) != nil { // a try that was under way may still fail
+		}
+		if report := verified(t, l.Records); report.Receipts != 7 {
+			t.Errorf("%d receipts, want 7", report.Receipts)
+		}
+		must(t, l.Close())
+		if !strings.Contains(log.String(), "refusals=10") {
+			t.Errorf("the log does not say how many were dropped:\n%s", log.String())
+		}
+	})
 }
 
 func TestIdsSortByTime(t *testing.T) {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -32,17 +33,13 @@ func (l *Ledger) keep(ctx context.Context) {
 	}
 }
 
+// keepOnce does each of its jobs, whatever becomes of the others.
 func (l *Ledger) keepOnce(ctx context.Context, n int) error {
-	if err := l.refreshKeys(ctx); err != nil {
-		return err
+	err := errors.Join(l.refreshKeys(ctx), l.saveHead())
+	if n%beatEvery == 0 {
+		err = errors.Join(err, l.beat(ctx))
 	}
-	if err := l.saveHead(); err != nil {
-		return err
-	}
-	if n%beatEvery != 0 {
-		return nil
-	}
-	return l.beat(ctx)
+	return err
 }
 
 func (l *Ledger) beat(ctx context.Context) error {

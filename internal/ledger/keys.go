@@ -7,10 +7,13 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -33,7 +36,8 @@ type Key struct {
 	Expires time.Time      `json:"expires,omitzero"` // zero never
 	Revoked time.Time      `json:"revoked,omitzero"` // zero not
 
-	hash digest
+	hash  digest
+	fault error // why it cannot be read; nobody may use it then
 }
 
 // A KeySpec says what a new key is for. Scope and Name of its budgets are filled
@@ -87,8 +91,25 @@ func (s KeySpec) key(now time.Time) (Key, error) {
 	return k, nil
 }
 
-// Keys returns all keys in the order in which they were made.
-func (r *Records) Keys(ctx context.Context) ([]Key, error) { return r.store.keys(ctx) }
+// Keys returns all keys in the order in which they were made. Those that cannot
+// be read are left out, and the error says which: Internal.
+func (r *Records) Keys(ctx context.Context) ([]Key, error) {
+	all, err := r.store.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	readable := slices.DeleteFunc(slices.Clone(all), func(k Key) bool { return k.fault != nil })
+	return readable, faults(all)
+}
+
+// faults says which keys cannot be read.
+func faults(keys []Key) error {
+	var all error
+	for _, k := range keys {
+		all = errors.Join(all, k.fault)
+	}
+	return all
+}
 
 // RevokeKey ends a key for good. A gateway beside us refuses it after a second
 // at most. Errors: NotFound for a key that is not there or not valid any more.
@@ -141,6 +162,7 @@ func (s *store) keysVersion(ctx context.Context) (version int64, err error) {
 	return version, err
 }
 
+// keys returns every row. One that cannot be read hides no other.
 func (s *store) keys(ctx context.Context) ([]Key, error) {
 	rows, err := s.db.QueryContext(ctx, "SELECT id, hash, name, team, class, skill, budgets, created, expires, revoked FROM api_keys ORDER BY created, id")
 	if err != nil {
@@ -148,9 +170,8 @@ func (s *store) keys(ctx context.Context) ([]Key, error) {
 	}
 	var all []Key
 	err = each(rows, func() error {
-		k, err := scanKey(rows)
-		all = append(all, k)
-		return err
+		all = append(all, scanKey(rows))
+		return nil
 	})
 	if err != nil {
 		return nil, s.engine.explain("read the keys", err)
@@ -158,24 +179,31 @@ func (s *store) keys(ctx context.Context) ([]Key, error) {
 	return all, nil
 }
 
-func scanKey(rows *sql.Rows) (k Key, err error) {
+func scanKey(rows *sql.Rows) (k Key) {
 	var hash []byte
 	var budgets, class string
 	var created, expires, revoked int64
-	if err := rows.Scan(&k.ID, &hash, &k.Name, &k.Team, &class, &k.Skill, &budgets, &created, &expires, &revoked); err != nil {
-		return k, err
-	}
+	err := rows.Scan(&k.ID, &hash, &k.Name, &k.Team, &class, &k.Skill, &budgets, &created, &expires, &revoked)
 	copy(k.hash[:], hash)
 	k.Class, k.Created, k.Expires, k.Revoked = starling.Class(class), moment(created), moment(expires), moment(revoked)
-	if err := json.Unmarshal([]byte(budgets), &k.Budgets); err != nil {
-		return k, fmt.Errorf("budgets of %s: %w", k.ID, err)
+	if err == nil {
+		k.Budgets, err = readBudgets(budgets)
 	}
-	for _, b := range k.Budgets {
-		if err := b.check(); err != nil {
-			return k, err
-		}
+	if err != nil && revoked == 0 {
+		k.fault = &starling.Error{Kind: starling.Internal, Op: fmt.Sprintf("ledger: read the key %q", cut(k.ID, 64)), Hint: "revoke it and make another", Err: err}
 	}
-	return k, nil
+	return k
+}
+
+// readBudgets returns all or none.
+func readBudgets(text string) (budgets []Budget, err error) {
+	if err := json.Unmarshal([]byte(text), &budgets); err != nil {
+		return nil, err
+	}
+	if err := checkAll(budgets); err != nil {
+		return nil, err
+	}
+	return budgets, nil
 }
 
 func seconds(t time.Time) int64 {
@@ -198,87 +226,86 @@ type keyring struct {
 	now     func() time.Time
 	unknown *rate.Limiter // of looks into the store for keys that we don't know
 
-	mu      sync.RWMutex
+	loading sync.Mutex // held while they are read and put in force
+	known   atomic.Pointer[keySet]
+}
+
+// A keySet is the table of keys in one of its versions. It is never changed.
+type keySet struct {
 	version int64
 	byHash  map[digest]Key
-
-	loading sync.Mutex
 }
 
 func newKeyring(s *store) *keyring {
-	return &keyring{store: s, now: time.Now, unknown: rate.NewLimiter(10, 10), version: -1}
+	r := &keyring{store: s, now: time.Now, unknown: rate.NewLimiter(10, 10)}
+	r.known.Store(&keySet{version: -1})
+	return r
 }
 
-// load reads the keys again if they have changed, and reports whether they had.
-func (r *keyring) load(ctx context.Context) (bool, error) {
-	r.loading.Lock()
-	defer r.loading.Unlock()
+// load reads the keys if they have changed, else it returns nil.
+func (r *keyring) load(ctx context.Context) (*keySet, error) {
 	version, err := r.store.keysVersion(ctx)
 	if err != nil {
-		return false, r.store.engine.explain("read the keys", err)
+		return nil, r.store.engine.explain("read the keys", err)
 	}
-	if r.mu.RLock(); version == r.version {
-		r.mu.RUnlock()
-		return false, nil
+	if version == r.known.Load().version {
+		return nil, nil
 	}
-	r.mu.RUnlock()
 	keys, err := r.store.keys(ctx)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	byHash := make(map[digest]Key, len(keys))
+	s := &keySet{version: version, byHash: make(map[digest]Key, len(keys))}
 	for _, k := range keys {
-		byHash[k.hash] = k
+		s.byHash[k.hash] = k
 	}
-	r.mu.Lock()
-	r.version, r.byHash = version, byHash
-	r.mu.Unlock()
-	return true, nil
+	return s, nil
 }
 
 func (r *keyring) find(hash digest) (Key, bool) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	k, ok := r.byHash[hash]
+	k, ok := r.known.Load().byHash[hash]
 	return k, ok
 }
 
-func (r *keyring) all() []Key {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	var all []Key
-	for _, k := range r.byHash {
-		all = append(all, k)
-	}
-	slices.SortFunc(all, func(a, b Key) int { return strings.Compare(a.ID, b.ID) })
-	return all
+func (s *keySet) all() []Key {
+	return slices.SortedFunc(maps.Values(s.byHash), func(a, b Key) int { return strings.Compare(a.ID, b.ID) })
 }
 
 // Keyless reports whether no key was ever made: a revoked key keeps the door
 // shut, as an expired one does. It answers from memory, which is at most a second
-// behind what other processes do.
-func (l *Ledger) Keyless() bool {
-	l.keys.mu.RLock()
-	defer l.keys.mu.RUnlock()
-	return len(l.keys.byHash) == 0
+// behind what other processes do, and up to date after a Lookup of an unknown key.
+func (l *Ledger) Keyless() bool { return len(l.keys.known.Load().byHash) == 0 }
+
+// refreshKeys brings keys and their caps up to date. A key is known only when its
+// caps are in force. What cannot be read is logged, once for each change.
+func (l *Ledger) refreshKeys(ctx context.Context) error {
+	l.keys.loading.Lock()
+	defer l.keys.loading.Unlock()
+	fresh, err := l.keys.load(ctx)
+	if err != nil || fresh == nil {
+		return err
+	}
+	l.capping.Lock()
+	defer l.capping.Unlock()
+	l.caps.Store(newCaps(l.config, fresh.all()))
+	l.keys.known.Store(fresh)
+	if err := faults(fresh.all()); err != nil {
+		l.log.Error("a key that cannot be read is refused", "error", err)
+	}
+	return nil
 }
 
-// refreshKeys brings keys and their caps up to date.
-func (l *Ledger) refreshKeys(ctx context.Context) error {
-	changed, err := l.keys.load(ctx)
-	if changed {
-		l.capping.Lock()
-		defer l.capping.Unlock()
-		l.caps.Store(newCaps(l.config, l.keys.all()))
-	}
-	return err
+// LooksLikeKey reports whether a secret is written like a key of ours. Whether it
+// is one is for [Ledger.Lookup] to say.
+func LooksLikeKey(secret string) bool {
+	return len(secret) == len(secretPrefix)+43 && strings.HasPrefix(secret, secretPrefix)
 }
 
 // Lookup returns the caller that shows the secret. It answers from memory; for
 // a secret that is not there it looks into the store, but not more than ten
 // times a second whoever asks. Errors: Unauthenticated.
 func (l *Ledger) Lookup(ctx context.Context, secret string) (starling.Caller, error) {
-	if len(secret) != len(secretPrefix)+43 || !strings.HasPrefix(secret, secretPrefix) {
+	if !LooksLikeKey(secret) {
 		return starling.Caller{}, unknownKey()
 	}
 	hash := digest(sha256.Sum256([]byte(secret)))
@@ -289,7 +316,7 @@ func (l *Ledger) Lookup(ctx context.Context, secret string) (starling.Caller, er
 		}
 	}
 	switch {
-	case !ok || !k.Revoked.IsZero():
+	case !ok || k.fault != nil || !k.Revoked.IsZero():
 		return starling.Caller{}, unknownKey()
 	case !k.Expires.IsZero() && !l.keys.now().Before(k.Expires):
 		return starling.Caller{}, &starling.Error{Kind: starling.Unauthenticated, Op: "expired key: it was good until " + k.Expires.Format(time.DateOnly), Hint: "ask for a new key"}

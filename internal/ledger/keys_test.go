@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,93 @@ func TestTheFirstKeyEndsKeylessnessForGood(t *testing.T) {
 			t.Fatal("revoking the last key opens the door")
 		}
 	})
+}
+
+func TestAKeyThatCannotBeReadIsRefusedAndHidesNoOther(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		l := p.open(t)
+		ctx := context.Background()
+		beside := reopened(t, p)
+		newer, k, err := beside.CreateKey(ctx, KeySpec{Name: "of a newer version", Budgets: []Budget{{Limit: 5, Per: PerDay}}})
+		must(t, err)
+		_, err = l.store.db.Exec("UPDATE api_keys SET budgets = replace(budgets, 'day', 'week')")
+		must(t, err)
+		must(t, l.keepOnce(ctx, 1))
+		if l.Keyless() {
+			t.Fatal("the only key cannot be read, and the door is open")
+		}
+		_, err = l.Lookup(ctx, newer)
+		wantKind(t, err, starling.Unauthenticated)
+
+		good, other, err := beside.CreateKey(ctx, KeySpec{Name: "good", Budgets: []Budget{{Limit: 5, Per: PerDay}}})
+		must(t, err)
+		caller, err := l.Lookup(ctx, good)
+		must(t, err)
+		wantKind(t, l.Begin(caller, "").Reserve(ctx, 6), starling.OverBudget)
+		keys, err := beside.Keys(ctx)
+		wantKind(t, err, starling.Internal)
+		if len(keys) != 1 || keys[0].ID != other.ID || !strings.Contains(err.Error(), k.ID) {
+			t.Fatalf("got %+v, %v", keys, err)
+		}
+		must(t, l.Close())
+		p.open(t) // nor does it keep the gateway from starting
+		must(t, beside.RevokeKey(ctx, k.ID))
+		keys, err = beside.Keys(ctx)
+		must(t, err)
+		if len(keys) != 2 {
+			t.Fatalf("got %+v", keys)
+		}
+	})
+}
+
+func TestWhenKeysCannotBeReadTheHeadIsWrittenAndTheHeartBeats(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		l := p.open(t)
+		ctx := context.Background()
+		run(t, l, ada, 10, 5)
+		must(t, l.Flush(ctx))
+		_, err := l.store.db.Exec("ALTER TABLE api_keys RENAME TO hidden")
+		must(t, err)
+		_, err = l.store.db.Exec("UPDATE meta SET value = value + 1 WHERE name = 'keys'")
+		must(t, err)
+		if p.URL != "" {
+			silent(t, l)
+		}
+		wantKind(t, l.keepOnce(ctx, beatEvery), starling.Internal)
+		if heads, err := headFiles(p.Dir); err != nil || len(heads) != 1 {
+			t.Errorf("head files: %v, %v", heads, err)
+		}
+		if p.URL != "" {
+			var silence float64
+			must(t, l.store.db.QueryRow("SELECT extract(epoch FROM now() - seen) FROM chains").Scan(&silence))
+			if silence > lease.Seconds() {
+				t.Errorf("the gateway looks dead for %v s", silence)
+			}
+		}
+	})
+}
+
+func TestAKeyIsKnownOnlyWhenItsCapsAreInForce(t *testing.T) {
+	l := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t)
+	ctx := context.Background()
+	secret, _, err := l.Records.CreateKey(ctx, KeySpec{Name: "a", Budgets: []Budget{{Limit: 5, Per: InTotal}}})
+	must(t, err)
+	hash := digest(sha256.Sum256([]byte(secret)))
+	l.capping.Lock() // as while caps are being made
+	done := make(chan error)
+	go func() { done <- l.refreshKeys(ctx) }()
+	for range 30 {
+		time.Sleep(time.Millisecond)
+		if _, ok := l.keys.find(hash); ok {
+			t.Error("the key is known before its caps")
+			break
+		}
+	}
+	l.capping.Unlock()
+	must(t, <-done)
+	caller, err := l.Lookup(ctx, secret)
+	must(t, err)
+	wantKind(t, l.Begin(caller, "").Reserve(ctx, 6), starling.OverBudget)
 }
 
 func TestAKeyThatIsNotGoodIsRefused(t *testing.T) {

@@ -61,6 +61,7 @@ type Ledger struct {
 	caps    atomic.Pointer[caps]
 	latest  atomic.Pointer[[]byte] // the envelope of the newest checkpoint
 	saved   *[]byte                // the one that the head file holds; owned by the keeper
+	told    uint64                 // dropped receipts that the log has; owned by the writer
 	trouble trouble
 
 	stop       chan struct{} // closed by Close
@@ -190,6 +191,7 @@ func (l *Ledger) Close() error {
 		l.stopKeeper()
 		<-l.drained
 		<-l.kept
+		l.tellDropped()
 		pending := l.journal.close()
 		if pending > 0 {
 			l.result = l.trouble.last()
@@ -229,10 +231,12 @@ func (l *Ledger) Flush(ctx context.Context) error {
 // skill may be "" and said later with [Account.Use].
 func (l *Ledger) Begin(c starling.Caller, skill string) *Account {
 	now := time.Now()
+	id := newID(now)
 	return &Account{
 		ledger: l,
+		id:     id,
 		began:  now,
-		hold:   hold{ID: newID(now), At: now.UnixNano(), Key: c.Key, Team: c.Team, Skill: skill},
+		hold:   hold{ID: id, At: now.UnixNano(), Key: c.Key, Team: c.Team, Skill: skill},
 	}
 }
 
@@ -261,7 +265,7 @@ func (l *Ledger) Cap(budgets []Budget) error {
 	l.capping.Lock()
 	defer l.capping.Unlock()
 	l.config = slices.Clone(budgets)
-	l.caps.Store(newCaps(l.config, l.keys.all()))
+	l.caps.Store(newCaps(l.config, l.keys.known.Load().all()))
 	return nil
 }
 

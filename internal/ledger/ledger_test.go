@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"go.uber.org/goleak"
 
 	"starling"
@@ -437,6 +442,21 @@ func TestWhatTheStoreDoesNotTakeAtCloseWaitsInTheJournal(t *testing.T) {
 	})
 }
 
+// The race detector is what this test needs to fail.
+func TestAnAccountsIdCanBeReadWhileItReserves(t *testing.T) {
+	l := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t)
+	a := l.Begin(ada, "")
+	done := make(chan error, 1)
+	go func() { done <- a.Reserve(context.Background(), 5) }()
+	id := a.ID()
+	must(t, <-done)
+	r, err := a.Settle(exchange(a, 5))
+	must(t, err)
+	if r.ID != id {
+		t.Fatalf("the receipt of %s has the id %s", id, r.ID)
+	}
+}
+
 func TestErrorsOfOpenSayWhatToDo(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -492,6 +512,34 @@ func TestErrorsOfOpenSayWhatToDo(t *testing.T) {
 	}
 }
 
+func TestAnErrorShowsNothingOfWhoConnects(t *testing.T) {
+	const here = "@127.0.0.1:1/db"
+	urls := map[string]string{
+		"nobody listens":          "postgres://wisteria:wist%40eria" + here,
+		"an @":                    "postgres://user:pass@wisteria" + here,
+		"an @ in several hosts":   "postgres://user:pass@wisteria@127.0.0.1,wisteria@127.0.0.2/db",
+		"a / after a number":      "postgres://user:12/wisteria" + here,
+		"a / after a word":        "postgres://wisteria:wist/eria" + here,
+		"a / and a ?":             "postgres://user:12/x?wisteria" + here,
+		"a bad percent":           "postgres://wisteria:wist%zz" + here,
+		"a space":                 "postgres://wisteria:wist eria" + here,
+		"a setting that is wrong": "postgres://wisteria:wisteria" + here + "?sslmode=perhaps",
+		"no host":                 "postgres://wisteria:wisteria",
+	}
+	if server := os.Getenv("STARLING_TEST_POSTGRES"); server != "" {
+		u, err := url.Parse(server)
+		must(t, err)
+		u.User, u.Path = url.UserPassword("wisteria", "wisteria"), "/"
+		urls["the server refuses"] = u.String()
+	}
+	for name, text := range urls {
+		_, err := OpenRecords(context.Background(), Options{Dir: t.TempDir(), URL: text, Log: quiet()})
+		if err == nil || strings.Contains(err.Error(), "wist") || strings.Contains(err.Error(), "eria") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestTheOneGatewayThatDiesIsWrittenOffByAnother(t *testing.T) {
 	eachStore(t, func(t *testing.T, p place) {
 		if p.URL == "" {
@@ -506,8 +554,7 @@ func TestTheOneGatewayThatDiesIsWrittenOffByAnother(t *testing.T) {
 		must(t, alive.Flush(ctx))
 		wantKind(t, alive.Begin(ada, "").Reserve(ctx, 400), starling.OverBudget)
 
-		_, err := alive.store.db.Exec("UPDATE chains SET seen = now() - interval '3 minutes' WHERE number = $1", dead.chain.number)
-		must(t, err)
+		silent(t, dead)
 		must(t, alive.beat(ctx))
 		s, err := alive.Receipt(ctx, a.ID())
 		must(t, err)
@@ -527,6 +574,143 @@ func TestTheOneGatewayThatDiesIsWrittenOffByAnother(t *testing.T) {
 		if report := verified(t, alive.Records); report.Receipts != 1 || len(report.Chains) != 2 {
 			t.Fatalf("got %+v", report)
 		}
+	})
+}
+
+// silent makes a gateway look dead to the others for a moment.
+func silent(t *testing.T, l *Ledger) {
+	t.Helper()
+	_, err := l.store.db.Exec("UPDATE chains SET seen = now() - interval '3 minutes' WHERE number = $1", l.chain.number)
+	must(t, err)
+}
+
+func TestAnExchangeThatWasWrittenOffSpendsNoMoreThanWasBooked(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		if p.URL == "" {
+			t.Skip("SQLite has one gateway")
+		}
+		ctx := context.Background()
+		for _, stored := range []bool{false, true} {
+			cap := Budget{Scope: ForAll, Limit: 100_000, Per: InTotal}
+			slow, other := p.beside(t).open(t, cap), p.beside(t).open(t, cap)
+			a := slow.Begin(ada, "")
+			must(t, a.Reserve(ctx, 600))
+			silent(t, slow)
+			gone, err := other.store.engine.beat(ctx, other.chain.number)
+			must(t, err)
+			if len(gone) != 1 || gone[0].Held != 600 {
+				t.Fatalf("%+v is written off", gone)
+			}
+			must(t, slow.beat(ctx))
+			if stored {
+				must(t, slow.Flush(ctx))
+			}
+			a.Spend(500)
+			err = a.Reserve(ctx, 600)
+			wantKind(t, err, starling.Internal)
+			if !strings.Contains(err.Error(), "ask again") {
+				t.Fatalf("no hint in %v", err)
+			}
+			_, err = a.Settle(exchange(a, 500))
+			must(t, err)
+			must(t, slow.Flush(ctx))
+			standing, err := other.Standing(ctx)
+			must(t, err)
+			if standing[0].Held != 0 {
+				t.Fatalf("%v is held, and nobody will give it back", standing[0].Held)
+			}
+			s, err := other.Receipt(ctx, a.ID())
+			must(t, err)
+			if r, err := s.Receipt(); err != nil || r.Cost != 600 {
+				t.Fatalf("got %+v, %v", r, err)
+			}
+			verified(t, other.Records)
+		}
+	})
+}
+
+// deaf is a connection to Postgres that dies after the server has answered a
+// statement about an exchange, and before we hear it.
+type deaf struct {
+	net.Conn
+	about string
+	lost  bool
+}
+
+func (d *deaf) Write(b []byte) (int, error) {
+	d.lost = d.lost || bytes.Contains(b, []byte(d.about))
+	return d.Conn.Write(b)
+}
+
+func (d *deaf) Read(b []byte) (int, error) {
+	n, err := d.Conn.Read(b)
+	if err == nil && d.lost {
+		return 0, io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// deafTo gives the ledger's meter such connections.
+func deafTo(t *testing.T, l *Ledger, url, about string) {
+	t.Helper()
+	config, err := pgx.ParseConfig(url)
+	must(t, err)
+	dial := config.DialFunc
+	config.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		return &deaf{Conn: c, about: about}, err
+	}
+	m := l.meter.(*sharedMeter)
+	m.db = stdlib.OpenDB(*config)
+	t.Cleanup(func() { m.db.Close() })
+}
+
+func TestAReservationWhoseAnswerIsLostIsGivenBack(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		if p.URL == "" {
+			t.Skip("SQLite holds nothing")
+		}
+		l := p.open(t, Budget{Scope: ForAll, Limit: 1000, Per: InTotal})
+		ctx := context.Background()
+		held := func() starling.Money {
+			standing, err := l.Standing(ctx)
+			must(t, err)
+			return standing[0].Held
+		}
+		a := l.Begin(ada, "")
+		deafTo(t, l, p.URL, a.ID())
+		wantKind(t, a.Reserve(ctx, 900), starling.Internal)
+		if got := held(); got != 900 {
+			t.Fatalf("%v is held: this test proves nothing unless the server did hold it", got)
+		}
+		_, err := a.Settle(&starling.Exchange{Err: &starling.Error{Kind: starling.Cancelled, Op: "answer"}})
+		must(t, err)
+		must(t, l.Flush(ctx))
+		if got := held(); got != 0 {
+			t.Fatalf("%v is held, and nobody will give it back", got)
+		}
+	})
+}
+
+func TestAHoldThatComesAfterItsReceiptIsEnded(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		if p.URL == "" {
+			t.Skip("SQLite holds nothing")
+		}
+		l := p.open(t, Budget{Scope: ForAll, Limit: 1000, Per: InTotal})
+		ctx := context.Background()
+		r, open := run(t, l, ada, 10, 5), l.Begin(ada, "")
+		must(t, open.Reserve(ctx, 20))
+		must(t, l.Flush(ctx))
+		_, err := l.store.db.Exec("INSERT INTO holds SELECT $1, chain, epoch, at, day, key, team, skill, 900 FROM holds", r.ID)
+		must(t, err)
+		must(t, l.beat(ctx))
+		standing, err := l.Standing(ctx)
+		must(t, err)
+		if standing[0].Held != 20 || standing[0].Spent != 5 {
+			t.Fatalf("spent %v and holding %v", standing[0].Spent, standing[0].Held)
+		}
+		verified(t, l.Records)
 	})
 }
 

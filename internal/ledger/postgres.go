@@ -18,16 +18,22 @@ import (
 // lease is how long a gateway may be silent before its holds are written off.
 const lease = 2 * time.Minute
 
+// writtenOff is the SQLSTATE of a reservation for an exchange that was written
+// off.
+const writtenOff = "SL001"
+
 // postgresEngine is a database that several gateways share.
 type postgresEngine struct {
 	db    *sql.DB
-	epoch int64 // counts the lives of this gateway
+	user  string // as whom we connect; never shown
+	epoch int64  // counts the lives of this gateway
 }
 
 func openPostgres(o Options) (*sql.DB, engine, error) {
-	config, err := pgx.ParseConfig(o.URL)
-	if err != nil { // its text leaves the password out
-		return nil, nil, &starling.Error{Kind: starling.Invalid, Op: "ledger: the store's URL", Hint: "write postgres://user:password@host/database", Err: err}
+	config, err := parsePostgres(o.URL)
+	if err != nil {
+		return nil, nil, &starling.Error{Kind: starling.Invalid, Op: "ledger: the store's URL", Err: err,
+			Hint: "write postgres://user:password@host/database, with @ and / in the user and the password as %40 and %2F"}
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "starling"
@@ -36,7 +42,29 @@ func openPostgres(o Options) (*sql.DB, engine, error) {
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return db, &postgresEngine{db: db}, nil
+	return db, &postgresEngine{db: db, user: config.User}, nil
+}
+
+// parsePostgres reads the store's URL. Where the user and the password end must
+// be beyond doubt, or a part of them would be looked up as a host, and be shown;
+// and an error is about the URL without them.
+func parsePostgres(url string) (*pgx.ConnConfig, error) {
+	scheme, rest, _ := strings.Cut(url, "://")
+	if i := strings.IndexAny(rest, "@/"); i >= 0 && rest[i] == '@' {
+		rest = rest[i+1:]
+	}
+	if strings.Contains(rest, "@") {
+		return nil, errors.New("there is an @ too many, or a / before it")
+	}
+	config, err := pgx.ParseConfig(url)
+	if err == nil {
+		return config, nil
+	}
+	if _, err = pgx.ParseConfig(scheme + "://" + rest); err == nil {
+		return nil, errors.New("the user or the password is not as it is written in URLs")
+	}
+	text := err.Error() // the URL in backquotes, and what is wrong with it
+	return nil, errors.New(strings.TrimPrefix(text[strings.LastIndexByte(text, '`')+1:], ": "))
 }
 
 func isPostgres(url string) bool {
@@ -47,6 +75,7 @@ func (e *postgresEngine) schema() fs.FS            { return subtree("migrations/
 func (e *postgresEngine) rowsPerInsert() int       { return 64 }
 func (e *postgresEngine) placeholder(i int) string { return dollar(i) }
 func (e *postgresEngine) patience() time.Duration  { return 30 * time.Second }
+func (e *postgresEngine) shared() bool             { return true }
 
 func (e *postgresEngine) snapshot() *sql.TxOptions {
 	return &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}
@@ -87,14 +116,23 @@ func (e *postgresEngine) enter(ctx context.Context, chain int64) error {
 }
 
 // beat goes by the database's clock, which all gateways share. A hold of this
-// gateway's former life can appear late: the server may finish a statement
-// after the process that sent it was killed.
+// gateway's former life can appear late, and so can one of an exchange that has
+// its receipt: the server may finish a statement after whoever sent it has gone.
+//
+// A gateway that was silent may not be dead. What is written off is marked as it
+// is read, and its gateway can reserve no more for it: so it spends no more than
+// is booked, unless a call costs more than its worst case.
 func (e *postgresEngine) beat(ctx context.Context, chain int64) ([]hold, error) {
 	if _, err := e.db.ExecContext(ctx, "UPDATE chains SET seen = now() WHERE number = $1", chain); err != nil {
 		return nil, e.explain("say that this gateway lives", err)
 	}
-	rows, err := e.db.QueryContext(ctx, `SELECT h.id, h.at, h.key, h.team, h.skill, h.amount FROM holds h JOIN chains c ON c.number = h.chain
-		WHERE h.epoch < c.epoch AND h.chain = $1 OR c.seen < now() - make_interval(secs => $2) ORDER BY h.at`, chain, lease.Seconds())
+	if _, err := e.db.ExecContext(ctx, "DELETE FROM holds h WHERE h.chain = $1 AND EXISTS (SELECT FROM receipts r WHERE r.id = h.id)", chain); err != nil {
+		return nil, e.explain("end the holds of settled exchanges", err)
+	}
+	rows, err := e.db.QueryContext(ctx, `WITH gone AS (UPDATE holds h SET epoch = -1 FROM chains c WHERE c.number = h.chain
+			AND (h.epoch < 0 OR h.epoch < c.epoch AND h.chain = $1 OR c.seen < now() - make_interval(secs => $2))
+			RETURNING h.id, h.at, h.key, h.team, h.skill, h.amount)
+		SELECT * FROM gone ORDER BY at`, chain, lease.Seconds())
 	if err != nil {
 		return nil, e.explain("read the holds", err)
 	}
@@ -115,7 +153,7 @@ func (e *postgresEngine) explain(op string, err error) error {
 	if known, ok := errors.AsType[*starling.Error](err); ok {
 		return known
 	}
-	out := &starling.Error{Kind: starling.Internal, Op: "ledger: " + op + " in postgres", Err: err}
+	out := &starling.Error{Kind: starling.Internal, Op: "ledger: " + op + " in postgres", Err: e.unnamed(err)}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		out.Kind = starling.Cancelled
 		return out
@@ -129,6 +167,25 @@ func (e *postgresEngine) explain(op string, err error) error {
 		out.Hint = "see that Postgres runs and that the store's URL is right"
 	}
 	return out
+}
+
+// anonymous is an error whose text does not say as whom we connect.
+type anonymous struct {
+	error
+	text string
+}
+
+func (a anonymous) Error() string { return a.text }
+func (a anonymous) Unwrap() error { return a.error }
+
+// unnamed takes the user out of an error's text, where the driver puts it first
+// and the server in quotes. The password is in none.
+func (e *postgresEngine) unnamed(err error) error {
+	text := err.Error()
+	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		text = strings.Replace(text, connect.Error(), connect.Unwrap().Error(), 1)
+	}
+	return anonymous{err, strings.ReplaceAll(text, `"`+e.user+`"`, `"…"`)}
 }
 
 // postgresHint goes by the classes of Appendix A of the Postgres manual.
@@ -146,6 +203,8 @@ func postgresHint(code string) string {
 		return "check the user and the password in the store's URL"
 	case strings.HasPrefix(code, "57P"):
 		return "start the database server again"
+	case code == writtenOff:
+		return "this gateway was silent for too long; ask again"
 	}
 	return ""
 }
@@ -175,6 +234,8 @@ func (m *sharedMeter) hold(ctx context.Context, a *Account, amount starling.Mone
 	return err
 }
 
+// raise asks for more. Who leaves before the answer came does not know it: the
+// row may be there.
 func (m *sharedMeter) raise(ctx context.Context, a *Account, amount starling.Money, budgets []Budget) error {
 	var by struct {
 		scopes, names      []string
@@ -188,16 +249,18 @@ func (m *sharedMeter) raise(ctx context.Context, a *Account, amount starling.Mon
 	n := a.hold.names()
 	var cap int
 	var spent, held starling.Money
+	before := a.shared
+	a.shared = true
 	err := m.db.QueryRowContext(ctx, "SELECT cap, spent, held FROM starling_hold($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)",
 		a.hold.ID, m.ledger.chain.number, m.engine.epoch, a.hold.At, int64(a.hold.day()), n[1], n[2], n[3], int64(amount),
 		by.scopes, by.names, by.froms, by.tos, by.limits).Scan(&cap, &spent, &held)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		a.shared = true
 		return nil
 	case err != nil:
 		return m.engine.explain("reserve", err)
 	}
+	a.shared = before // it was refused, and nothing has changed
 	return Standing{Budget: budgets[cap-1], Spent: spent, Held: held}.over(amount - a.held)
 }
 

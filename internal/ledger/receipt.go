@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -10,10 +11,13 @@ import (
 	"starling"
 )
 
-// Texts on a receipt are bounded, whatever a caller or an upstream sends.
+// A receipt is bounded, whatever a caller or an upstream sends: each of their
+// texts, the list of what translation left out, and the whole.
 const (
-	longestName = 200 // bytes
-	longestWhy  = 600
+	longestName    = 200 // bytes
+	longestWhy     = 600
+	mostLeft       = 50 // fields
+	longestReceipt = 1 << 20
 )
 
 // receiptOf folds the exchange into its receipt.
@@ -24,19 +28,18 @@ func (a *Account) receiptOf(ex *starling.Exchange) *starling.Receipt {
 		Took:     time.Since(a.began),
 		Dialect:  ex.Request.Dialect,
 		Stream:   ex.Request.Stream,
-		Asked:    cut(ex.Request.Model, longestName),
+		Asked:    shorten(ex.Request.Model, longestName),
 		Key:      a.hold.Key,
 		Team:     a.hold.Team,
 		Screen:   ex.Screen,
 		Plan:     ex.Plan,
-		Attempts: ex.Attempts,
+		Attempts: brief(ex.Attempts),
 		Response: ex.Response,
 		Outcome:  outcome(ex),
 		Kind:     starling.KindOf(ex.Err),
 		Why:      why(ex.Err),
 	}
 	r.Added = max(0, r.Took-ex.Waited)
-	r.Attempts = orEmpty(r.Attempts)
 	r.Screen.From = orEmpty(r.Screen.From)
 	r.Plan.Candidates = orEmpty(r.Plan.Candidates)
 	r.Plan.Skill = a.hold.Skill
@@ -44,9 +47,38 @@ func (a *Account) receiptOf(ex *starling.Exchange) *starling.Receipt {
 		r.Cost = r.Cost.Plus(t.Cost)
 	}
 	r.Response.Cost = r.Cost
+	r.Response.Model = shorten(r.Response.Model, longestName)
+	r.Response.Reason = shorten(r.Response.Reason, longestWhy)
 	compare(r)
 	a.seal(r, ex.Request.Body)
 	return r
+}
+
+// brief returns the attempts with what upstreams and callers said of themselves
+// bounded. The exchange keeps it whole.
+func brief(attempts []starling.Attempt) []starling.Attempt {
+	all := make([]starling.Attempt, len(attempts))
+	for i, t := range attempts {
+		t.Model = shorten(t.Model, longestName)
+		t.Why = shorten(t.Why, longestWhy)
+		t.Usage.Tier = shorten(t.Usage.Tier, longestName)
+		t.Upstream = shorten(t.Upstream, longestName)
+		t.Said = shorten(t.Said, longestName)
+		t.Left = briefLeft(t.Left)
+		all[i] = t
+	}
+	return all
+}
+
+func briefLeft(fields []string) []string {
+	var all []string
+	for _, f := range fields[:min(len(fields), mostLeft)] {
+		all = append(all, shorten(f, longestName))
+	}
+	if more := len(fields) - mostLeft; more > 0 {
+		all = append(all, fmt.Sprintf("… and %d more", more))
+	}
+	return all
 }
 
 // compare fills in what the reference model would have cost. An exchange without
@@ -103,7 +135,7 @@ func why(err error) string {
 	case !ok:
 		return "an error that does not say its kind"
 	}
-	return cut(e.Error(), longestWhy)
+	return shorten(e.Error(), longestWhy)
 }
 
 // seal adds the MACs. They need the ledger's secret, so a copy of the books does
@@ -138,6 +170,14 @@ func cut(text string, n int) string {
 	return text[:n]
 }
 
+// shorten is cut for people: what was cut ends in "…".
+func shorten(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return cut(text, n-len("…")) + "…"
+}
+
 // An entry is a receipt on its way into the store: its exact bytes, and the
 // columns by which it is found and summed.
 type entry struct {
@@ -158,11 +198,17 @@ type entry struct {
 }
 
 // newEntry encodes a receipt. Only the floating-point guesses of a plan can fail
-// to encode (NaN); a receipt without them is better than none.
+// to encode (NaN); a receipt without them is better than none. So is one without
+// its parts, where there are so many that no journal could be read past it.
 func newEntry(r *starling.Receipt) *entry {
 	payload, err := encode(r)
 	if err != nil {
 		r.Plan.Candidates = []starling.Candidate{}
+		payload, err = encode(r)
+	}
+	if err == nil && len(payload) > longestReceipt {
+		r.Plan.Rule = fmt.Sprintf("%d candidates and %d attempts are left out: the receipt was too long", len(r.Plan.Candidates), len(r.Attempts))
+		r.Plan.Candidates, r.Plan.Left, r.Attempts = []starling.Candidate{}, nil, []starling.Attempt{}
 		payload, err = encode(r)
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -64,5 +65,72 @@ func TestTextsOnAReceiptAreBoundedAndOurs(t *testing.T) {
 	if r := settle("m", errors.New(canary)); strings.Contains(r.Why, canary) || r.Kind != starling.Internal {
 		t.Fatalf("a foreign error's text is on the receipt: %+v", r)
 	}
+	verified(t, l.Records)
+}
+
+func TestWhatAnUpstreamSaysOfItselfIsBounded(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		l := p.open(t)
+		long := strings.Repeat("ü", 2<<20)
+		a := l.Begin(ada, "")
+		ex := exchange(a, 5)
+		ex.Response.Model, ex.Response.Reason = long, long
+		t0 := &ex.Attempts[0]
+		t0.Model, t0.Why, t0.Usage.Tier, t0.Upstream, t0.Said = long, long, long, long, long
+		for range 100_000 {
+			t0.Left = append(t0.Left, long[:1000])
+		}
+		r, err := a.Settle(ex)
+		must(t, err)
+		got := r.Attempts[0]
+		for _, text := range []string{got.Model, got.Usage.Tier, got.Upstream, got.Said, got.Left[0], r.Response.Model} {
+			if len(text) > longestName || !strings.HasPrefix(text, "üü") || !strings.HasSuffix(text, "ü…") {
+				t.Errorf("%d bytes: %.40q", len(text), text)
+			}
+		}
+		for _, text := range []string{got.Why, r.Response.Reason} {
+			if len(text) > longestWhy || !strings.HasSuffix(text, "ü…") {
+				t.Errorf("%d bytes: %.40q", len(text), text)
+			}
+		}
+		if n := len(got.Left); n != mostLeft+1 || got.Left[n-1] != "… and 99950 more" {
+			t.Errorf("%d fields, the last: %.40q", n, got.Left[n-1])
+		}
+		if t0.Upstream != long || len(t0.Left) != 100_000 {
+			t.Error("the exchange itself was changed")
+		}
+		s, err := l.Receipt(context.Background(), r.ID)
+		must(t, err)
+		if back, err := s.Receipt(); err != nil || back.Cost != 5 || len(s.Payload) > 32<<10 {
+			t.Errorf("%d bytes, %v", len(s.Payload), err)
+		}
+		verified(t, l.Records)
+	})
+}
+
+func TestAReceiptOfTooManyPartsIsKeptWithoutThem(t *testing.T) {
+	p := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}
+	l := p.open(t)
+	a := l.Begin(ada, "triage")
+	ex := exchange(a, 5)
+	for range 100_000 {
+		ex.Attempts = append(ex.Attempts, ex.Attempts[0])
+	}
+	l.store.db.Close()
+	r, err := a.Settle(ex)
+	must(t, err)
+	after := run(t, l, ada, 10, 7)
+	l.crash(t)
+
+	l = p.open(t)
+	s, err := l.Receipt(context.Background(), r.ID)
+	must(t, err)
+	back, err := s.Receipt()
+	must(t, err)
+	if len(s.Payload) > longestReceipt || back.Cost != 500_005 || back.Plan.Skill != "triage" || back.Saved != r.Saved || !strings.Contains(back.Plan.Rule, "100001 attempts") {
+		t.Errorf("%d bytes, cost %v, saved %v: %+v", len(s.Payload), back.Cost, back.Saved, back.Plan)
+	}
+	_, err = l.Receipt(context.Background(), after.ID)
+	must(t, err)
 	verified(t, l.Records)
 }

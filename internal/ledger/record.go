@@ -15,7 +15,8 @@ import (
 //	body    JSON
 //
 // and is written with one write(2). A record that is cut off or does not match
-// its CRC ends the segment: everything before it was written before it.
+// its CRC ends the segment: everything before it was written before it. Only the
+// last segment of a killed process may end so; anything else is damage.
 const (
 	magic         = "starling journal 1\n"
 	recordHead    = 8
@@ -75,16 +76,16 @@ type recovery struct {
 }
 
 // read adds a segment. It reports whether the segment was read to its end, where
-// one cut-off record is the natural end of a killed process.
-func (r *recovery) read(data []byte) (whole bool) {
+// of the last one alone a cut-off record is the natural end of a killed process.
+func (r *recovery) read(data []byte, last bool) (whole bool) {
 	rest, ok := bytes.CutPrefix(data, []byte(magic))
 	if !ok {
-		return len(data) < len(magic)
+		return last && len(data) < len(magic)
 	}
 	for {
 		kind, body, after, ok := nextRecord(rest)
 		if !ok {
-			return torn(rest)
+			return len(rest) == 0 || last && torn(rest)
 		}
 		if !r.add(kind, body) {
 			return false
@@ -94,9 +95,32 @@ func (r *recovery) read(data []byte) (whole bool) {
 }
 
 // torn reports whether what is left can be one record that was being written
-// when the process died: nothing, or less than it announces.
+// when the process died: less than it announces. It is not if no record is as
+// long as that, if what is there is whole, or if another record follows: then
+// the length was changed.
 func torn(rest []byte) bool {
-	return len(rest) < recordHead || uint64(binary.LittleEndian.Uint32(rest)) > uint64(len(rest)-recordHead)
+	if len(rest) < recordHead {
+		return true
+	}
+	n, content := uint64(binary.LittleEndian.Uint32(rest)), rest[recordHead:]
+	switch {
+	case n <= uint64(len(content)) || n > longestRecord:
+		return false
+	case crc32.Checksum(content, castagnoli) == binary.LittleEndian.Uint32(rest[4:]):
+		return false
+	}
+	return !hidesRecord(content)
+}
+
+// hidesRecord reports whether a record begins anywhere in data. It is fast since
+// four bytes of JSON are no length that a record can have.
+func hidesRecord(data []byte) bool {
+	for i := range data {
+		if _, _, _, ok := nextRecord(data[i:]); ok {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *recovery) add(kind recordKind, body []byte) bool {

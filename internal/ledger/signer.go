@@ -15,8 +15,10 @@ import (
 	"hash"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
+	"syscall"
 
 	"starling"
 )
@@ -97,20 +99,43 @@ func encodePrivate(private ed25519.PrivateKey) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
-// writeWhole replaces a file so that a reader sees the old or the new one.
+// writeWhole replaces a file so that a reader sees the old or the new one, even
+// after a power cut: an empty key would keep the gateway from starting.
 func writeWhole(path string, content []byte) error {
 	next := path + ".new"
 	f, err := os.OpenFile(next, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return unwritable(path, err)
 	}
-	_, err = f.Write(content)
+	if _, err = f.Write(content); err == nil {
+		err = f.Sync() // else the name may reach the disk before the content
+	}
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(next, path)
 	}
 	if err != nil {
 		os.Remove(next)
 		return unwritable(path, err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes the names in a directory safe from a power cut, where the system
+// can: Windows and some network file systems cannot.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return unwritable(dir, err)
+	}
+	err = d.Sync()
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
+		err = nil
+	}
+	if err = errors.Join(err, d.Close()); err != nil {
+		return unwritable(dir, err)
 	}
 	return nil
 }

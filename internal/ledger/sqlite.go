@@ -74,6 +74,7 @@ func (e sqliteEngine) placeholder(int) string { return "?" }
 
 func (e sqliteEngine) patience() time.Duration  { return 0 }
 func (e sqliteEngine) snapshot() *sql.TxOptions { return &sql.TxOptions{ReadOnly: true} }
+func (e sqliteEngine) shared() bool             { return false }
 
 // sound checks the file's structure, indexes included: a row that its index
 // does not find is as good as lost.

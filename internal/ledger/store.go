@@ -35,6 +35,7 @@ type engine interface {
 	placeholder(i int) string // of the i-th argument from 1 of an insert, given in order
 	patience() time.Duration  // for one append; 0 is no limit
 	snapshot() *sql.TxOptions
+	shared() bool                                                        // whether other data directories have chains in it
 	sound(ctx context.Context, tx *sql.Tx) (complaint string, err error) // the database's own check of itself
 
 	meter(ctx context.Context, l *Ledger) (meter, error)

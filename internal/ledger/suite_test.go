@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -173,7 +172,7 @@ func (b broken) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 func journals(t testing.TB, dir string) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, journalGlob))
+	files, err := filesLike(dir, journalGlob)
 	must(t, err)
 	return files
 }

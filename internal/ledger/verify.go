@@ -2,8 +2,10 @@ package ledger
 
 import (
 	"context"
+	"crypto/ed25519"
 	"database/sql"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"starling"
@@ -32,6 +34,7 @@ type ChainReport struct {
 	Receipts int64  `json:"receipts"`
 	Head     string `json:"head"`
 	Anchored bool   `json:"anchored"` // a head file vouches for its end: a missing tail would have been noticed
+	Known    bool   `json:"known"`    // it is of a gateway of this data directory, or contains the published head
 }
 
 // A Fault is something in the books that is not as it was written.
@@ -60,7 +63,7 @@ func (r *Records) Verify(ctx context.Context, a Audit) (*Report, error) {
 	if err != nil {
 		return nil, unwritable(r.dir, err)
 	}
-	w := &walk{audit: a, sums: sums{}, report: &Report{Chains: []ChainReport{}, Faults: []Fault{}}}
+	w := &walk{audit: a, own: r.ownChain(), sums: sums{}, report: &Report{Chains: []ChainReport{}, Faults: []Fault{}}}
 	err = r.store.inTx(ctx, r.store.engine.snapshot(), func(tx *sql.Tx) error {
 		w.tx = tx
 		return w.run(ctx, r.store.engine, heads)
@@ -71,10 +74,21 @@ func (r *Records) Verify(ctx context.Context, a Audit) (*Report, error) {
 	return w.report, nil
 }
 
+// ownChain returns the chain of the key in the data directory. Without a key that
+// can be read its head file alone vouches for it.
+func (r *Records) ownChain() string {
+	private, err := readPrivate(filepath.Join(r.dir, keyFile))
+	if err != nil {
+		return ""
+	}
+	return chainID(private.Public().(ed25519.PublicKey))
+}
+
 // A walk is one verification under way.
 type walk struct {
 	tx     *sql.Tx
 	audit  Audit
+	own    string // the chain of the key in the data directory
 	report *Report
 	sums   sums
 	total  int64
@@ -94,6 +108,9 @@ func (w *walk) run(ctx context.Context, e engine, heads []string) error {
 	}
 	if err := w.chains(ctx, heads); err != nil {
 		return err
+	}
+	if !e.shared() {
+		w.strangers()
 	}
 	if w.audit.Head != "" && !w.found {
 		w.report.fault(Fault{What: "no chain contains the published head: receipts before it were removed or changed"})
@@ -158,9 +175,19 @@ func (w *walk) anchor(ctx context.Context, all []*chainWalk, heads []string) err
 		}
 	}
 	for _, c := range all {
-		w.report.Chains = append(w.report.Chains, ChainReport{Chain: c.id, Receipts: c.seen, Head: c.prev.String(), Anchored: c.anchored})
+		w.report.Chains = append(w.report.Chains, ChainReport{Chain: c.id, Receipts: c.seen, Head: c.prev.String(), Anchored: c.anchored, Known: c.known || c.id == w.own})
 	}
 	return nil
+}
+
+// strangers finds chains that no gateway of this data directory began: a key of
+// one's own is all that it takes to sign one.
+func (w *walk) strangers() {
+	for _, c := range w.report.Chains {
+		if !c.Known && c.Receipts > 0 {
+			w.report.fault(Fault{Chain: c.Chain, What: "the chain is neither of this directory's key nor of one that left a head file, and contains no published head"})
+		}
+	}
 }
 
 func (w *walk) anchorOne(ctx context.Context, c *chainWalk, path string) error {
@@ -169,6 +196,7 @@ func (w *walk) anchorOne(ctx context.Context, c *chainWalk, path string) error {
 		w.report.fault(Fault{Chain: c.id, What: "the head file " + path + " is not signed by the chain's key"})
 		return nil
 	}
+	c.known = true
 	var hash []byte
 	err = w.tx.QueryRowContext(ctx, "SELECT hash FROM receipts WHERE link = $1", linkNumber(c.number, head.Last)).Scan(&hash)
 	switch {
@@ -198,7 +226,10 @@ func (w *walk) compareSums(ctx context.Context) error {
 			return err
 		}
 		k := spendKey{slices.Index(scopes[:], Scope(scope)), name, day(on)}
-		if sum := w.sums[k]; int64(sum) != spent {
+		switch sum, ok := w.sums[k]; {
+		case !ok: // a sum of nothing is never stored
+			w.report.fault(Fault{What: fmt.Sprintf("the sum for %s %q on %d is %s; no receipt counts there", scope, name, on, starling.Money(spent))})
+		case int64(sum) != spent:
 			w.report.fault(Fault{What: fmt.Sprintf("the sum for %s %q on %d is %s; the receipts say %s", scope, name, on, starling.Money(spent), sum)})
 		}
 		delete(w.sums, k)

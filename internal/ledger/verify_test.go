@@ -2,11 +2,18 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+
+	"starling"
 )
 
 // kept returns books with a few receipts under several names, closed, and the
@@ -68,6 +75,9 @@ func TestVerifyFindsEveryChange(t *testing.T) {
 		{"a sum", []string{"UPDATE spend SET spent = spent - 1 WHERE scope = 'team'"}, `the sum for team "sales"`},
 		{"a sum removed", []string{"DELETE FROM spend WHERE scope = 'all'"}, "is missing"},
 		{"a sum made up", []string{"INSERT INTO spend (scope, name, day, spent) VALUES ('team', 'x', 20261123, 5)"}, `the sum for team "x"`},
+		{"a sum of nothing made up", []string{"INSERT INTO spend (scope, name, day, spent) VALUES ('team', 'x', 20261123, 0)"}, `the sum for team "x"`},
+		{"a sum in a scope of its own", []string{"INSERT INTO spend (scope, name, day, spent) VALUES ('moon', 'x', 20261123, 0)"}, `the sum for moon "x"`},
+		{"the name of a signature's key removed", []string{"UPDATE checkpoints SET envelope = $4 WHERE link = (SELECT max(link) FROM checkpoints)"}, "not as it was written"},
 		{"the key", []string{"UPDATE chains SET public = $1"}, "the chain's key was changed"},
 		{"the chain's name", []string{"UPDATE chains SET id = 'x'"}, "the chain's key was changed"},
 	} {
@@ -79,7 +89,7 @@ func TestVerifyFindsEveryChange(t *testing.T) {
 				must(t, r.store.db.QueryRow("SELECT payload FROM receipts WHERE link = "+dialect(p, one)).Scan(&payload))
 				must(t, r.store.db.QueryRow("SELECT envelope FROM checkpoints ORDER BY link DESC LIMIT 1").Scan(&envelope))
 				for _, text := range c.sql {
-					spoil(t, r, dialect(p, text), []byte("0123456789abcdef0123456789abcdef"), anotherByte(payload), anotherByte(envelope))
+					spoil(t, r, dialect(p, text), []byte("0123456789abcdef0123456789abcdef"), anotherByte(payload), anotherByte(envelope), nameless(t, envelope))
 				}
 				report, err := r.Verify(context.Background(), Audit{})
 				must(t, err)
@@ -118,6 +128,18 @@ func anotherByte(b []byte) []byte {
 	b = append([]byte(nil), b...)
 	b[rand.IntN(len(b))] ^= 1 << rand.IntN(7)
 	return b
+}
+
+// nameless takes the key's id out of an envelope, which is no part of what is
+// signed.
+func nameless(t *testing.T, envelope []byte) []byte {
+	t.Helper()
+	var e dsse.Envelope
+	must(t, json.Unmarshal(envelope, &e))
+	e.Signatures[0].KeyID = ""
+	out, err := json.Marshal(e)
+	must(t, err)
+	return out
 }
 
 func TestVerifyNamesTheFirstBadReceipt(t *testing.T) {
@@ -213,6 +235,77 @@ func TestALostKeyBeginsANewChainBesideTheOld(t *testing.T) {
 		must(t, l.Flush(context.Background()))
 		if report := verified(t, l.Records); len(report.Chains) != 2 || report.Chains[0].Receipts != 24 || report.Chains[1].Receipts != 1 {
 			t.Fatalf("got %+v", report)
+		} else if !report.Chains[0].Known || !report.Chains[1].Known {
+			t.Fatalf("one of the chains is not known: %+v", report.Chains)
 		}
 	})
+}
+
+// forged adds a receipt to the store, in a chain of a key that no gateway has.
+func forged(t *testing.T, r *Records, cost starling.Money) {
+	t.Helper()
+	s, err := openSigner(filepath.Join(t.TempDir(), keyFile))
+	must(t, err)
+	c, err := r.store.openChain(context.Background(), s)
+	must(t, err)
+	at := time.Now().UTC()
+	e := newEntry(&starling.Receipt{ID: newID(at), Time: at, Team: "sales", Outcome: starling.Answered, Cost: cost})
+	_, err = r.store.append(context.Background(), c, []*entry{e}, sure)
+	must(t, err)
+}
+
+func TestAChainOfNobodyHereIsAFault(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		kept(t, p)
+		r := reopened(t, p)
+		forged(t, r, 5)
+		report, err := r.Verify(context.Background(), Audit{})
+		must(t, err)
+		if len(report.Chains) != 2 || !report.Chains[0].Known || report.Chains[1].Known {
+			t.Fatalf("got %+v", report.Chains)
+		}
+		if r.store.engine.shared() { // it may be of another gateway
+			if !report.OK() {
+				t.Fatalf("got %+v", report.Faults)
+			}
+			return
+		}
+		if !strings.Contains(fmt.Sprint(report.Faults), "neither of this directory's key") || report.Faults[0].Chain != report.Chains[1].Chain {
+			t.Fatalf("got %+v", report.Faults)
+		}
+	})
+}
+
+func TestANegativeCostIsAFaultWhoeverSignedIt(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		kept(t, p)
+		r := reopened(t, p)
+		forged(t, r, -900)
+		report, err := r.Verify(context.Background(), Audit{})
+		must(t, err)
+		if !strings.Contains(fmt.Sprint(report.Faults), "its cost is negative") {
+			t.Fatalf("got %+v", report.Faults)
+		}
+	})
+}
+
+func TestAChainWhoseKeyAndHeadFileAreGoneIsKnownByAPublishedHead(t *testing.T) {
+	p := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}
+	head := kept(t, p)
+	heads, err := headFiles(p.Dir)
+	must(t, err)
+	must(t, os.Remove(heads[0]))
+	r := reopened(t, p)
+	verified(t, r) // its key is there
+	must(t, os.Remove(filepath.Join(p.Dir, keyFile)))
+	report, err := r.Verify(context.Background(), Audit{})
+	must(t, err)
+	if report.OK() {
+		t.Fatal("nothing vouches for the chain")
+	}
+	report, err = r.Verify(context.Background(), Audit{Head: head})
+	must(t, err)
+	if !report.OK() || !report.Chains[0].Known {
+		t.Fatalf("got %+v", report)
+	}
 }

@@ -16,6 +16,7 @@ type chainWalk struct {
 	id       string
 	public   ed25519.PublicKey
 	anchored bool
+	known    bool // by a head file or the published head
 
 	seq      int64 // of the last receipt seen
 	seen     int64
@@ -144,7 +145,7 @@ func (c *chainWalk) count(head digest) {
 	c.seen++
 	c.report.Receipts++
 	if head.String() == c.audit.Head {
-		c.found = true
+		c.found, c.known = true, true
 	}
 	if c.audit.Progress != nil && (c.report.Receipts%1000 == 0 || c.report.Receipts == c.total) {
 		c.audit.Progress(c.report.Receipts, c.total)
@@ -169,6 +170,9 @@ func (s *stored) mismatch() string {
 		if !c.same {
 			return "its column " + c.name + " is not what the receipt says"
 		}
+	}
+	if r.Cost < 0 { // which would make room under a cap
+		return "its cost is negative"
 	}
 	return ""
 }

@@ -93,6 +93,7 @@ func (l *Ledger) accepted(n int, done appended) {
 	if l.trouble.end() {
 		l.log.Info("the store takes receipts again")
 	}
+	l.tellDropped()
 	if done.superseded > 0 {
 		l.log.Warn("exchanges had been written off as interrupted before they settled; their receipts were dropped", "receipts", done.superseded)
 	}
@@ -100,6 +101,14 @@ func (l *Ledger) accepted(n int, done appended) {
 		l.latest.Store(&done.envelope)
 	}
 	l.journal.taken(n)
+}
+
+// tellDropped says how many receipts were dropped since it last did.
+func (l *Ledger) tellDropped() {
+	if dropped := l.journal.unkept(); dropped > l.told {
+		l.log.Error("refusals have no receipt: too many receipts waited for the store", "refusals", dropped-l.told)
+		l.told = dropped
+	}
 }
 
 func (l *Ledger) refused(err error) {
@@ -126,6 +135,7 @@ func (l *Ledger) append(ctx context.Context, entries []*entry, state certainty) 
 // Health says whether the books are in order.
 type Health struct {
 	Pending int       // receipts in the journal that the store has yet to take
+	Dropped uint64    // refusals since Open that have no receipt, as too many were pending
 	Failing error     // why the store does not take them; nil if it does
 	Since   time.Time // when that began
 	Lost    bool      // a part of the journal, or the end of the store's chain, was missing at Open
@@ -134,7 +144,7 @@ type Health struct {
 // Health answers from memory.
 func (l *Ledger) Health() Health {
 	h := l.trouble.health()
-	h.Pending = l.journal.waiting()
+	h.Pending, h.Dropped = l.journal.waiting(), l.journal.unkept()
 	return h
 }
 

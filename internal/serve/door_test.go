@@ -165,6 +165,26 @@ func TestTheFirstKeyClosesTheDoor(t *testing.T) {
 	}
 }
 
+func TestTheFirstKeyCountsFromItsFirstRequest(t *testing.T) {
+	s := newStand(t, standOptions{}, answering())
+	stale := "sk-starling-" + strings.Repeat("A", 43) // of other books
+	if a := s.ask(chatPath, chat("up/m", false), "x-api-key", stale); a.status != 200 {
+		t.Fatalf("without keys any key will do, yet it got status %d", a.status)
+	}
+	beside := must(ledger.OpenRecords(context.Background(), ledger.Options{Dir: s.dir})) // as starling key create does
+	defer beside.Close()
+	secret, k, err := beside.CreateKey(context.Background(), ledger.KeySpec{Name: "first", Class: "restricted"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := s.receipt(s.ask(chatPath, chat("up/m", false), "Authorization", "Bearer "+secret)); r.Key != k.ID || r.Screen.Class != "restricted" {
+		t.Errorf("the first request with the key is of key %q and class %q", r.Key, r.Screen.Class)
+	}
+	if a := s.ask(chatPath, chat("up/m", false), "x-api-key", stale); a.status != 401 {
+		t.Errorf("another key is served with status %d", a.status)
+	}
+}
+
 func TestWhoShowsNoGoodKeyIsSentAway(t *testing.T) {
 	s := newStand(t, standOptions{}, answering())
 	good, _ := s.newKey(ledger.KeySpec{Name: "good"})
