@@ -181,6 +181,18 @@ func (d *Document) Problem(path []string, text, hint string) Problem {
 	return Problem{File: d.file, Line: n.line, Column: n.column, Text: text, Hint: hint}
 }
 
+// AtKey says what is wrong with the key that the path ends in, rather than with
+// its value; if there is no such key, it is [Document.Problem].
+func (d *Document) AtKey(path []string, text, hint string) Problem {
+	p := d.Problem(path, text, hint)
+	if last := len(path) - 1; last >= 0 && d.Has(path) {
+		if m := d.root.find(path[:last]).member(path[last]); m != nil {
+			p.Line, p.Column = m.line, m.column
+		}
+	}
+	return p
+}
+
 // Inside says what is wrong with a place inside the text at the path: the given
 // line (from 1) and column (from 0) of the text itself. The position is exact
 // for text on one line without quotes, and for block text ("|"); otherwise it is

@@ -312,3 +312,15 @@ func TestAPathIsThereOrNot(t *testing.T) {
 		}
 	}
 }
+
+func TestAProblemMayBeThatOfAKey(t *testing.T) {
+	doc, err := strict.Parse("t.yaml", []byte("a:\n  b: {c: 1}\n  d:\n    - 1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"a": "1:1", "a b": "2:3", "a b c": "2:7", "a d 0": "4:7", "a none": "2:3", "none b": "1:1", "": "1:1"} {
+		if got := doc.AtKey(strings.Fields(path), "oops", "").String(); got != "t.yaml:"+want+": oops" {
+			t.Errorf("%q is at %q, want %s", path, got, want)
+		}
+	}
+}
