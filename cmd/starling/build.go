@@ -50,11 +50,6 @@ func build(ctx context.Context, cfg Config) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, own := range cfg.Prices {
-		if err := own.Validate(); err != nil {
-			return nil, err
-		}
-	}
 	cat := catalog.Embedded().With(cfg.Prices)
 	p := &parts{policy: policy, providers: map[string]starling.Provider{}, warnings: cat.Warnings()}
 	ups, err := upstreams(cfg)
@@ -64,10 +59,11 @@ func build(ctx context.Context, cfg Config) (*parts, error) {
 	if len(ups) == 0 {
 		p.warnings = append(p.warnings, "no provider is configured: set OPENAI_API_KEY or ANTHROPIC_API_KEY, write a configuration, or try starling demo")
 	}
-	if p.guard, err = guardOf(ups); err != nil {
+	if p.guard, err = cfg.guard(ups); err != nil {
 		return nil, err
 	}
 	var models []starling.Model
+	var errs []error
 	for _, up := range ups {
 		offered, warning := up.offer(ctx, cat, p.guard)
 		if warning != "" {
@@ -76,13 +72,31 @@ func build(ctx context.Context, cfg Config) (*parts, error) {
 		up.options.Models = offered
 		http, err := provider.New(p.guard, up.options)
 		if err != nil {
-			return nil, fmt.Errorf("providers.%s: %w", up.options.Name, err)
+			errs = append(errs, cfg.ofProvider(err, up.options.Name, ""))
+			continue
 		}
 		p.providers[up.options.Name] = http
 		models = append(models, http.Models()...)
 	}
-	p.directory, err = route.NewDirectory(models, cfg.Models)
+	if err := together(errs); err != nil {
+		return nil, err
+	}
+	p.directory, err = cfg.directory(models)
 	return p, err
+}
+
+// directory indexes the models by all their names. Each alias that makes no sense
+// is named.
+func (c Config) directory(models []starling.Model) (*route.Directory, error) {
+	d, err := route.NewDirectory(models, c.Models)
+	if d == nil {
+		return nil, err
+	}
+	var errs []error
+	for _, alias := range d.Aliases() {
+		errs = append(errs, c.at(d.CheckAlias(alias), "models", alias))
+	}
+	return d, together(errs)
 }
 
 // cascade puts skills on the parts. Skills whose verifiers cannot be made are
@@ -108,7 +122,7 @@ func (p *parts) cascade(set *skill.Set, l *ledger.Ledger, log *slog.Logger) (*ca
 
 func policyOf(cfg Config) (*privacy.Policy, error) {
 	policy := &privacy.Policy{Default: cfg.DefaultClass, Reach: cfg.Classes}
-	return policy, policy.Validate()
+	return policy, cfg.at(policy.Validate(), "default_class")
 }
 
 // skillFiles is the folder of skills, or the shipped packs.
@@ -123,7 +137,7 @@ func (c Config) skillFiles() fs.FS {
 func (c Config) loadSkills() (*skill.Set, error) {
 	set, err := skill.LoadAll(c.skillFiles())
 	if set == nil && err != nil {
-		return nil, fmt.Errorf("skills %s: %w", c.Skills, err)
+		return nil, c.at(fmt.Errorf("skills %s: %w", c.Skills, err), "skills")
 	}
 	return set, err
 }
@@ -152,12 +166,18 @@ func upstreams(cfg Config) ([]*upstream, error) {
 		}
 	}
 	var out []*upstream
+	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(configured)) {
-		up, err := newUpstream(name, cmp.Or(configured[name], &Upstream{}))
-		if err != nil {
-			return nil, fmt.Errorf("providers.%s: %w", name, err)
-		}
-		out = append(out, up)
+		up, err := cfg.upstream(name, cmp.Or(configured[name], &Upstream{}))
+		out, errs = append(out, up), append(errs, err)
 	}
-	return out, nil
+	return out, together(errs)
+}
+
+// ofProvider names the provider that an error is of, and the place of its field.
+func (c Config) ofProvider(err error, name, field string) error {
+	if err == nil {
+		return nil
+	}
+	return c.at(fmt.Errorf("providers.%s: %w", name, err), "providers", name, field)
 }

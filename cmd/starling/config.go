@@ -4,10 +4,13 @@ import (
 	"cmp"
 	_ "embed"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/adrg/xdg"
@@ -41,6 +44,8 @@ type Config struct {
 	Models    map[string]string    `yaml:"models"`
 	Prices    []catalog.Override   `yaml:"prices"`
 	Budgets   []BudgetLimit        `yaml:"budgets"`
+
+	doc *strict.Document // the file that it was read from; nil if there is none
 }
 
 // An Upstream is one provider. What it leaves unsaid comes from the vendors'
@@ -99,13 +104,70 @@ func loadConfig(file string) (Config, error) {
 	if err != nil {
 		return cfg, &starling.Error{Kind: starling.Invalid, Op: "read configuration", Hint: "name an existing file with --config", Err: err}
 	}
-	err = strict.Read(file, data, strict.NewSchema(configSchema), &cfg)
+	if cfg.doc, err = strict.Parse(file, data); err != nil {
+		return cfg, err
+	}
+	if err := cfg.doc.Decode(strict.NewSchema(configSchema), &cfg); err != nil {
+		return cfg, err
+	}
 	for _, path := range []*string{&cfg.Skills, &cfg.Data} { // as the file means them
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(filepath.Dir(file), *path)
 		}
 	}
-	return cfg, err
+	return cfg, cfg.check()
+}
+
+// check finds what no schema can say and the file alone shows: all of it, since
+// a person mends a file in one go.
+func (c Config) check() error {
+	_, listen := c.address()
+	_, class := policyOf(c)
+	errs := []error{c.at(listen, "listen"), class}
+	for i, own := range c.Prices {
+		errs = append(errs, c.at(own.Validate(), "prices", strconv.Itoa(i)))
+	}
+	return together(errs)
+}
+
+// at says of an error where in the file its cause stands: at the value of that
+// path, or, where there is none, at the key that should hold it. An error of what
+// the file does not speak of stays as it is.
+func (c Config) at(err error, path ...string) error {
+	e, ok := errors.AsType[*starling.Error](err)
+	if !ok || c.doc == nil {
+		return err
+	}
+	text, above := strings.TrimSuffix(err.Error(), " ("+e.Hint+")"), path[:len(path)-1]
+	switch {
+	case c.doc.Has(path):
+		return strict.Report([]strict.Problem{c.doc.Problem(path, text, e.Hint)})
+	case len(above) > 0 && c.doc.Has(above):
+		return strict.Report([]strict.Problem{c.doc.AtKey(above, text, e.Hint)})
+	}
+	return err
+}
+
+// together makes one error of those that name their places. One that has no
+// place stands alone.
+func together(errs []error) error {
+	var problems []strict.Problem
+	for _, err := range errs {
+		placed, ok := errors.AsType[strict.Problems](err)
+		if err != nil && !ok {
+			return err
+		}
+		problems = append(problems, placed...)
+	}
+	return strict.Report(problems)
+}
+
+// meant asks whether a near name was meant, and else says what to do.
+func meant(word string, known []string, otherwise string) string {
+	if near := strict.Nearest(word, known); len(near) > 0 {
+		return fmt.Sprintf("did you mean %q?", near[0])
+	}
+	return otherwise
 }
 
 // address is where to listen. Errors: Invalid.
@@ -141,7 +203,8 @@ func (c Config) ledgerURL() (string, error) {
 	}
 	url := os.Getenv(c.LedgerURLEnv)
 	if url == "" {
-		return "", &starling.Error{Kind: starling.Invalid, Op: "ledger_url_env names " + c.LedgerURLEnv + ", which is not set", Hint: "set it to a postgres:// URL, or remove the line to use SQLite"}
+		err := &starling.Error{Kind: starling.Invalid, Op: "ledger_url_env names " + c.LedgerURLEnv + ", which is not set", Hint: "set it to a postgres:// URL, or remove the line to use SQLite"}
+		return "", c.at(err, "ledger_url_env")
 	}
 	return url, nil
 }

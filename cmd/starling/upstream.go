@@ -11,39 +11,52 @@ import (
 	"starling"
 	"starling/internal/catalog"
 	"starling/internal/provider"
+	"starling/internal/strict"
 )
 
-// newUpstream fills in what the configuration left unsaid from the vendors'
-// table.
-func newUpstream(name string, c *Upstream) (*upstream, error) {
-	vendor, known := catalog.VendorNamed(cmp.Or(c.Vendor, name))
-	if !known && (c.Dialect == "" || c.URL == "" || c.Zone == starling.Nowhere) {
-		return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("vendor %q is not known", cmp.Or(c.Vendor, name)), Hint: "give dialect, url and zone, or one of the vendors " + strings.Join(vendorNames(), ", ")}
+// upstream fills in what the configuration left unsaid of a provider from the
+// vendors' table.
+func (c Config) upstream(name string, own *Upstream) (*upstream, error) {
+	vendor, known := catalog.VendorNamed(cmp.Or(own.Vendor, name))
+	if !known && (own.Dialect == "" || own.URL == "" || own.Zone == starling.Nowhere) {
+		return nil, c.ofProvider(unknownVendor(cmp.Or(own.Vendor, name)), name, "vendor")
 	}
-	up := &upstream{vendor: vendor, models: c.Models, stated: c.stated, simulated: c.Simulated}
+	up := &upstream{vendor: vendor, models: own.Models, stated: own.stated, simulated: own.Simulated}
 	o := &up.options
-	o.Name, o.Dialect, o.URL = name, cmp.Or(c.Dialect, vendor.Dialect), cmp.Or(c.URL, vendor.URL)
-	o.Zone, o.Drain = cmp.Or(c.Zone, vendor.Zone), c.Drain
-	up.timing(c)
-	var err error
-	if o.Key, err = secretOf(c, vendor); err != nil {
-		return nil, err
+	o.Name, o.Dialect, o.URL = name, cmp.Or(own.Dialect, vendor.Dialect), cmp.Or(own.URL, vendor.URL)
+	o.Zone, o.Drain = cmp.Or(own.Zone, vendor.Zone), own.Drain
+	up.timing(own)
+	field, err := up.secret(own)
+	if err != nil {
+		return nil, c.ofProvider(err, name, field)
 	}
-	return up, up.electricity(c)
+	return up, c.ofProvider(up.electricity(own), name, "watts")
 }
 
-// secretOf finds the key: a named variable or file must hold one; the vendor's
-// usual variable may.
-func secretOf(c *Upstream, vendor catalog.Vendor) (provider.Secret, error) {
+func unknownVendor(name string) error {
+	names := vendorNames()
+	hint := "give dialect, url and zone, or one of the vendors " + strings.Join(names, ", ")
+	if near := strict.Nearest(name, names); len(near) > 0 {
+		hint = fmt.Sprintf("did you mean %q? else give dialect, url and zone", near[0])
+	}
+	return &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("vendor %q is not known", name), Hint: hint}
+}
+
+// secret finds the key: a named variable or file must hold one; the vendor's
+// usual variable may. With an error it returns the field that is to blame.
+func (up *upstream) secret(c *Upstream) (field string, err error) {
+	key, usual := &up.options.Key, up.vendor.KeyEnv
 	switch {
 	case c.KeyFile != "":
-		return provider.FromFile(c.KeyFile)
+		*key, err = provider.FromFile(c.KeyFile)
+		return "key_file", err
 	case c.KeyEnv != "":
-		return provider.FromEnv(c.KeyEnv)
-	case vendor.KeyEnv != "" && os.Getenv(vendor.KeyEnv) != "":
-		return provider.FromEnv(vendor.KeyEnv)
+		*key, err = provider.FromEnv(c.KeyEnv)
+		return "key_env", err
+	case usual != "" && os.Getenv(usual) != "":
+		*key, err = provider.FromEnv(usual)
 	}
-	return provider.Secret{}, nil
+	return "", err
 }
 
 func (up *upstream) timing(c *Upstream) {
@@ -119,12 +132,22 @@ func (up *upstream) model(cat *catalog.Catalog, name string) starling.Model {
 	return m
 }
 
-func guardOf(ups []*upstream) (*provider.Guard, error) {
-	var all []provider.Upstream
+// guard knows the upstreams' zones. They are added one at a time, so that an
+// error names the provider whose address it is of.
+func (c Config) guard(ups []*upstream) (*provider.Guard, error) {
+	guard, err := provider.NewGuard()
+	var known []provider.Upstream
+	errs := []error{err}
 	for _, up := range ups {
-		all = append(all, provider.Upstream{URL: up.options.URL, Zone: up.options.Zone})
+		next := append(known, provider.Upstream{URL: up.options.URL, Zone: up.options.Zone})
+		wider, err := provider.NewGuard(next...)
+		if err != nil {
+			errs = append(errs, c.ofProvider(err, up.options.Name, "url"))
+			continue
+		}
+		guard, known = wider, next
 	}
-	return provider.NewGuard(all...)
+	return guard, together(errs)
 }
 
 func vendorNames() []string {

@@ -19,9 +19,9 @@ type Directory struct {
 }
 
 // NewDirectory indexes models in the order of the configuration. An alias
-// stands for a model or for another alias that was given its own target; an
-// alias that leads nowhere or in a circle is Invalid, as is one that no request
-// could reach because it is written like a skill.
+// stands for a model or for another alias that was given its own target. Errors
+// are Invalid: a model that is there twice, and the first alias that makes no
+// sense ([Directory.CheckAlias]); with the latter the directory is returned too.
 func NewDirectory(models []starling.Model, aliases map[string]string) (*Directory, error) {
 	d := &Directory{models: models, byName: make(map[string]int, 2*len(models)), alias: aliases}
 	for i, m := range models {
@@ -36,14 +36,17 @@ func NewDirectory(models []starling.Model, aliases map[string]string) (*Director
 		}
 	}
 	for _, name := range d.Aliases() {
-		if err := d.checkAlias(name); err != nil {
-			return nil, err
+		if err := d.CheckAlias(name); err != nil {
+			return d, err
 		}
 	}
 	return d, nil
 }
 
-func (d *Directory) checkAlias(name string) error {
+// CheckAlias returns an Invalid error for an alias that leads nowhere or in a
+// circle, and for one that no request could reach because it is written like a
+// skill.
+func (d *Directory) CheckAlias(name string) error {
 	if strings.HasPrefix(name, Prefix) {
 		return &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("alias %q is written like a skill", name), Hint: "choose a name that does not begin with " + Prefix}
 	}
