@@ -110,12 +110,23 @@ func loadConfig(file string) (Config, error) {
 	if err := cfg.doc.Decode(strict.NewSchema(configSchema), &cfg); err != nil {
 		return cfg, err
 	}
-	for _, path := range []*string{&cfg.Skills, &cfg.Data} { // as the file means them
-		if *path != "" && !filepath.IsAbs(*path) {
-			*path = filepath.Join(filepath.Dir(file), *path)
+	cfg.root(filepath.Dir(file))
+	return cfg, cfg.check()
+}
+
+// root makes relative paths begin where the file means them to: at its folder.
+func (c *Config) root(dir string) {
+	paths := []*string{&c.Skills, &c.Data}
+	for _, up := range c.Providers {
+		if up != nil {
+			paths = append(paths, &up.KeyFile)
 		}
 	}
-	return cfg, cfg.check()
+	for _, path := range paths {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(dir, *path)
+		}
+	}
 }
 
 // check finds what no schema can say and the file alone shows: all of it, since
