@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -63,11 +64,13 @@ func build(ctx context.Context, cfg Config) (*parts, error) {
 		return nil, err
 	}
 	var models []starling.Model
+	var silent []string
 	var errs []error
 	for _, up := range ups {
-		offered, warning := up.offer(ctx, cat, p.guard)
-		if warning != "" {
-			p.warnings = append(p.warnings, warning)
+		offered, err := up.offer(ctx, cat, p.guard)
+		if len(offered) == 0 {
+			silent = append(silent, up.options.Name)
+			p.warnings = append(p.warnings, fmt.Sprintf("provider %s offers no models now: %v", up.options.Name, cmp.Or(err, errEmpty)))
 		}
 		up.options.Models = offered
 		http, err := provider.New(p.guard, up.options)
@@ -81,14 +84,23 @@ func build(ctx context.Context, cfg Config) (*parts, error) {
 	if err := together(errs); err != nil {
 		return nil, err
 	}
-	p.directory, err = cfg.directory(models)
-	return p, err
+	if p.directory, err = cfg.directory(models, silent); err != nil {
+		return nil, err
+	}
+	for _, alias := range p.directory.Aliases() {
+		if len(p.directory.Awaits(alias)) > 0 {
+			p.warnings = append(p.warnings, fmt.Sprintf("alias %s: nobody offers %q now; start who does, then send the gateway SIGHUP", alias, cfg.Models[alias]))
+		}
+	}
+	return p, nil
 }
+
+var errEmpty = errors.New("its list is empty")
 
 // directory indexes the models by all their names. Each alias that makes no sense
 // is named.
-func (c Config) directory(models []starling.Model) (*route.Directory, error) {
-	d, err := route.NewDirectory(models, c.Models)
+func (c Config) directory(models []starling.Model, silent []string) (*route.Directory, error) {
+	d, err := route.NewDirectory(models, c.Models, silent...)
 	if d == nil {
 		return nil, err
 	}

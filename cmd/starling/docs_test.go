@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -29,19 +32,46 @@ func blocks(t *testing.T, doc, language string) []string {
 	return out
 }
 
-func TestTheConfigurationInTheDocumentIsAConfiguration(t *testing.T) {
-	key := filepath.Join(t.TempDir(), "vllm.key")
-	if err := os.WriteFile(key, []byte("a-key\n"), 0o600); err != nil {
-		t.Fatal(err)
+// nobody is an address at which nobody answers.
+const nobody = "http://127.0.0.1:9/v1"
+
+// anOllama stands in for a local server that has one model loaded.
+func anOllama(t *testing.T, model string) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"object":"list","data":[{"id":%q,"object":"model"}]}`, model)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL + "/v1"
+}
+
+// documented writes the configuration of docs/configuration.md into a folder. It
+// changes two places alone: where the key file is, since /etc is not ours, and
+// where Ollama is, since one that happens to run here must not answer for the
+// document.
+func documented(t *testing.T, dir, ollama string) (file string) {
+	t.Helper()
+	block := blocks(t, "configuration.md", "yaml")[0]
+	key := filepath.Join(dir, "vllm.key")
+	for was, is := range map[string]string{"/etc/starling/vllm.key": key, "    watts: 45\n": "    watts: 45\n    url: " + ollama + "\n"} {
+		if strings.Count(block, was) != 1 {
+			t.Fatalf("the document does not say %q once", was)
+		}
+		block = strings.Replace(block, was, is, 1)
 	}
-	for _, block := range blocks(t, "configuration.md", "yaml") {
-		file := filepath.Join(t.TempDir(), "starling.yaml")
-		block = strings.Replace(block, "/etc/starling/vllm.key", key, 1)
-		block = strings.Replace(block, "  ollama:                       # a local server", "  ollama:\n    models: [\"qwen3:0.6b\"]  # a local server", 1)
-		if err := os.WriteFile(file, []byte(block), 0o600); err != nil {
+	file = filepath.Join(dir, "starling.yaml")
+	for name, content := range map[string]string{key: "not-a-real-key\n", file: block} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cfg, err := loadConfig(file)
+	}
+	return file
+}
+
+// TestTheConfigurationInTheDocumentIsAConfiguration holds with Ollama running, and
+// without: then its alias waits.
+func TestTheConfigurationInTheDocumentIsAConfiguration(t *testing.T) {
+	for _, c := range []struct{ ollama, waits string }{{anOllama(t, "qwen3:0.6b"), ""}, {nobody, "ollama"}} {
+		cfg, err := loadConfig(documented(t, t.TempDir(), c.ollama))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,9 +81,16 @@ func TestTheConfigurationInTheDocumentIsAConfiguration(t *testing.T) {
 		}
 		defer parts.close()
 		for _, alias := range []string{"small", "open", "premium"} {
-			if _, ok := parts.directory.Find(alias); !ok {
-				t.Errorf("alias %s leads nowhere", alias)
+			waits := ""
+			if alias == "small" {
+				waits = c.waits
 			}
+			if _, ok := parts.directory.Find(alias); ok != (waits == "") || strings.Join(parts.directory.Awaits(alias), " ") != waits {
+				t.Errorf("alias %s leads to a model: %v; it should wait for %q", alias, ok, waits)
+			}
+		}
+		if warned := strings.Contains(strings.Join(parts.warnings, "\n"), "alias small"); warned != (c.waits != "") {
+			t.Errorf("warns %q", parts.warnings)
 		}
 	}
 }

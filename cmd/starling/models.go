@@ -36,8 +36,9 @@ func (c modelsCmd) Run(p *program) error {
 		return err
 	}
 	for _, name := range parts.directory.Aliases() {
-		m, _ := parts.directory.Find(name)
-		fmt.Fprintf(p.stdout, "%s = %s\n", name, m.ID())
+		if m, ok := parts.directory.Find(name); ok {
+			fmt.Fprintf(p.stdout, "%s = %s\n", name, m.ID())
+		}
 	}
 	for _, w := range parts.warnings {
 		fmt.Fprintln(p.stderr, "note:", w)

@@ -209,33 +209,20 @@ func (r *reader) simulate(args []string) {
 	}
 }
 
-// TestTheConfigurationInTheDocsIsAGoodOne checks it as a user would, but for the
-// place of the key file.
+// TestTheConfigurationInTheDocsIsAGoodOne checks it as a user would, with Ollama
+// running and without.
 func TestTheConfigurationInTheDocsIsAGoodOne(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(root, "docs", "configuration.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(text)
-	if block == nil {
-		t.Fatal("docs/configuration.md has no ```yaml block")
-	}
 	r := &reader{T: t, dir: t.TempDir()}
 	r.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir, "ANTHROPIC_API_KEY=not-a-real-key"}
 	if err := os.CopyFS(filepath.Join(r.dir, "skills"), os.DirFS(filepath.Join(root, "skills"))); err != nil {
 		t.Fatal(err)
 	}
-	key := filepath.Join(r.dir, "vllm.key")
-	config := strings.ReplaceAll(string(block[1]), "/etc/starling/vllm.key", key)
-	// A local server that happens to run here must not answer for the docs.
-	config = strings.Replace(config, "    watts: 45\n", "    watts: 45\n    models: [\"qwen3:0.6b\"]\n", 1)
-	for file, content := range map[string]string{key: "not-a-real-key\n", filepath.Join(r.dir, "starling.yaml"): config} {
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	documented(t, r.dir, anOllama(t, "qwen3:0.6b"))
 	r.expect(r.run([]string{"--config", "starling.yaml", "check"}), `^ok: 3 providers, \d+ models, 6 skills, \d+ budgets`)
 	r.expect(r.run([]string{"--config", "starling.yaml", "models"}), `(?m)^small = ollama/qwen3:0\.6b$`, `(?m)^open = office-vllm/qwen3-30b$`, `(?m)^premium = anthropic/claude-opus-4-8$`)
+	documented(t, r.dir, nobody)
+	r.expect(r.run([]string{"--config", "starling.yaml", "check"}), `^ok: 3 providers, \d+ models, 6 skills, \d+ budgets`)
+	r.expect(r.run([]string{"--config", "starling.yaml", "models"}), `(?m)^open = office-vllm/qwen3-30b$`, `(?m)^premium = anthropic/claude-opus-4-8$`)
 }
 
 // TestTheRunbookListsTheExitCodes compares its line with the table.

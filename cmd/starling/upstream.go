@@ -91,9 +91,9 @@ func (up *upstream) electricity(c *Upstream) (err error) {
 // offer returns the models that this upstream can be asked for: the listed
 // ones, else all that the catalog knows of the vendor, else what a local server
 // says it has loaded.
-func (up *upstream) offer(ctx context.Context, cat *catalog.Catalog, guard *provider.Guard) (models []starling.Model, warning string) {
+func (up *upstream) offer(ctx context.Context, cat *catalog.Catalog, guard *provider.Guard) ([]starling.Model, error) {
 	if len(up.stated) > 0 {
-		return up.stated, ""
+		return up.stated, nil
 	}
 	names := up.models
 	if len(names) == 0 && up.vendor.Catalog != "" {
@@ -102,21 +102,24 @@ func (up *upstream) offer(ctx context.Context, cat *catalog.Catalog, guard *prov
 		}
 	}
 	if len(names) == 0 {
-		found, err := provider.Discover(ctx, guard, up.options)
-		if err != nil {
-			return nil, fmt.Sprintf("provider %s offers no models now: %v", up.options.Name, err)
-		}
-		for _, m := range found {
-			listed := up.model(cat, m.Name)
-			listed.Context = cmp.Or(listed.Context, m.Context)
-			models = append(models, listed)
-		}
-		return models, ""
+		return up.discover(ctx, cat, guard)
 	}
+	var models []starling.Model
 	for _, name := range names {
 		models = append(models, up.model(cat, name))
 	}
-	return models, ""
+	return models, nil
+}
+
+func (up *upstream) discover(ctx context.Context, cat *catalog.Catalog, guard *provider.Guard) ([]starling.Model, error) {
+	found, err := provider.Discover(ctx, guard, up.options)
+	var models []starling.Model
+	for _, m := range found {
+		listed := up.model(cat, m.Name)
+		listed.Context = cmp.Or(listed.Context, m.Context)
+		models = append(models, listed)
+	}
+	return models, err
 }
 
 func (up *upstream) model(cat *catalog.Catalog, name string) starling.Model {

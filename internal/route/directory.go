@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,14 +17,16 @@ type Directory struct {
 	models []starling.Model
 	byName map[string]int // "provider/name" and bare names; the first provider configured wins a bare name
 	alias  map[string]string
+	silent []string // providers that are configured and offer nothing now
 }
 
 // NewDirectory indexes models in the order of the configuration. An alias
 // stands for a model or for another alias that was given its own target. Errors
 // are Invalid: a model that is there twice, and the first alias that makes no
 // sense ([Directory.CheckAlias]); with the latter the directory is returned too.
-func NewDirectory(models []starling.Model, aliases map[string]string) (*Directory, error) {
-	d := &Directory{models: models, byName: make(map[string]int, 2*len(models)), alias: aliases}
+// Silent are the providers that are configured and offer nothing now.
+func NewDirectory(models []starling.Model, aliases map[string]string, silent ...string) (*Directory, error) {
+	d := &Directory{models: models, byName: make(map[string]int, 2*len(models)), alias: aliases, silent: silent}
 	for i, m := range models {
 		if _, taken := d.byName[m.ID()]; taken {
 			return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("models: %s is there twice", m.ID()), Hint: "name each model of a provider once"}
@@ -45,7 +48,7 @@ func NewDirectory(models []starling.Model, aliases map[string]string) (*Director
 
 // CheckAlias returns an Invalid error for an alias that leads nowhere or in a
 // circle, and for one that no request could reach because it is written like a
-// skill.
+// skill. One that leads to a silent provider is good: it waits ([Directory.Awaits]).
 func (d *Directory) CheckAlias(name string) error {
 	if strings.HasPrefix(name, Prefix) {
 		return &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("alias %q is written like a skill", name), Hint: "choose a name that does not begin with " + Prefix}
@@ -54,8 +57,26 @@ func (d *Directory) CheckAlias(name string) error {
 	if !straight {
 		return &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("alias %q leads in a circle", name), Hint: "give it a model"}
 	}
-	if _, ok := d.byName[target]; !ok {
-		return &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("alias %q: no model %q", name, target), Hint: d.hint(target)}
+	if _, ok := d.byName[target]; !ok && len(d.Awaits(name)) == 0 {
+		return &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("alias %q: no model %q", name, target), Hint: cmp.Or(d.near(target, name), "starling models lists what there is")}
+	}
+	return nil
+}
+
+// Awaits returns the silent providers that a name which leads to no model may be
+// waiting for: the one that it names, and for a bare name all of them, since
+// nobody can tell.
+func (d *Directory) Awaits(name string) []string {
+	target, _ := d.follow(name)
+	if _, ok := d.byName[target]; ok {
+		return nil
+	}
+	provider, _, id := strings.Cut(target, "/")
+	if !id {
+		return d.silent
+	}
+	if slices.Contains(d.silent, provider) {
+		return []string{provider}
 	}
 	return nil
 }
@@ -97,12 +118,22 @@ func (d *Directory) Aliases() []string {
 	return names
 }
 
-// hint says which names come near to one that does not exist.
+// hint says what a request can do that names what does not exist.
 func (d *Directory) hint(name string) string {
-	if len(d.models) == 0 {
+	target, _ := d.follow(name)
+	if who := d.Awaits(name); len(who) > 0 && (target != name || strings.Contains(name, "/")) {
+		return fmt.Sprintf("it is %s, and provider %s offers no models now: start it, then send the gateway SIGHUP", target, strings.Join(who, " or "))
+	}
+	return cmp.Or(d.near(name, ""), "GET /v1/models lists what there is")
+}
+
+// near says which names come near to one that does not exist, "" if none does but
+// the alias that is to blame.
+func (d *Directory) near(name, alias string) string {
+	if len(d.models)+len(d.silent) == 0 {
 		return "no provider is configured; set a provider's key in the environment, or write a configuration"
 	}
-	known := d.Aliases()
+	known := slices.DeleteFunc(d.Aliases(), func(own string) bool { return own == alias })
 	for _, m := range d.models {
 		known = append(known, m.Name)
 	}
@@ -112,5 +143,5 @@ func (d *Directory) hint(name string) string {
 	if near := strict.Nearest(name, known); len(near) > 0 {
 		return "did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return "GET /v1/models lists what there is"
+	return ""
 }

@@ -90,3 +90,37 @@ func TestAMistypedModelIsToldTheNearOnes(t *testing.T) {
 		})
 	}
 }
+
+func TestAnAliasWaitsForAProviderThatIsSilentNow(t *testing.T) {
+	models, silent := []starling.Model{at("openai", "gpt-mini")}, []string{"ollama"}
+	for _, c := range []struct {
+		name, target string
+		waits        string // "" if it is an error
+	}{
+		{"for a model that its provider may have", "ollama/qwen3", "ollama"},
+		{"for a bare name that may be its", "qwen3", "ollama"},
+		{"not for one that is there", "gpt-mini", ""},
+	} {
+		d, err := route.NewDirectory(models, map[string]string{"small": c.target}, silent...)
+		if got := strings.Join(d.Awaits("small"), " "); err != nil || got != c.waits {
+			t.Errorf("%s: waits for %q, %v", c.name, got, err)
+		}
+	}
+	for _, target := range []string{"openai/qwen3", "nobody/qwen3"} {
+		_, err := route.NewDirectory(models, map[string]string{"small": target}, silent...)
+		if starling.KindOf(err) != starling.Invalid || !strings.Contains(err.Error(), "starling models lists") {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+	d := must(route.NewDirectory(models, map[string]string{"small": "ollama/qwen3"}, silent...))
+	r := &route.Router{Directory: d}
+	for ask, says := range map[string]string{
+		"small": "it is ollama/qwen3, and provider ollama offers no models now", "ollama/qwen3": "provider ollama offers no models now",
+		"gtp-mini": "did you mean gpt-mini", "zzz": "GET /v1/models",
+	} {
+		_, err := r.Plan(&starling.Request{Model: ask, Choices: 1}, starling.Screen{Furthest: starling.Cloud}, nil)
+		if starling.KindOf(err) != starling.NotFound || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", ask, err)
+		}
+	}
+}
