@@ -133,8 +133,28 @@ func (p *parts) cascade(set *skill.Set, l *ledger.Ledger, log *slog.Logger) (*ca
 }
 
 func policyOf(cfg Config) (*privacy.Policy, error) {
-	policy := &privacy.Policy{Default: cfg.DefaultClass, Reach: cfg.Classes}
-	return policy, cfg.at(policy.Validate(), "default_class")
+	policy := &privacy.Policy{Default: cfg.DefaultClass, Reach: cfg.reach()}
+	err := policy.Validate()
+	if e, ok := errors.AsType[*starling.Error](err); ok {
+		var known []string
+		for _, class := range slices.Sorted(maps.Keys(policy.Reach)) {
+			known = append(known, string(class))
+		}
+		e.Hint = meant(string(cfg.DefaultClass), known, e.Hint)
+	}
+	return policy, cfg.at(err, "default_class")
+}
+
+// reach is the configured table of classes over the usual one, which is asked of
+// its owner: who names one class does not mean to forget the others.
+func (c Config) reach() map[starling.Class]starling.Zone {
+	reach := map[starling.Class]starling.Zone{}
+	for _, class := range []starling.Class{privacy.Public, privacy.Internal, privacy.Confidential, privacy.Restricted} {
+		usual, _ := new(privacy.Policy).Screen(&starling.Request{Class: class}, "") // it knows its own
+		reach[class] = usual.Furthest
+	}
+	maps.Copy(reach, c.Classes)
+	return reach
 }
 
 // skillFiles is the folder of skills, or the shipped packs.
