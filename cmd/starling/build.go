@@ -31,7 +31,9 @@ type parts struct {
 	directory *route.Directory
 	providers map[string]starling.Provider
 	guard     *provider.Guard
-	warnings  []string
+	catalog   *catalog.Catalog
+	warnings  []string // of what may be missed now
+	kept      []string // of the catalog's prices, beside the user's own
 }
 
 // close hangs up on the upstreams. It is for when no call is under way.
@@ -52,7 +54,7 @@ func build(ctx context.Context, cfg Config) (*parts, error) {
 		return nil, err
 	}
 	cat := catalog.Embedded().With(cfg.Prices)
-	p := &parts{policy: policy, providers: map[string]starling.Provider{}, warnings: cat.Warnings()}
+	p := &parts{policy: policy, providers: map[string]starling.Provider{}, catalog: cat, warnings: cat.Warnings()}
 	ups, err := upstreams(cfg)
 	if err != nil {
 		return nil, err
@@ -72,7 +74,7 @@ func build(ctx context.Context, cfg Config) (*parts, error) {
 			silent = append(silent, up.options.Name)
 			p.warnings = append(p.warnings, fmt.Sprintf("provider %s offers no models now: %v", up.options.Name, cmp.Or(err, errEmpty)))
 		}
-		up.options.Models = offered
+		up.options.Models, p.kept = offered, append(p.kept, up.kept...)
 		http, err := provider.New(p.guard, up.options)
 		if err != nil {
 			errs = append(errs, cfg.ofProvider(err, up.options.Name, ""))
@@ -181,6 +183,7 @@ type upstream struct {
 	stated    []starling.Model // offered as they are
 	price     starling.Price   // for models that nobody has a price for
 	simulated bool
+	kept      []string // of the catalog's prices, beside the user's own
 	options   provider.Options
 }
 

@@ -35,7 +35,7 @@ func (checkCmd) Run(p *program) error {
 		fmt.Fprintln(p.stderr, "note:", w)
 	}
 	fmt.Fprintf(p.stdout, "ok: %d providers, %d models, %d skills, %d budgets\n", len(parts.providers), len(parts.directory.Models()), len(set.Names()), len(cfg.budgets(set)))
-	for _, gap := range gaps(parts, set) {
+	for _, gap := range append(gaps(parts, set), parts.kept...) {
 		fmt.Fprintln(p.stdout, "note:", gap)
 	}
 	return nil

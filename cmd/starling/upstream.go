@@ -126,6 +126,9 @@ func (up *upstream) model(cat *catalog.Catalog, name string) starling.Model {
 	m := starling.Model{}
 	if row, ok := cat.Lookup(up.options.Name, up.vendor.Catalog, name); ok {
 		m = row.Fill()
+		if len(row.Kept) > 0 {
+			up.kept = append(up.kept, fmt.Sprintf("prices: %s/%s leaves %s unsaid; what the catalog lists is kept", up.options.Name, name, strings.Join(row.Kept, ", ")))
+		}
 	}
 	if !m.Price.Known() && up.price.Known() {
 		m.Price = up.price

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -22,15 +23,44 @@ func TestTheUsersFiguresStandOverTheCatalogs(t *testing.T) {
 			Override{Model: "office/qwen3", Input: "0.10", Output: "0.40", Context: 131072, MaxOutput: 8192, Source: "contract of May"},
 			"office", "", "qwen3",
 			Row{Model: "qwen3", Context: 131072, MaxOutput: 8192, Price: starling.Price{Rates: starling.Rates{Input: 100_000_000, Output: 400_000_000}, Source: "contract of May"}}},
-		{"a price replaces all of the public one, tiers and cache too",
+		{"what a price leaves unsaid of cache and tiers stays as it is listed",
 			Override{Model: "acme/long", Input: "4", Output: "$20"},
 			"acme", "acme", "long",
-			Row{Vendor: "acme", Model: "long", Context: 1050000, MaxOutput: 128000, Price: starling.Price{Rates: starling.Rates{Input: 4_000_000_000, Output: 20_000_000_000}, Source: own}}},
-		{"the cache's rates can be stated",
-			Override{Model: "acme/long", Input: "4", Output: "20", CacheRead: "0.4", CacheWrite: "5", CacheWrite1h: "8"},
+			Row{Vendor: "acme", Model: "long", Context: 1050000, MaxOutput: 128000, Kept: []string{"tiers"}, Price: starling.Price{
+				Rates: starling.Rates{Input: 4_000_000_000, Output: 20_000_000_000},
+				Tiers: []starling.Tier{
+					{Above: 200000, Rates: starling.Rates{Input: 10_000_000_000, Output: 45_000_000_000, CacheRead: 1_000_000_000}},
+					{Above: 500000, Rates: starling.Rates{Input: 20_000_000_000, Output: 90_000_000_000}}},
+				Source: own + "; tiers of models.dev acme/long, updated 2026-01-01"}}},
+		{"and rises with a price that is dearer than the listed one",
+			Override{Model: "acme/long", Input: "10", Output: "31"},
+			"acme", "acme", "long",
+			Row{Vendor: "acme", Model: "long", Context: 1050000, MaxOutput: 128000, Kept: []string{"tiers"}, Price: starling.Price{
+				Rates: starling.Rates{Input: 10_000_000_000, Output: 31_000_000_000},
+				Tiers: []starling.Tier{
+					{Above: 200000, Rates: starling.Rates{Input: 20_000_000_000, Output: 46_500_000_000, CacheRead: 2_000_000_000}},
+					{Above: 500000, Rates: starling.Rates{Input: 40_000_000_000, Output: 93_000_000_000}}},
+				Source: own + "; tiers of models.dev acme/long, updated 2026-01-01"}}},
+		{"cache writes are never dropped to plain input",
+			Override{Model: "acme/big", Input: "1.5", Output: "7.5", CacheRead: "0.15"},
+			"acme", "acme", "big",
+			Row{Vendor: "acme", Model: "big", Context: 200000, MaxOutput: 64000, Released: "2025-10-01", Kept: []string{"cache_write", "cache_write_1h"}, Price: starling.Price{
+				Rates:  starling.Rates{Input: 1_500_000_000, Output: 7_500_000_000, CacheRead: 150_000_000, CacheWrite: 3_750_000_000, CacheWrite1h: 6_000_000_000},
+				Source: own + "; cache_write, cache_write_1h of models.dev acme/big, updated 2025-11-01; 1-hour cache writes at 2x input, as Anthropic states"}}},
+		{"the cache's rates and tiers can be stated",
+			Override{Model: "acme/long", Input: "4", Output: "20", CacheRead: "0.4", CacheWrite: "5", CacheWrite1h: "8",
+				Tiers: []OverrideTier{{Above: 100, Input: "6", Output: "30", CacheRead: "0.6"}, {Above: 200, Input: "7", Output: "0"}}},
 			"acme", "acme", "long",
 			Row{Vendor: "acme", Model: "long", Context: 1050000, MaxOutput: 128000, Price: starling.Price{
-				Rates: starling.Rates{Input: 4_000_000_000, Output: 20_000_000_000, CacheRead: 400_000_000, CacheWrite: 5_000_000_000, CacheWrite1h: 8_000_000_000}, Source: own}}},
+				Rates: starling.Rates{Input: 4_000_000_000, Output: 20_000_000_000, CacheRead: 400_000_000, CacheWrite: 5_000_000_000, CacheWrite1h: 8_000_000_000},
+				Tiers: []starling.Tier{
+					{Above: 100, Rates: starling.Rates{Input: 6_000_000_000, Output: 30_000_000_000, CacheRead: 600_000_000}},
+					{Above: 200, Rates: starling.Rates{Input: 7_000_000_000}}}, Source: own}}},
+		{"that there are no tiers can be stated",
+			Override{Model: "acme/long", Input: "4", Output: "20", CacheRead: "0.4", Tiers: []OverrideTier{}},
+			"acme", "acme", "long",
+			Row{Vendor: "acme", Model: "long", Context: 1050000, MaxOutput: 128000, Price: starling.Price{
+				Rates: starling.Rates{Input: 4_000_000_000, Output: 20_000_000_000, CacheRead: 400_000_000}, Source: own}}},
 		{"a provider's figures are its own, whatever its vendor",
 			Override{Model: "work/free", Input: "1", Output: "1"},
 			"work", "acme", "free",
@@ -72,6 +102,17 @@ func TestTheUsersFiguresStandOverTheCatalogs(t *testing.T) {
 	}
 }
 
+func TestARateIsRaisedExactlyOrNotAtAll(t *testing.T) {
+	for _, c := range []struct{ rate, stated, listed, want starling.Rate }{
+		{10, 3, 2, 15}, {10, 7, 3, 24}, {10, 2, 3, 10}, {10, 3, 0, 10}, {0, 3, 2, 0},
+		{math.MaxInt64, 2, 1, math.MaxInt64}, {math.MaxInt64, math.MaxInt64, 1, math.MaxInt64}, {math.MaxInt64 - 1, 8, 7, math.MaxInt64},
+	} {
+		if got := raised(c.rate, c.stated, c.listed); got != c.want {
+			t.Errorf("%d raised from %d to %d is %d, want %d", c.rate, c.listed, c.stated, got, c.want)
+		}
+	}
+}
+
 func TestADatedNameTakesTheUsersFiguresToo(t *testing.T) {
 	c := smallCatalog().With([]Override{{Model: "acme/steady", Input: "0.5", Output: "0.6"}})
 	if row, _ := c.Find("acme", "steady-2026-07-01"); row.Price.Input != 500_000_000 {
@@ -96,6 +137,10 @@ func TestFiguresThatCannotBeReadLeaveThePriceUnknown(t *testing.T) {
 		{"free on power", Override{Model: "acme/big", Watts: "2", Free: true}, "state one"},
 		{"power without a tariff", Override{Model: "acme/big", Watts: "5"}, "per_kwh"},
 		{"a tariff without power", Override{Model: "acme/big", PerKWh: "0.3"}, "electricity"},
+		{"a tier that is half a price", Override{Model: "acme/big", Input: "1", Output: "2", Tiers: []OverrideTier{{Above: 5, Input: "2"}}}, "tier 1: state both input and output"},
+		{"tiers in no order", Override{Model: "acme/big", Input: "1", Output: "2", Tiers: []OverrideTier{{5, "2", "3", "", "", ""}, {5, "2", "3", "", "", ""}}}, "tier 2: above must be more"},
+		{"a tier of everything", Override{Model: "acme/big", Input: "1", Output: "2", Tiers: []OverrideTier{{0, "2", "3", "", "", ""}}}, "tier 1: above must be more"},
+		{"tiers alone", Override{Model: "acme/big", Tiers: []OverrideTier{{5, "2", "3", "", "", ""}}}, "both input and output"},
 		{"a window below zero", Override{Model: "acme/big", Input: "1", Output: "2", Context: -1}, "above zero"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -193,8 +238,8 @@ func TestModelsThatOnlyTheUserKnowsAreListedLast(t *testing.T) {
 }
 
 func TestAnOverrideIsReadFromYAML(t *testing.T) {
-	const text = `{model: a/b, input: "0.10", output: "0.40", cache_read: "0.01", cache_write: "0.2", cache_write_1h: "0.3", watts: "5", per_kwh: "0.3", free: true, context: 9, max_output: 8, source: s}`
-	want := Override{"a/b", "0.10", "0.40", "0.01", "0.2", "0.3", "5", "0.3", true, 9, 8, "s"}
+	const text = `{model: a/b, input: "0.10", output: "0.40", cache_read: "0.01", cache_write: "0.2", cache_write_1h: "0.3", tiers: [{above: 7, input: "1", output: "2", cache_read: "3", cache_write: "4", cache_write_1h: "5"}], watts: "5", per_kwh: "0.3", free: true, context: 9, max_output: 8, source: s}`
+	want := Override{"a/b", "0.10", "0.40", "0.01", "0.2", "0.3", []OverrideTier{{7, "1", "2", "3", "4", "5"}}, "5", "0.3", true, 9, 8, "s"}
 	var got Override
 	if err := yaml.UnmarshalWithOptions([]byte(text), &got, yaml.Strict()); err != nil {
 		t.Fatal(err)

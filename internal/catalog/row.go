@@ -18,6 +18,8 @@ type Row struct {
 	NoTools   bool   // known not to call tools
 	NoImages  bool   // known not to read images
 	Released  string // YYYY-MM-DD or YYYY-MM; "" unknown
+
+	Kept []string // what the user's own price left to the public one: "cache_read", …, "tiers"
 }
 
 // Fill returns a model with everything that the row knows. Provider, dialect and
