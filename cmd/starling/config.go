@@ -206,6 +206,9 @@ func (c Config) dataDir(flag string) string {
 	return filepath.Join(xdg.DataHome, "starling")
 }
 
+// ledgerFile is what shows that there is a ledger in a folder.
+const ledgerFile = "ledger.db"
+
 // ledgerURL returns the Postgres URL, "" for SQLite. It is a secret and comes
 // from the environment only.
 func (c Config) ledgerURL() (string, error) {

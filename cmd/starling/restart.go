@@ -1,14 +1,18 @@
 package main
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
 )
 
-// warn logs what a changed configuration says and only a restart takes in: the
-// socket, its guard and the ledger's place outlive a reload.
-func (g *gateway) warn(cfg Config) {
+// warn logs what is to be noted of a changed configuration, and what only a
+// restart takes in: the socket, its guard and the ledger's place outlive a reload.
+func (g *gateway) warn(ctx context.Context, cfg Config) {
+	for _, note := range g.notes(ctx, cfg) {
+		g.log.Warn(note)
+	}
 	if left := g.left(cfg); len(left) > 0 {
 		g.log.Warn("changed, but takes a restart to be in force: " + strings.Join(left, ", "))
 	}

@@ -206,7 +206,7 @@ func (g *gateway) reconfigure(ctx context.Context, reload func() (Config, error)
 		return
 	}
 	g.old = append(g.old, old)
-	g.warn(cfg)
+	g.warn(ctx, cfg)
 	g.cfg.Budgets = cfg.Budgets // in force now, and counted with the skills' own
 }
 
@@ -244,9 +244,18 @@ func (g *gateway) greet(p *program) {
 	defer func() { _, _ = out.WriteTo(p.stderr) }()
 	fmt.Fprintf(out, "starling %s on http://%s\n", version, g.ln.Addr())
 	fmt.Fprintf(out, "  %d models, %d skills; OPENAI_BASE_URL=http://%s/v1  ANTHROPIC_BASE_URL=http://%s\n", len(g.parts.directory.Models()), len(g.set.Names()), g.ln.Addr(), g.ln.Addr())
-	for _, w := range g.parts.warnings {
-		fmt.Fprintln(out, "  note:", w)
+	for _, note := range g.notes(p.ctx, g.cfg) {
+		fmt.Fprintln(out, "  note:", note)
 	}
+}
+
+// notes are of what is in force.
+func (g *gateway) notes(ctx context.Context, cfg Config) []string {
+	keys, err := known(g.ledger.Keys(ctx))
+	if err != nil {
+		g.log.Error("read the keys", "err", err)
+	}
+	return cfg.notes(g.parts, g.set, keys)
 }
 
 func loopback(addr string) bool {

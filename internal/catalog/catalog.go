@@ -17,7 +17,10 @@ import (
 	_ "embed"
 	"iter"
 	"maps"
+	"slices"
 	"strings"
+
+	"starling"
 )
 
 //go:generate go run ./generate -in ../../../shared/data/prices/models.json -out snapshot.tsv
@@ -166,6 +169,19 @@ func (c *Catalog) With(own []Override) *Catalog {
 		next.warnings = append(next.warnings, c.doubts(o.Model, parsed)...)
 	}
 	return &next
+}
+
+// Idle returns the models that the user has figures for and that are none of the
+// given ones, as "provider/model", sorted.
+func (c *Catalog) Idle(offered []starling.Model) []string {
+	idle := maps.Clone(c.own)
+	for _, m := range offered {
+		delete(idle, m.ID())
+		if base, dated := undated(m.Name); dated {
+			delete(idle, m.Provider+"/"+base)
+		}
+	}
+	return slices.Sorted(maps.Keys(idle))
 }
 
 // Warnings returns what looks wrong in the user's own figures, one sentence

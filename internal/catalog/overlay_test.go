@@ -223,6 +223,14 @@ func TestACatalogIsNotChangedByWhatIsPutOverIt(t *testing.T) {
 	}
 }
 
+func TestFiguresForWhatNobodyOffersAreIdle(t *testing.T) {
+	c := smallCatalog().With([]Override{{Model: "acme/new", Free: true}, {Model: "acme/big", Context: 5}, {Model: "acme/steady", Free: true}, {Model: "work/big", Free: true}})
+	got := c.Idle([]starling.Model{{Provider: "acme", Name: "big"}, {Provider: "acme", Name: "steady-2026-07-01"}})
+	if diff := cmp.Diff([]string{"acme/new", "work/big"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestModelsThatOnlyTheUserKnowsAreListedLast(t *testing.T) {
 	c := smallCatalog().With([]Override{{Model: "acmes/zoo", Free: true}, {Model: "acmes/apt", Free: true}, {Model: "acmes/big", Free: true}, {Model: "acme/x", Free: true}})
 	var got []string

@@ -64,18 +64,18 @@ func (d *Directory) CheckAlias(name string) error {
 }
 
 // Awaits returns the silent providers that a name which leads to no model may be
-// waiting for: the one that it names, and for a bare name all of them, since
-// nobody can tell.
+// waiting for: the one that it names, and for an alias of a bare name all of
+// them, since nobody can tell.
 func (d *Directory) Awaits(name string) []string {
 	target, _ := d.follow(name)
 	if _, ok := d.byName[target]; ok {
 		return nil
 	}
 	provider, _, id := strings.Cut(target, "/")
-	if !id {
+	if _, alias := d.alias[name]; alias && !id {
 		return d.silent
 	}
-	if slices.Contains(d.silent, provider) {
+	if slices.Contains(d.silent, provider) && id {
 		return []string{provider}
 	}
 	return nil
@@ -120,8 +120,8 @@ func (d *Directory) Aliases() []string {
 
 // hint says what a request can do that names what does not exist.
 func (d *Directory) hint(name string) string {
-	target, _ := d.follow(name)
-	if who := d.Awaits(name); len(who) > 0 && (target != name || strings.Contains(name, "/")) {
+	if who := d.Awaits(name); len(who) > 0 {
+		target, _ := d.follow(name)
 		return fmt.Sprintf("it is %s, and provider %s offers no models now: start it, then send the gateway SIGHUP", target, strings.Join(who, " or "))
 	}
 	return cmp.Or(d.near(name, ""), "GET /v1/models lists what there is")
