@@ -33,7 +33,7 @@ func (checkCmd) Run(p *program) error {
 	}
 	fmt.Fprintf(p.stdout, "ok: %d providers, %d models, %d skills, %d budgets\n", len(parts.providers), len(parts.directory.Models()), len(set.Names()), len(cfg.budgets(set)))
 	for _, note := range cfg.notes(parts, set, keys) {
-		fmt.Fprintln(p.stdout, "note:", note)
+		printf(p.stdout, "note: %s\n", note)
 	}
 	return nil
 }

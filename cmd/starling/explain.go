@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"starling"
@@ -39,32 +38,32 @@ func (c explainCmd) Run(p *program) error {
 	}
 	explain(p.stdout, receipt)
 	if err := sealed.Check(); err != nil {
-		fmt.Fprintln(p.stdout, "\nproof      none: the receipt is not the one that was signed")
+		printf(p.stdout, "\nproof      none: the receipt is not the one that was signed\n")
 		return err
 	}
-	fmt.Fprintf(p.stdout, "\nproof      record %d of chain %s, hash %.16s…; starling ledger verify checks all\n", sealed.Seq, sealed.Chain, sealed.Hash)
+	printf(p.stdout, "\nproof      record %d of chain %s, hash %.16s…; starling ledger verify checks all\n", sealed.Seq, sealed.Chain, sealed.Hash)
 	return nil
 }
 
 // explain prints a receipt for people.
 func explain(w io.Writer, r *starling.Receipt) {
-	fmt.Fprintf(w, "receipt    %s\n", r.ID)
-	fmt.Fprintf(w, "when       %s, took %s, of which %s in the gateway\n", r.Time.Format(time.RFC3339), r.Took.Round(time.Microsecond), r.Added.Round(time.Microsecond))
-	fmt.Fprintf(w, "asked for  %s (%s%s)\n", r.Asked, r.Dialect, map[bool]string{true: ", streamed"}[r.Stream])
+	printf(w, "receipt    %s\n", r.ID)
+	printf(w, "when       %s, took %s, of which %s in the gateway\n", r.Time.Format(time.RFC3339), r.Took.Round(time.Microsecond), r.Added.Round(time.Microsecond))
+	printf(w, "asked for  %s (%s%s)\n", r.Asked, r.Dialect, map[bool]string{true: ", streamed"}[r.Stream])
 	if r.Key != "" || r.Team != "" {
-		fmt.Fprintf(w, "by         key %s, team %s\n", dash(r.Key), dash(r.Team))
+		printf(w, "by         key %s, team %s\n", dash(r.Key), dash(r.Team))
 	}
-	fmt.Fprintf(w, "class      %s: may travel as far as %s (%v)\n", dash(string(r.Screen.Class)), r.Screen.Furthest, r.Screen.From)
-	fmt.Fprintf(w, "outcome    %s\n", outcomeLine(r))
+	printf(w, "class      %s: may travel as far as %s (%v)\n", dash(string(r.Screen.Class)), r.Screen.Furthest, r.Screen.From)
+	printf(w, "outcome    %s\n", outcomeLine(r))
 	if r.Plan.Skill != "" {
-		fmt.Fprintf(w, "skill      %s, rubric %.12s…\n", r.Plan.Skill, r.Plan.Rubric)
+		printf(w, "skill      %s, rubric %.12s…\n", r.Plan.Skill, r.Plan.Rubric)
 	}
 	explainPlan(w, &r.Plan)
 	explainAttempts(w, r.Attempts)
-	fmt.Fprintf(w, "\ncost       %s\n", r.Cost)
+	printf(w, "\ncost       %s\n", r.Cost)
 	if r.Plan.Reference != nil {
-		fmt.Fprintf(w, "reference  %s at %s for the same tokens\n", r.Reference, r.Plan.Reference.ID())
-		fmt.Fprintf(w, "saved      %s (an estimate: the reference was not asked)\n", r.Saved)
+		printf(w, "reference  %s at %s for the same tokens\n", r.Reference, r.Plan.Reference.ID())
+		printf(w, "saved      %s (an estimate: the reference was not asked)\n", r.Saved)
 	}
 }
 
@@ -80,35 +79,35 @@ func outcomeLine(r *starling.Receipt) string {
 }
 
 func explainPlan(w io.Writer, p *starling.Plan) {
-	fmt.Fprintf(w, "\nplan       %s\n", dash(p.Rule))
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	printf(w, "\nplan       %s\n", dash(p.Rule))
+	t := newTable(w)
 	for i, c := range p.Candidates {
-		fmt.Fprintf(t, "  %d\t%s\t%s\texpected %s\tat most %s\tpass %.2f (%s)\t%s\n", i+1, c.Model.ID(), c.Model.Zone, c.Expected, c.Worst, c.Probability, c.Basis, c.Why)
+		printf(t, "  %d\t%s\t%s\texpected %s\tat most %s\tpass %.2f (%s)\t%s\n", i+1, c.Model.ID(), c.Model.Zone, c.Expected, c.Worst, c.Probability, c.Basis, c.Why)
 	}
 	for _, l := range p.Left {
-		fmt.Fprintf(t, "  -\t%s\tleft out\t%s\t\t\t%s\n", l.Model, l.Kind, l.Why)
+		printf(t, "  -\t%s\tleft out\t%s\t\t\t%s\n", l.Model, l.Kind, l.Why)
 	}
 	t.Flush()
 }
 
 func explainAttempts(w io.Writer, attempts []starling.Attempt) {
-	fmt.Fprintf(w, "\nattempts   %d\n", len(attempts))
+	printf(w, "\nattempts   %d\n", len(attempts))
 	for i, a := range attempts {
-		fmt.Fprintf(w, "  %d  %s (%s) %s after %s, first byte %s: %s\n", i+1, a.Model, a.Zone, a.Outcome, a.Took.Round(time.Microsecond), a.FirstByte.Round(time.Microsecond), a.Cost)
+		printf(w, "  %d  %s (%s) %s after %s, first byte %s: %s\n", i+1, a.Model, a.Zone, a.Outcome, a.Took.Round(time.Microsecond), a.FirstByte.Round(time.Microsecond), a.Cost)
 		if a.Why != "" {
-			fmt.Fprintf(w, "       why: %s\n", a.Why)
+			printf(w, "       why: %s\n", a.Why)
 		}
 		for _, v := range a.Verdicts {
-			fmt.Fprintf(w, "       verdict of %s: %s %s\n", v.Verifier, map[bool]string{true: "accept", false: "reject:"}[v.Accept], v.Why)
+			printf(w, "       verdict of %s: %s %s\n", v.Verifier, map[bool]string{true: "accept", false: "reject:"}[v.Accept], v.Why)
 		}
 		for _, l := range a.Lines {
-			fmt.Fprintf(w, "       %-14s %8d tokens  %s\n", l.What, l.Tokens, l.Amount)
+			printf(w, "       %-14s %8d tokens  %s\n", l.What, l.Tokens, l.Amount)
 		}
 		if a.Usage.Estimated {
-			fmt.Fprintf(w, "       the upstream did not count; tokens are estimated\n")
+			printf(w, "       the upstream did not count; tokens are estimated\n")
 		}
 		for _, f := range a.Left {
-			fmt.Fprintf(w, "       left out in translation: %s\n", f)
+			printf(w, "       left out in translation: %s\n", f)
 		}
 	}
 }

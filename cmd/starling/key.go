@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"starling"
@@ -124,10 +123,9 @@ func (c keyListCmd) Run(p *program) error {
 		fmt.Fprintln(p.stdout, "no keys: the gateway serves this machine only")
 		return nil
 	}
-	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "ID\tNAME\tTEAM\tCLASS\tSKILL\tBUDGETS\tCREATED\tSTATE")
+	t := newTable(p.stdout, "ID", "NAME", "TEAM", "CLASS", "SKILL", "BUDGETS", "CREATED", "STATE")
 	for _, k := range keys {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, dash(k.Name), dash(k.Team), dash(string(k.Class)), dash(k.Skill), budgetText(k.Budgets), k.Created.Format(time.DateOnly), state(k))
+		t.row(k.ID, dash(k.Name), dash(k.Team), dash(string(k.Class)), dash(k.Skill), budgetText(k.Budgets), k.Created.Format(time.DateOnly), state(k))
 	}
 	return t.Flush()
 }

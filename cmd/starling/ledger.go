@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"text/tabwriter"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -69,13 +68,12 @@ func (c ledgerListCmd) Run(p *program) error {
 		}
 		return nil
 	}
-	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "RECEIPT\tTIME\tASKED\tANSWERED BY\tOUTCOME\tCOST\tSAVED (EST.)")
+	t := newTable(p.stdout, "RECEIPT", "TIME", "ASKED", "ANSWERED BY", "OUTCOME", "COST", "SAVED (EST.)")
 	for r, err := range receipts {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Time.Local().Format(time.DateTime), r.Asked, answerer(r), r.Outcome, r.Cost, savedText(r))
+		t.row(r.ID, r.Time.Local().Format(time.DateTime), r.Asked, answerer(r), r.Outcome, r.Cost, savedText(r))
 	}
 	return t.Flush()
 }
@@ -114,10 +112,9 @@ func (c ledgerReportCmd) Run(p *program) error {
 	if c.JSON {
 		return json.NewEncoder(p.stdout).Encode(totals)
 	}
-	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "%s\trequests\tanswered\tcost\treference (est.)\tsaved (est.)\t\n", c.By)
+	t := newSums(p.stdout, c.By, "requests", "answered", "cost", "reference (est.)", "saved (est.)")
 	for _, s := range totals {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t%s\t\n", dash(s.Name), s.Receipts, s.Answered, s.Cost, s.Reference, s.Saved)
+		t.row(dash(s.Name), s.Receipts, s.Answered, s.Cost, s.Reference, s.Saved)
 	}
 	return t.Flush()
 }
@@ -158,10 +155,10 @@ func (c ledgerVerifyCmd) Run(p *program) error {
 
 func printReport(w io.Writer, r *ledger.Report) {
 	for _, f := range r.Faults {
-		fmt.Fprintf(w, "FAULT  %s  chain %s, record %d: %s\n", dash(f.ID), dash(f.Chain), f.Seq, f.What)
+		printf(w, "FAULT  %s  chain %s, record %d: %s\n", dash(f.ID), dash(f.Chain), f.Seq, f.What)
 	}
 	for _, c := range r.Chains {
-		fmt.Fprintf(w, "chain %s: %d receipts, head %s\n", c.Chain, c.Receipts, c.Head)
+		printf(w, "chain %s: %d receipts, head %s\n", c.Chain, c.Receipts, c.Head)
 	}
 	if r.OK() && r.Receipts == 0 {
 		fmt.Fprintln(w, "no receipts here: nothing to verify")

@@ -106,7 +106,7 @@ func fail(stderr io.Writer, err error) int {
 	if errors.Is(err, context.Canceled) {
 		return exitCodes[starling.Cancelled]
 	}
-	fmt.Fprintln(stderr, "starling:", err)
+	fmt.Fprintln(stderr, "starling:", inLines(err.Error()))
 	return exitCodes[starling.KindOf(err)]
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"text/tabwriter"
 
 	"starling"
 )
@@ -26,22 +25,21 @@ func (c modelsCmd) Run(p *program) error {
 	if c.JSON {
 		return json.NewEncoder(p.stdout).Encode(models)
 	}
-	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "MODEL\tZONE\tINPUT/M\tOUTPUT/M\tWINDOW\tPRICE FROM")
+	t := newTable(p.stdout, "MODEL", "ZONE", "INPUT/M", "OUTPUT/M", "WINDOW", "PRICE FROM")
 	for _, m := range models {
 		in, out := prices(m.Price)
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", m.ID(), m.Zone, in, out, m.Context, dash(m.Price.Source))
+		t.row(m.ID(), m.Zone, in, out, m.Context, dash(m.Price.Source))
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	for _, name := range parts.directory.Aliases() {
 		if m, ok := parts.directory.Find(name); ok {
-			fmt.Fprintf(p.stdout, "%s = %s\n", name, m.ID())
+			printf(p.stdout, "%s = %s\n", name, m.ID())
 		}
 	}
 	for _, w := range parts.warnings {
-		fmt.Fprintln(p.stderr, "note:", w)
+		printf(p.stderr, "note: %s\n", w)
 	}
 	return nil
 }

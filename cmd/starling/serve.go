@@ -245,7 +245,7 @@ func (g *gateway) greet(p *program) {
 	fmt.Fprintf(out, "starling %s on http://%s\n", version, g.ln.Addr())
 	fmt.Fprintf(out, "  %d models, %d skills; OPENAI_BASE_URL=http://%s/v1  ANTHROPIC_BASE_URL=http://%s\n", len(g.parts.directory.Models()), len(g.set.Names()), g.ln.Addr(), g.ln.Addr())
 	for _, note := range g.notes(p.ctx, g.cfg) {
-		fmt.Fprintln(out, "  note:", note)
+		printf(out, "  note: %s\n", note)
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"starling/internal/verify"
 )
@@ -25,8 +24,7 @@ func (skillListCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "MODEL\tCLASS\tLADDER\tREFERENCE\tVERIFIED BY")
+	t := newTable(p.stdout, "MODEL", "CLASS", "LADDER", "REFERENCE", "VERIFIED BY")
 	for _, name := range set.Names() {
 		s, _ := set.Find(name)
 		var ladder, kinds []string
@@ -36,7 +34,7 @@ func (skillListCmd) Run(p *program) error {
 		for _, v := range s.Rubric.Verify {
 			kinds = append(kinds, v.Kind)
 		}
-		fmt.Fprintf(t, "starling/%s\t%s\t%s\t%s\t%s\n", name, dash(string(s.Rubric.Class)), strings.Join(ladder, " > "), dash(s.Rubric.Reference), dash(strings.Join(kinds, ", ")))
+		t.row("starling/"+name, dash(string(s.Rubric.Class)), strings.Join(ladder, " > "), dash(s.Rubric.Reference), dash(strings.Join(kinds, ", ")))
 	}
 	return t.Flush()
 }
