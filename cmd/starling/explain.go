@@ -17,7 +17,7 @@ type explainCmd struct {
 
 // Run shows one exchange: plan, attempts, verdicts, cost lines, savings.
 func (c explainCmd) Run(p *program) error {
-	l, _, err := p.records()
+	l, err := p.records()
 	if err != nil {
 		return err
 	}

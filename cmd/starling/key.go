@@ -29,11 +29,10 @@ type keyCreateCmd struct {
 
 // Run makes a key and prints it, this once.
 func (c keyCreateCmd) Run(p *program) error {
-	l, cfg, err := p.records()
+	cfg, books, err := p.books()
 	if err != nil {
 		return err
 	}
-	defer l.Close()
 	spec := ledger.KeySpec{Name: c.Name, Team: c.Team, Class: starling.Class(c.Class), Skill: c.Skill}
 	if c.Expires != 0 {
 		spec.Expires = time.Now().Add(c.Expires)
@@ -44,6 +43,11 @@ func (c keyCreateCmd) Run(p *program) error {
 	if err := c.known(cfg); err != nil {
 		return err
 	}
+	l, err := openRecords(p.ctx, books)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
 	secret, key, err := l.CreateKey(p.ctx, spec)
 	if err != nil {
 		return err
@@ -107,12 +111,7 @@ type keyListCmd struct {
 
 // Run lists the keys.
 func (c keyListCmd) Run(p *program) error {
-	l, _, err := p.records()
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	keys, err := l.Keys(p.ctx)
+	keys, err := c.keys(p)
 	if err != nil {
 		return err
 	}
@@ -128,6 +127,20 @@ func (c keyListCmd) Run(p *program) error {
 		t.row(k.ID, dash(k.Name), dash(k.Team), dash(string(k.Class)), dash(k.Skill), budgetText(k.Budgets), k.Created.Format(time.DateOnly), state(k))
 	}
 	return t.Flush()
+}
+
+// keys reads the keys. Where nobody has ever served there are none.
+func (keyListCmd) keys(p *program) ([]ledger.Key, error) {
+	l, err := p.records()
+	if starling.KindOf(err) == starling.NotFound {
+		printf(p.stderr, "note: %s\n", err)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	return l.Keys(p.ctx)
 }
 
 func state(k ledger.Key) string {
@@ -154,7 +167,7 @@ type keyRevokeCmd struct {
 
 // Run revokes a key.
 func (c keyRevokeCmd) Run(p *program) error {
-	l, _, err := p.records()
+	l, err := p.records()
 	if err != nil {
 		return err
 	}

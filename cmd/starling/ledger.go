@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -21,19 +25,48 @@ type ledgerCmd struct {
 	Verify ledgerVerifyCmd `cmd:"" help:"Check every receipt, chain and signature; finds any changed byte."`
 }
 
-// records opens the books beside a gateway that may be serving: for reading, and
-// for keys.
-func (p *program) records() (*ledger.Records, Config, error) {
+// records opens the books beside a gateway that may be serving, to read them.
+// Where there are none it makes none, and the error is NotFound: whoever wants to
+// read has named the wrong folder.
+func (p *program) records() (*ledger.Records, error) {
+	_, books, err := p.books()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(books.Dir, ledgerFile)); books.URL == "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, &starling.Error{Kind: starling.NotFound, Op: "there is no ledger in " + books.Dir, Hint: "starling serve makes one; name another folder with --data, or data in the configuration"}
+	}
+	return openRecords(p.ctx, books)
+}
+
+// books says where the books are.
+func (p *program) books() (Config, ledger.Options, error) {
 	cfg, err := loadConfig(p.flags.Config)
 	if err != nil {
-		return nil, cfg, err
+		return cfg, ledger.Options{}, err
 	}
 	url, err := cfg.ledgerURL()
-	if err != nil {
-		return nil, cfg, err
+	return cfg, ledger.Options{Dir: cfg.dataDir(p.flags.Data), URL: url, Log: p.logger(true)}, err
+}
+
+// openRecords opens the books, and makes them if there are none.
+func openRecords(ctx context.Context, o ledger.Options) (*ledger.Records, error) {
+	r, err := ledger.OpenRecords(ctx, o)
+	return r, misplaced(err)
+}
+
+// misplaced tells a folder that cannot be one, which the user has named, from
+// trouble of our own.
+func misplaced(err error) error {
+	e, ok := errors.AsType[*starling.Error](err)
+	for _, cause := range []error{fs.ErrPermission, fs.ErrNotExist, syscall.ENOTDIR, syscall.EROFS} {
+		if ok && e.Kind == starling.Internal && errors.Is(err, cause) {
+			named := *e
+			named.Kind = starling.Invalid
+			return &named
+		}
 	}
-	r, err := ledger.OpenRecords(p.ctx, ledger.Options{Dir: cfg.dataDir(p.flags.Data), URL: url, Log: p.logger(true)})
-	return r, cfg, err
+	return err
 }
 
 type ledgerListCmd struct {
@@ -50,7 +83,7 @@ type ledgerListCmd struct {
 
 // Run lists receipts.
 func (c ledgerListCmd) Run(p *program) error {
-	l, _, err := p.records()
+	l, err := p.records()
 	if err != nil {
 		return err
 	}
@@ -100,7 +133,7 @@ type ledgerReportCmd struct {
 
 // Run sums up receipts.
 func (c ledgerReportCmd) Run(p *program) error {
-	l, _, err := p.records()
+	l, err := p.records()
 	if err != nil {
 		return err
 	}
@@ -126,7 +159,7 @@ type ledgerVerifyCmd struct {
 
 // Run checks the whole ledger.
 func (c ledgerVerifyCmd) Run(p *program) error {
-	l, _, err := p.records()
+	l, err := p.records()
 	if err != nil {
 		return err
 	}

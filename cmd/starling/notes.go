@@ -157,7 +157,7 @@ func (p *program) keys(cfg Config) ([]ledger.Key, error) {
 	if _, err := os.Stat(filepath.Join(dir, ledgerFile)); err != nil || cfg.LedgerURLEnv != "" {
 		return nil, nil
 	}
-	r, err := ledger.OpenRecords(p.ctx, ledger.Options{Dir: dir, Log: p.logger(true)})
+	r, err := openRecords(p.ctx, ledger.Options{Dir: dir, Log: p.logger(true)})
 	if err != nil {
 		return nil, err
 	}

@@ -96,7 +96,8 @@ func openLedger(ctx context.Context, cfg Config, dir string, set *skill.Set, log
 	if err != nil {
 		return nil, err
 	}
-	return ledger.Open(ctx, ledger.Options{Dir: dir, URL: url, Log: log, Budgets: cfg.budgets(set)})
+	l, err := ledger.Open(ctx, ledger.Options{Dir: dir, URL: url, Log: log, Budgets: cfg.budgets(set)})
+	return l, misplaced(err)
 }
 
 // listen makes the server and its socket. Without keys nobody but this machine
