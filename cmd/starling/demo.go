@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -46,11 +48,44 @@ func (c demoCmd) Run(p *program) error {
 	return d.farewell(p.stdout, dir, results)
 }
 
+// demoMark is a file that says whose the ledger beside it is.
+const (
+	demoMark = "demo.txt"
+	demoText = "Written by starling demo: everything in this ledger is simulated. Once another command writes to it this file is gone.\n"
+)
+
+// demoDir returns a folder that holds nothing, or a former demo's ledger and
+// nothing else: what is simulated does not belong in anybody's books.
 func demoDir(flag string) (string, error) {
-	if flag != "" {
-		return Config{}.dataDir(flag), os.MkdirAll(Config{}.dataDir(flag), 0o700)
+	if flag == "" {
+		dir, err := os.MkdirTemp("", "starling-demo-")
+		return dir, errors.Join(err, markDemo(dir))
 	}
-	return os.MkdirTemp("", "starling-demo-")
+	dir := Config{}.dataDir(flag)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", &starling.Error{Kind: starling.Invalid, Op: "demo: data folder " + dir, Hint: "name a folder that can be one", Err: err}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(filepath.Join(dir, demoMark)); len(entries) > 0 && err != nil {
+		return "", &starling.Error{Kind: starling.Invalid, Op: "demo: " + dir + " holds something else than a demo's ledger", Hint: "unset STARLING_DATA and leave --data out, or name a new folder"}
+	}
+	return dir, markDemo(dir)
+}
+
+func markDemo(dir string) error {
+	return os.WriteFile(filepath.Join(dir, demoMark), []byte(demoText), 0o600)
+}
+
+// unmarkDemo is for whoever else writes to a ledger: from then on it is no demo's.
+func unmarkDemo(dir string) error {
+	err := os.Remove(filepath.Join(dir, demoMark))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // A demo is a gateway between a client and simulated upstreams, all in this

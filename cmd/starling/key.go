@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,7 +50,7 @@ func (c keyCreateCmd) Run(p *program) error {
 	}
 	defer l.Close()
 	secret, key, err := l.CreateKey(p.ctx, spec)
-	if err != nil {
+	if err := errors.Join(err, unmarkDemo(books.Dir)); err != nil {
 		return err
 	}
 	if c.JSON {

@@ -106,7 +106,7 @@ func (c ledgerListCmd) Run(p *program) error {
 		if err != nil {
 			return err
 		}
-		t.row(r.ID, r.Time.Local().Format(time.DateTime), r.Asked, answerer(r), r.Outcome, r.Cost, savedText(r))
+		t.row(r.ID, r.Time.Local().Format(time.DateTime), r.Asked, answerer(r), outcomeText(r), r.Cost, savedText(r))
 	}
 	return t.Flush()
 }
@@ -118,38 +118,18 @@ func answerer(r *starling.Receipt) string {
 	return r.Response.Provider + "/" + r.Response.Model
 }
 
+func outcomeText(r *starling.Receipt) string {
+	if r.Response.Simulated {
+		return string(r.Outcome) + " [simulated]"
+	}
+	return string(r.Outcome)
+}
+
 func savedText(r *starling.Receipt) string {
 	if r.Plan.Reference == nil {
 		return "-" // nothing to compare with
 	}
 	return r.Saved.String()
-}
-
-type ledgerReportCmd struct {
-	By    string        `enum:"all,day,skill,team,model,key,outcome" default:"skill" help:"Group by all, day, skill, team, model, key or outcome."`
-	Since time.Duration `help:"Only the last such time, such as 24h."`
-	JSON  bool          `help:"Print JSON."`
-}
-
-// Run sums up receipts.
-func (c ledgerReportCmd) Run(p *program) error {
-	l, err := p.records()
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	totals, err := l.Totals(p.ctx, ledger.Query{Since: since(c.Since)}, c.By)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return json.NewEncoder(p.stdout).Encode(totals)
-	}
-	t := newSums(p.stdout, c.By, "requests", "answered", "cost", "reference (est.)", "saved (est.)")
-	for _, s := range totals {
-		t.row(dash(s.Name), s.Receipts, s.Answered, s.Cost, s.Reference, s.Saved)
-	}
-	return t.Flush()
 }
 
 type ledgerVerifyCmd struct {

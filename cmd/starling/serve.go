@@ -42,11 +42,15 @@ func (c serveCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	g, err := open(p.ctx, cfg, cfg.dataDir(p.flags.Data), p.logger(c.Quiet))
+	dir := cfg.dataDir(p.flags.Data)
+	g, err := open(p.ctx, cfg, dir, p.logger(c.Quiet))
 	if err != nil {
 		return err
 	}
 	defer g.close()
+	if err := unmarkDemo(dir); err != nil {
+		return err
+	}
 	if !c.Quiet {
 		g.greet(p)
 	}
