@@ -61,9 +61,12 @@ func explain(w io.Writer, r *starling.Receipt) {
 	explainPlan(w, &r.Plan)
 	explainAttempts(w, r.Attempts)
 	printf(w, "\ncost       %s\n", r.Cost)
-	if r.Plan.Reference != nil {
+	switch {
+	case r.Plan.Reference != nil && r.Estimate && (r.Outcome == starling.Answered || r.Reference > 0):
 		printf(w, "reference  %s at %s for the same tokens\n", r.Reference, r.Plan.Reference.ID())
 		printf(w, "saved      %s (an estimate: the reference was not asked)\n", r.Saved)
+	case r.Saved != 0:
+		printf(w, "saved      %s: nothing was answered, and what it cost is lost\n", r.Saved)
 	}
 }
 
@@ -101,7 +104,7 @@ func explainAttempts(w io.Writer, attempts []starling.Attempt) {
 			printf(w, "       verdict of %s: %s %s\n", v.Verifier, map[bool]string{true: "accept", false: "reject:"}[v.Accept], v.Why)
 		}
 		for _, l := range a.Lines {
-			printf(w, "       %-14s %8d tokens  %s\n", l.What, l.Tokens, l.Amount)
+			printf(w, "       %-14s %15s  %s\n", l.What, tokens(l.Tokens), l.Amount)
 		}
 		if a.Usage.Estimated {
 			printf(w, "       the upstream did not count; tokens are estimated\n")
@@ -110,6 +113,14 @@ func explainAttempts(w io.Writer, attempts []starling.Attempt) {
 			printf(w, "       left out in translation: %s\n", f)
 		}
 	}
+}
+
+// tokens is empty for what is not paid by tokens.
+func tokens(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d tokens", n)
 }
 
 func dash(s string) string {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"time"
 
@@ -39,11 +40,15 @@ func (c ledgerReportCmd) Run(p *program) error {
 		}
 		return json.NewEncoder(p.stdout).Encode(lines)
 	}
-	t := newSums(p.stdout, c.By, "requests", "answered", "cost", "reference (est.)", "saved (est.)", "simulated")
+	t := newSums(p.stdout, c.By, "requests", "answered", "cost", "compared", "reference (est.)", "saved (est.)", "simulated")
 	for _, s := range totals {
-		t.row(dash(s.Name), s.Receipts, s.Answered, s.Cost, s.Reference, s.Saved, simulated[s.Name])
+		t.row(dash(s.Name), s.Receipts, s.Answered, s.Cost, s.Compared, s.Reference, s.Saved, simulated[s.Name])
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.stdout, "saved is the reference less compared, which is the part of the cost that has a reference to compare with")
+	return err
 }
 
 // A reportLine is a line of sums, and how many of its requests simulated

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"starling"
+)
+
+func TestOnlyAnAnswerIsComparedWithTheReference(t *testing.T) {
+	premium := &starling.Model{Provider: "far", Name: "premium"}
+	for _, c := range []struct {
+		name    string
+		receipt starling.Receipt
+		says    string
+		silent  string
+	}{
+		{"an answer", starling.Receipt{Outcome: starling.Answered, Estimate: true, Cost: 1, Reference: 3, Saved: 2},
+			"reference  $0.000000003 at far/premium for the same tokens\nsaved      $0.000000002 (an estimate", "lost"},
+		{"an answer whose reference is free", starling.Receipt{Outcome: starling.Answered, Estimate: true, Cost: 1, Saved: -1},
+			"reference  $0.00 at far/premium", "lost"},
+		{"a part of an answer", starling.Receipt{Outcome: starling.Broken, Estimate: true, Cost: 1, Reference: 3, Saved: 2},
+			"reference  $0.000000003 at far/premium", "lost"},
+		{"a caller who left before anything came", starling.Receipt{Outcome: starling.Abandoned, Estimate: true}, "cost       $0.00\n", "reference"},
+		{"a refusal", starling.Receipt{Outcome: starling.Failed}, "cost       $0.00\n", "saved"},
+		{"answers that were rejected", starling.Receipt{Outcome: starling.Failed, Cost: 5, Saved: -5},
+			"saved      -$0.000000005: nothing was answered, and what it cost is lost\n", "reference"},
+	} {
+		c.receipt.Plan.Reference = premium
+		var out bytes.Buffer
+		explain(&out, &c.receipt)
+		if text := out.String(); !strings.Contains(text, c.says) || strings.Contains(text, c.silent) {
+			t.Errorf("%s: it should say %q and not %q:\n%s", c.name, c.says, c.silent, text)
+		}
+	}
+}
+
+func TestWhatIsNotPaidByTokensHasNone(t *testing.T) {
+	var out bytes.Buffer
+	explainAttempts(&out, []starling.Attempt{{Lines: []starling.CostLine{{What: "electricity", Amount: 7}, {What: "input", Tokens: 12, Amount: 9}}}})
+	if text := out.String(); strings.Contains(text, " 0 tokens") || !strings.Contains(text, "12 tokens  $0.000000009") {
+		t.Error(text)
+	}
+}
