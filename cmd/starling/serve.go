@@ -28,8 +28,8 @@ type serveCmd struct {
 	Quiet  bool   `short:"q" help:"Say nothing but errors."`
 }
 
-// garbage lets the heap grow to a few times what is alive before it is
-// collected. A gateway keeps little alive and makes much, so the usual setting
+// garbage lets the heap grow by so many percent of what is alive, to six times
+// that, before it is collected. A gateway keeps little alive and makes much, so the usual setting
 // spends more on collecting than on requests (bench/gateway).
 const garbage = 500
 
