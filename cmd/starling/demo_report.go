@@ -143,9 +143,9 @@ func quantile(samples []time.Duration, q float64) time.Duration {
 func (d *demo) printGap(w io.Writer, all *line) {
 	reference := d.sim.models[len(d.sim.models)-1]
 	got := float64(all.right) / float64(max(all.asked, 1))
-	fmt.Fprintf(w, "\nThe reference (%s) states that it is right %.1f %% of the time; the ladder was right %.1f %%. Verifiers catch what is malformed, not\n"+
+	fmt.Fprintf(w, "\nThe reference (%s) states that it is right %s of the time; the ladder was right %.1f %%. Verifiers catch what is malformed, not\n"+
 		"what is plausible and wrong: a cheap rung should answer a skill only where its own cases prove it good enough (bar in the rubric).\n",
-		reference.Name, 100*reference.Quality, 100*got)
+		reference.Name, rightly(reference), 100*got)
 }
 
 // printInvoice holds the ledger against what the upstreams counted themselves.
@@ -168,7 +168,7 @@ Simulated: the models. Their share of right answers, delays, failures and prices
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, m := range s.models {
 		in, out := prices(m.Price)
-		fmt.Fprintf(t, "           %s\t%s\tright %.1f %% of the time\t%s in, %s out (a million tokens, or power)\tfirst token %s\n", m.Name, m.Zone, 100*m.Quality, in, out, m.Latency.FirstToken)
+		fmt.Fprintf(t, "           %s\t%s\tright %s of the time\t%s in, %s out (a million tokens, or power)\tfirst token %s\n", m.Name, m.Zone, rightly(m), in, out, m.Latency.FirstToken)
 	}
 	t.Flush()
 	fmt.Fprint(w, `Estimate:  savings. The reference model was not asked; its price for the same tokens is the comparison. Quality here says

@@ -71,7 +71,7 @@ func (c simulateCmd) greet(p *program, s *simulation, cases int) {
 	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for i, m := range s.models {
 		in, out := prices(m.Price)
-		fmt.Fprintf(t, "  %s\t%s\t%s\tin %s, out %s\tright %.1f %%\n", s.urls[i], m.Name, m.Zone, in, out, 100*m.Quality)
+		fmt.Fprintf(t, "  %s\t%s\t%s\tin %s, out %s\tright %s\n", s.urls[i], m.Name, m.Zone, in, out, rightly(m))
 	}
 	t.Flush()
 	_, _ = text.WriteTo(p.stdout) // who does not listen is served all the same

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"starling"
@@ -51,6 +52,19 @@ func (s *simulation) tally() sim.Count {
 		}
 	}
 	return sum
+}
+
+// rightly says which share of known cases a model answers rightly: of all skills,
+// where it states another for some.
+func rightly(m sim.Model) string {
+	low, high := m.Quality, m.Quality
+	for _, q := range m.QualityBySkill {
+		low, high = min(low, q), max(high, q)
+	}
+	if low == high {
+		return fmt.Sprintf("%.1f %%", 100*low)
+	}
+	return fmt.Sprintf("%.1f–%.1f %%", 100*low, 100*high)
 }
 
 // config is a configuration that offers the simulated models: a provider
