@@ -2,15 +2,23 @@ package main
 
 import "fmt"
 
-type checkCmd struct{}
+type checkCmd struct {
+	JSON bool `help:"Print JSON."`
+}
+
+// A checked is what a configuration comes to.
+type checked struct {
+	Providers int      `json:"providers"`
+	Models    int      `json:"models"`
+	Skills    int      `json:"skills"`
+	Budgets   int      `json:"budgets"`
+	Notes     []string `json:"notes"`
+}
 
 // Run reads everything that serve would read, and listens nowhere.
-func (checkCmd) Run(p *program) error {
+func (c checkCmd) Run(p *program) error {
 	cfg, err := loadConfig(p.flags.Config)
 	if err != nil {
-		return err
-	}
-	if _, err := cfg.address(); err != nil {
 		return err
 	}
 	if _, err := cfg.ledgerURL(); err != nil {
@@ -31,8 +39,13 @@ func (checkCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "ok: %d providers, %d models, %d skills, %d budgets\n", len(parts.providers), len(parts.directory.Models()), len(set.Names()), len(cfg.budgets(set)))
-	for _, note := range cfg.notes(parts, set, keys) {
+	found := checked{len(parts.providers), len(parts.directory.Models()), len(set.Names()), len(cfg.budgets(set)), cfg.notes(parts, set, keys)}
+	if c.JSON {
+		found.Notes = orEmpty(found.Notes)
+		return p.encode(found)
+	}
+	fmt.Fprintf(p.stdout, "ok: %d providers, %d models, %d skills, %d budgets\n", found.Providers, found.Models, found.Skills, found.Budgets)
+	for _, note := range found.Notes {
 		printf(p.stdout, "note: %s\n", note)
 	}
 	return nil

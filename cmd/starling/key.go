@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -54,7 +53,7 @@ func (c keyCreateCmd) Run(p *program) error {
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(p.stdout).Encode(map[string]any{"key": secret, "id": key.ID, "team": key.Team})
+		return p.encode(map[string]any{"key": secret, "id": key.ID, "team": key.Team})
 	}
 	fmt.Fprintln(p.stdout, secret)
 	fmt.Fprintf(p.stderr, "%s made. It is shown this once; only its hash is kept.\n", key.ID)
@@ -117,7 +116,7 @@ func (c keyListCmd) Run(p *program) error {
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(p.stdout).Encode(keys)
+		return p.encode(orEmpty(keys))
 	}
 	if len(keys) == 0 {
 		fmt.Fprintln(p.stdout, "no keys: the gateway serves this machine only")

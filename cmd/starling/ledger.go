@@ -154,7 +154,7 @@ func (c ledgerVerifyCmd) Run(p *program) error {
 		return err
 	}
 	if c.JSON {
-		if err := json.NewEncoder(p.stdout).Encode(report); err != nil {
+		if err := p.encode(report); err != nil {
 			return err
 		}
 	} else {

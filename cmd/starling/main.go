@@ -110,9 +110,14 @@ func fail(stderr io.Writer, err error) int {
 	return exitCodes[starling.KindOf(err)]
 }
 
-type versionCmd struct{}
+type versionCmd struct {
+	JSON bool `help:"Print JSON."`
+}
 
-func (versionCmd) Run(p *program) error {
+func (c versionCmd) Run(p *program) error {
+	if c.JSON {
+		return p.encode(map[string]string{"version": version})
+	}
 	_, err := fmt.Fprintln(p.stdout, "starling", version)
 	return err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"starling"
@@ -23,7 +22,7 @@ func (c modelsCmd) Run(p *program) error {
 	}
 	models := parts.directory.Models()
 	if c.JSON {
-		return json.NewEncoder(p.stdout).Encode(models)
+		return p.encode(orEmpty(models))
 	}
 	t := newTable(p.stdout, "MODEL", "ZONE", "INPUT/M", "OUTPUT/M", "WINDOW", "PRICE FROM")
 	for _, m := range models {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"reflect"
@@ -15,6 +16,17 @@ import (
 // of a key, what an upstream calls its models. They may hold anything, also what
 // would forge a line or give the terminal an order, so everything goes out through
 // printf and tables.
+
+// encode prints a value as JSON.
+func (p *program) encode(v any) error { return json.NewEncoder(p.stdout).Encode(v) }
+
+// orEmpty makes no list an empty one, as JSON shows it.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
 
 // plain returns printable text as it is, and any other in quotes.
 func plain(text string) string {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"time"
@@ -38,7 +37,7 @@ func (c ledgerReportCmd) Run(p *program) error {
 		for _, s := range totals {
 			lines = append(lines, reportLine{s, simulated[s.Name]})
 		}
-		return json.NewEncoder(p.stdout).Encode(lines)
+		return p.encode(lines)
 	}
 	t := newSums(p.stdout, c.By, "requests", "answered", "cost", "compared", "reference (est.)", "saved (est.)", "simulated")
 	for _, s := range totals {

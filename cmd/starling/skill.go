@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"starling"
+	"starling/internal/route"
+	"starling/internal/skill"
 	"starling/internal/verify"
 )
 
@@ -12,10 +15,32 @@ type skillCmd struct {
 	Lint skillLintCmd `cmd:"" help:"Check skills: errors name file, line and column."`
 }
 
-type skillListCmd struct{}
+type skillListCmd struct {
+	JSON bool `help:"Print JSON."`
+}
+
+// A listedSkill is a skill as its callers see it.
+type listedSkill struct {
+	Model     string         `json:"model"`
+	Class     starling.Class `json:"class"`
+	Ladder    []string       `json:"ladder"`
+	Reference string         `json:"reference"`
+	Verify    []string       `json:"verify"`
+}
+
+func listed(s *skill.Skill) listedSkill {
+	l := listedSkill{route.Prefix + s.Name, s.Rubric.Class, []string{}, s.Rubric.Reference, []string{}}
+	for _, c := range s.Rubric.Candidates {
+		l.Ladder = append(l.Ladder, c.Model)
+	}
+	for _, v := range s.Rubric.Verify {
+		l.Verify = append(l.Verify, v.Kind)
+	}
+	return l
+}
 
 // Run lists what the gateway would serve.
-func (skillListCmd) Run(p *program) error {
+func (c skillListCmd) Run(p *program) error {
 	cfg, err := loadConfig(p.flags.Config)
 	if err != nil {
 		return err
@@ -24,17 +49,17 @@ func (skillListCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	t := newTable(p.stdout, "MODEL", "CLASS", "LADDER", "REFERENCE", "VERIFIED BY")
+	all := []listedSkill{}
 	for _, name := range set.Names() {
 		s, _ := set.Find(name)
-		var ladder, kinds []string
-		for _, c := range s.Rubric.Candidates {
-			ladder = append(ladder, c.Model)
-		}
-		for _, v := range s.Rubric.Verify {
-			kinds = append(kinds, v.Kind)
-		}
-		t.row("starling/"+name, dash(string(s.Rubric.Class)), strings.Join(ladder, " > "), dash(s.Rubric.Reference), dash(strings.Join(kinds, ", ")))
+		all = append(all, listed(s))
+	}
+	if c.JSON {
+		return p.encode(all)
+	}
+	t := newTable(p.stdout, "MODEL", "CLASS", "LADDER", "REFERENCE", "VERIFIED BY")
+	for _, l := range all {
+		t.row(l.Model, dash(string(l.Class)), strings.Join(l.Ladder, " > "), dash(l.Reference), dash(strings.Join(l.Verify, ", ")))
 	}
 	return t.Flush()
 }
