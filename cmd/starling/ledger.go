@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -70,15 +72,23 @@ func misplaced(err error) error {
 }
 
 type ledgerListCmd struct {
-	Limit int           `default:"20" help:"Most receipts to list."`
+	Limit int           `default:"20" help:"Most receipts to list; 0 for all."`
 	Since time.Duration `help:"Only the last such time, such as 24h."`
 	Team  string        `help:"Only this team's."`
 	Skill string        `help:"Only this skill's."`
 	Key   string        `help:"Only this key's."`
-	Model string        `help:"Only what this model answered, by its own name." placeholder:"NAME"`
+	Model string        `help:"Only what this model answered: its own name, or provider/name as it is listed." placeholder:"NAME"`
 
-	Outcome string `help:"Only with this outcome: answered, failed, broken, abandoned or interrupted."`
+	Outcome string `enum:",answered,failed,broken,abandoned,interrupted" default:"" help:"Only with this outcome: answered, failed, broken, abandoned or interrupted."`
 	JSON    bool   `help:"Print one JSON receipt a line."`
+}
+
+// Validate refuses what would list nothing.
+func (c ledgerListCmd) Validate() error {
+	if c.Limit < 0 {
+		return errors.New("--limit must be 0 or more")
+	}
+	return nil
 }
 
 // Run lists receipts.
@@ -88,10 +98,7 @@ func (c ledgerListCmd) Run(p *program) error {
 		return err
 	}
 	defer l.Close()
-	receipts := l.Receipts(p.ctx, ledger.Query{
-		Limit: c.Limit, Newest: true, Since: since(c.Since),
-		Team: c.Team, Skill: c.Skill, Key: c.Key, Model: c.Model, Outcome: starling.Outcome(c.Outcome),
-	})
+	receipts := c.receipts(p.ctx, l)
 	if c.JSON {
 		enc := json.NewEncoder(p.stdout)
 		for r, err := range receipts {
@@ -109,6 +116,35 @@ func (c ledgerListCmd) Run(p *program) error {
 		t.row(r.ID, r.Time.Local().Format(time.DateTime), r.Asked, answerer(r), outcomeText(r), r.Cost, savedText(r))
 	}
 	return t.Flush()
+}
+
+// receipts yields those asked for, newest first. The store knows a model by its
+// own name alone, which may have a slash in it; where nobody has answered under
+// the whole of what was given, its first part is the provider's.
+func (c ledgerListCmd) receipts(ctx context.Context, l *ledger.Records) iter.Seq2[*starling.Receipt, error] {
+	q := ledger.Query{
+		Limit: c.Limit, Newest: true, Since: since(c.Since),
+		Team: c.Team, Skill: c.Skill, Key: c.Key, Model: c.Model, Outcome: starling.Outcome(c.Outcome),
+	}
+	provider, model, both := strings.Cut(c.Model, "/")
+	for range l.Receipts(ctx, ledger.Query{Model: c.Model, Limit: 1}) {
+		both = false
+	}
+	if !both {
+		return l.Receipts(ctx, q)
+	}
+	q.Model, q.Limit = model, 0
+	return func(yield func(*starling.Receipt, error) bool) {
+		left := c.Limit
+		for r, err := range l.Receipts(ctx, q) {
+			if err == nil && r.Response.Provider != provider {
+				continue
+			}
+			if left--; !yield(r, err) || left == 0 {
+				return
+			}
+		}
+	}
 }
 
 func answerer(r *starling.Receipt) string {
