@@ -70,6 +70,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Exit(func(c int) { exited, code = true, c }),
 		kong.UsageOnError(),
 		kong.Vars{"version": "starling " + version},
+		kong.ExplicitGroups([]kong.Group{{Key: ofOneModel, Title: "With --model:"}}),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"starling"
 	"starling/internal/sim"
 	"starling/internal/skill"
@@ -18,17 +20,31 @@ type simulateCmd struct {
 	Listen  string        `default:"127.0.0.1:4242" help:"Address of the first upstream; the others take the ports after it." placeholder:"HOST:PORT"`
 	Seed    uint64        `default:"1" help:"Another seed, another world."`
 	Model   string        `help:"Serve one model of this name instead of the demo's four, in both dialects." placeholder:"NAME"`
-	Quality float64       `default:"1" help:"With --model: share of known cases that it answers rightly."`
-	Input   string        `default:"1" help:"With --model: stated dollars for a million input tokens."`
-	Output  string        `default:"5" help:"With --model: stated dollars for a million output tokens."`
-	First   time.Duration `default:"0s" help:"With --model: time to the first token."`
-	Token   time.Duration `default:"0s" help:"With --model: time for each token."`
-	Fail    float64       `default:"0" help:"With --model: share of calls that end in a 500."`
-	Busy    float64       `default:"0" help:"With --model: share of calls that end in a 429."`
-	Cut     float64       `default:"0" help:"With --model: share of calls that die in the middle."`
-	Cache   bool          `help:"With --model: simulate prompt caching."`
-	Words   int           `default:"40" help:"With --model: words of an answer to an unknown input."`
+	Quality float64       `default:"1" group:"model" help:"Share of known cases that it answers rightly."`
+	Input   string        `default:"1" group:"model" help:"Stated dollars for a million input tokens."`
+	Output  string        `default:"5" group:"model" help:"Stated dollars for a million output tokens."`
+	First   time.Duration `default:"0s" group:"model" help:"Time to the first token."`
+	Token   time.Duration `default:"0s" group:"model" help:"Time for each token."`
+	Fail    float64       `default:"0" group:"model" help:"Share of calls that end in a 500."`
+	Busy    float64       `default:"0" group:"model" help:"Share of calls that end in a 429."`
+	Cut     float64       `default:"0" group:"model" help:"Share of calls that die in the middle."`
+	Cache   bool          `group:"model" help:"Simulate prompt caching."`
+	Words   int           `default:"40" group:"model" help:"Words of an answer to an unknown input."`
 	Cases   string        `type:"existingdir" help:"Folder of skills whose cases are known; the shipped packs by default."`
+}
+
+// ofOneModel is the group of flags that say something of the one model, and of
+// nothing without it.
+const ofOneModel = "model"
+
+// Validate refuses flags that would be left unheard.
+func (c simulateCmd) Validate(given *kong.Context) error {
+	for _, p := range given.Path {
+		if f := p.Flag; c.Model == "" && f != nil && f.Group != nil && f.Group.Key == ofOneModel {
+			return fmt.Errorf("--%s says something of one model: name it with --model", f.Name)
+		}
+	}
+	return nil
 }
 
 // Run serves simulated upstreams until it is told to stop.
