@@ -75,7 +75,7 @@ func environ(ts *testscript.TestScript, names ...string) []string {
 
 // start [flags] serve|simulate [flags]: starts it on free ports and waits until
 // it listens. A gateway is then at $GATEWAY (host and port: $GATEWAY_HOST), and
-// simulated upstreams are at $UPSTREAM, $UPSTREAM2, ….
+// simulated upstreams are at $UPSTREAM ($UPSTREAM_HOST), $UPSTREAM2, ….
 func start(ts *testscript.TestScript, neg bool, args []string) {
 	name := "serve"
 	if slices.Contains(args, "simulate") {
@@ -99,6 +99,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	for i, f := range found {
 		ts.Setenv("UPSTREAM"+map[bool]string{false: strconv.Itoa(i + 1)}[i == 0], f[1])
 	}
+	ts.Setenv("UPSTREAM_HOST", strings.TrimPrefix(found[0][1], "http://"))
 }
 
 func started(ts *testscript.TestScript, name string) *process {

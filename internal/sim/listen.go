@@ -37,8 +37,8 @@ func (l *listening) ctx() context.Context {
 
 // Start listens on a loopback address, such as "127.0.0.1:0", and returns the
 // base URL, "http://127.0.0.1:43117". It does not block. A simulated upstream is
-// no service for others: any other address is Forbidden. A second start, and a
-// start after Close, is Invalid; an address in use is Internal.
+// no service for others: any other address is Forbidden. A second start, a start
+// after Close, and an address in use are Invalid.
 func (s *Server) Start(addr string) (string, error) {
 	if err := loopback(addr); err != nil {
 		return "", err
@@ -51,7 +51,7 @@ func (s *Server) Start(addr string) (string, error) {
 	}
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return "", &starling.Error{Kind: starling.Internal, Op: "simulator: listen", Hint: "choose another port", Err: err}
+		return "", &starling.Error{Kind: starling.Invalid, Op: "simulator: listen on " + addr, Hint: "is another one running? choose another address", Err: err}
 	}
 	l.base, l.stop = context.WithCancel(context.Background())
 	l.done = make(chan struct{})
