@@ -82,13 +82,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return code
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "starling:", err)
+		fmt.Fprintf(stderr, "starling: %s\n%s --help shows what can be said\n", inLines(err.Error()), understood(err))
 		return exitUsage
 	}
 	if err := parsed.Run(&program{ctx, stdout, stderr, &flags}); err != nil {
 		return fail(stderr, err)
 	}
 	return 0
+}
+
+// understood is the command as far as it was understood.
+func understood(err error) string {
+	command := "starling"
+	if e, ok := errors.AsType[*kong.ParseError](err); ok {
+		for _, p := range e.Context.Path {
+			if p.Command != nil {
+				command = p.Command.FullPath()
+			}
+		}
+	}
+	return command
 }
 
 // Exit codes: scripts branch on them.
