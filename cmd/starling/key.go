@@ -68,7 +68,7 @@ func (c keyCreateCmd) known(cfg Config) error {
 		if err != nil {
 			return err
 		}
-		if _, err := policy.Screen(&starling.Request{Class: starling.Class(c.Class)}, ""); err != nil {
+		if _, err := policy.Screen(&starling.Request{Caller: starling.Caller{Class: starling.Class(c.Class)}}, ""); err != nil {
 			return err
 		}
 	}
