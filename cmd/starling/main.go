@@ -36,6 +36,7 @@ type commands struct {
 	Simulate simulateCmd `cmd:"" help:"Serve simulated upstreams of both dialects, for load tests and what-ifs."`
 	Explain  explainCmd  `cmd:"" help:"Show what was done to one request, and why."`
 	Ledger   ledgerCmd   `cmd:"" help:"List, sum up and verify receipts."`
+	Budget   budgetCmd   `cmd:"" help:"Show how far each budget is used."`
 	Key      keyCmd      `cmd:"" help:"Make, list and revoke the gateway's keys."`
 	Models   modelsCmd   `cmd:"" help:"List the models that can be called, with zones and prices."`
 	Skill    skillCmd    `cmd:"" help:"List and check skills and their rubrics."`
