@@ -1,13 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"starling"
 	"starling/internal/route"
 	"starling/internal/skill"
-	"starling/internal/verify"
 )
 
 type skillCmd struct {
@@ -62,31 +60,4 @@ func (c skillListCmd) Run(p *program) error {
 		t.row(l.Model, dash(string(l.Class)), strings.Join(l.Ladder, " > "), dash(l.Reference), dash(strings.Join(l.Verify, ", ")))
 	}
 	return t.Flush()
-}
-
-type skillLintCmd struct {
-	Dir string `arg:"" optional:"" type:"existingdir" help:"Folder of skills; the configured one by default."`
-}
-
-// Run checks every skill of a folder.
-func (c skillLintCmd) Run(p *program) error {
-	cfg, err := loadConfig(p.flags.Config)
-	if err != nil {
-		return err
-	}
-	if c.Dir != "" {
-		cfg.Skills = c.Dir
-	}
-	set, err := cfg.loadSkills()
-	if err != nil {
-		return err
-	}
-	for _, name := range set.Names() {
-		s, _ := set.Find(name)
-		if _, err := verify.ForSkill(s); err != nil {
-			return fmt.Errorf("skill %s: %w", name, err)
-		}
-		fmt.Fprintf(p.stdout, "%s: ok\n", name)
-	}
-	return nil
 }

@@ -25,6 +25,14 @@ type Case struct {
 	Answer string   `json:"answer"` // what a perfect model would send
 	Gold   Gold     `json:"gold"`
 	Wrong  []string `json:"wrong"` // at least two plausible wrong answers
+
+	File string `json:"-"` // where it was read, as errors call it
+	Line int    `json:"-"`
+}
+
+// Problem says what is wrong with the case.
+func (c Case) Problem(text, hint string) strict.Problem {
+	return strict.Problem{File: c.File, Line: c.Line, Column: 1, Text: fmt.Sprintf("case %q: %s", clip(c.ID), text), Hint: hint}
 }
 
 // Gold is what is known of the right answer. At least one field is set; all
@@ -85,6 +93,7 @@ func (r *caseReader) read(line []byte) (c Case, err error, ok bool) {
 		return Case{}, r.broken(text, hint), true
 	}
 	r.lines[c.ID] = r.line
+	c.File, c.Line = r.file, r.line
 	return c, nil, true
 }
 

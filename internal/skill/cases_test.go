@@ -36,6 +36,9 @@ func TestCasesAreReadOneByOne(t *testing.T) {
 	if diff := cmp.Diff(want, errs); diff != "" {
 		t.Error(diff)
 	}
+	if got := last.Problem("it is odd", "mend it").String(); got != `it/cases.jsonl:6:1: case "a-3": it is odd (mend it)` {
+		t.Error(got)
+	}
 	gold := Gold{JSON: json.RawMessage(`{"n":1.50}`), Number: "7.0", Contains: []string{"x"}, Cites: []string{}, Verified: true}
 	if diff := cmp.Diff(gold, last.Gold); diff != "" {
 		t.Error(diff)
