@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"starling"
 	"starling/internal/cascade"
@@ -29,19 +30,29 @@ import (
 type parts struct {
 	policy    *privacy.Policy
 	directory *route.Directory
-	providers map[string]starling.Provider
+	providers map[string]*provider.HTTP
 	guard     *provider.Guard
 	catalog   *catalog.Catalog
 	warnings  []string // of what may be missed now
 	kept      []string // of the catalog's prices, beside the user's own
+
+	answering sync.WaitGroup // cascades of these parts that were replaced and may still answer
+}
+
+// retire closes parts that were replaced once nobody is answered or drained by
+// them any more, or, if ctx ends before the drains do, then.
+func (p *parts) retire(ctx context.Context) {
+	p.answering.Wait()
+	for _, up := range p.providers {
+		up.Drained(ctx)
+	}
+	p.close()
 }
 
 // close hangs up on the upstreams. It is for when no call is under way.
 func (p *parts) close() {
 	for _, up := range p.providers {
-		if c, ok := up.(interface{ Close() }); ok {
-			c.Close()
-		}
+		up.Close()
 	}
 	p.guard.Close()
 }
@@ -54,7 +65,7 @@ func build(ctx context.Context, cfg Config) (*parts, error) {
 		return nil, err
 	}
 	cat := catalog.Embedded().With(cfg.Prices)
-	p := &parts{policy: policy, providers: map[string]starling.Provider{}, catalog: cat, warnings: cat.Warnings()}
+	p := &parts{policy: policy, providers: map[string]*provider.HTTP{}, catalog: cat, warnings: cat.Warnings()}
 	ups, err := upstreams(cfg)
 	if err != nil {
 		return nil, err
@@ -125,10 +136,14 @@ func (p *parts) cascade(set *skill.Set, l *ledger.Ledger, log *slog.Logger) (*ca
 		}
 		verifiers[name] = v
 	}
+	providers := make(map[string]starling.Provider, len(p.providers))
+	for name, up := range p.providers {
+		providers[name] = up
+	}
 	return &cascade.Cascade{
 		Policy:    p.policy,
 		Router:    &route.Router{Directory: p.directory, Skills: set, Verifiers: verifiers},
-		Providers: p.providers,
+		Providers: providers,
 		Ledger:    l,
 		Log:       log,
 	}, nil

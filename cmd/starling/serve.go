@@ -8,11 +8,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"time"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
@@ -70,10 +69,11 @@ type gateway struct {
 	log    *slog.Logger
 	ledger *ledger.Ledger
 	parts  *parts
-	old    []*parts // replaced, and perhaps still answering
 	set    *skill.Set
 	server *serve.Server
 	ln     net.Listener
+
+	retiring sync.WaitGroup // parts that were replaced and may still answer
 }
 
 // open puts a gateway together and listens. Nothing is served before run.
@@ -127,25 +127,10 @@ func (g *gateway) listen() error {
 	return nil
 }
 
-// run serves until ctx ends, then lets the requests under way end.
+// run serves until ctx ends and the requests under way have ended.
 func (g *gateway) run(ctx context.Context, reload func() (Config, error)) error {
-	srv := g.server.HTTP()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := srv.Serve(g.ln); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		if err := srv.Shutdown(grace); err != nil {
-			return srv.Close()
-		}
-		return nil
-	})
+	group.Go(func() error { return g.server.Serve(ctx, g.ln) })
 	group.Go(func() error { return g.follow(ctx, reload) })
 	return group.Wait()
 }
@@ -210,7 +195,7 @@ func (g *gateway) reconfigure(ctx context.Context, reload func() (Config, error)
 		fresh.close()
 		return
 	}
-	g.old = append(g.old, old)
+	g.retiring.Go(func() { old.retire(ctx) })
 	g.warn(ctx, cfg)
 	g.cfg.Budgets = cfg.Budgets // in force now, and counted with the skills' own
 }
@@ -226,18 +211,17 @@ func (g *gateway) swap(what string, cfg Config, parts *parts, set *skill.Set) bo
 		g.log.Error(what+" not reloaded; what was in force stays so", "err", err)
 		return false
 	}
+	g.parts.answering.Go(g.server.Swap(c))
 	g.parts, g.set = parts, set
-	g.server.Swap(c)
 	g.log.Info(what + " reloaded")
 	return true
 }
 
-// close settles and frees everything.
+// close frees everything, after run.
 func (g *gateway) close() {
 	_ = g.ln.Close() // closed already if it served
-	for _, p := range append(g.old, g.parts) {
-		p.close()
-	}
+	g.retiring.Wait()
+	g.parts.close()
 	if err := g.ledger.Close(); err != nil {
 		g.log.Error("close the ledger", "err", err)
 	}

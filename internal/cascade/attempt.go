@@ -70,7 +70,7 @@ func (a *attempt) reserve() error {
 // run has the model generate, and passes the answer on or holds it back.
 func (a *attempt) run() error {
 	ctx := a.ctx
-	call := starling.Call{Model: a.candidate.Model, Request: &a.Request, Furthest: a.Screen.Furthest, Deltas: a.verified(), Left: a.left}
+	call := starling.Call{Model: a.candidate.Model, Request: &a.Request, Furthest: a.Screen.Furthest, Deltas: a.verified(), Left: a.leave}
 	if a.last {
 		call.Patience = patience
 	} else if a.Plan.Patience > 0 {
@@ -86,8 +86,8 @@ func (a *attempt) run() error {
 		since := time.Now()
 		if err == nil {
 			err = a.take(ev, since)
-		} else if late, ok := context.Cause(ctx).(*starling.Error); ok && a.ctx.Err() == nil {
-			err = overdue(late, err)
+		} else if why := ended(ctx); why != nil && !a.left() {
+			err = charged(why, err)
 		}
 		a.handling += time.Since(since)
 		if err != nil {
@@ -104,10 +104,16 @@ func (a *attempt) limit(cancel context.CancelCauseFunc) *time.Timer {
 	})
 }
 
-// overdue is the error of a call that was ended because it was late: charged for
-// if the provider says that the call had left.
-func overdue(late *starling.Error, err error) error {
-	own := *late
+// ended returns why we ended a context ourselves, nil if we did not.
+func ended(ctx context.Context) *starling.Error {
+	why, _ := context.Cause(ctx).(*starling.Error)
+	return why
+}
+
+// charged is the error of a call that we ended: charged for if the provider says
+// that the call had left.
+func charged(why *starling.Error, err error) error {
+	own := *why
 	if e, ok := errors.AsType[*starling.Error](err); ok {
 		own.Billed = e.Billed
 	}
@@ -271,7 +277,7 @@ func (a *attempt) close(err error) error {
 	case err == nil:
 		a.Outcome = starling.Answered
 		a.answering()
-	case a.ctx.Err() != nil || starling.KindOf(err) == starling.Cancelled:
+	case a.left() || starling.KindOf(err) == starling.Cancelled:
 		a.Outcome = starling.Abandoned
 	case a.sent:
 		a.Outcome = starling.Broken
@@ -319,7 +325,7 @@ func (a *attempt) reason() string {
 
 func (a *attempt) verified() bool { return len(a.candidate.Verify) > 0 }
 
-func (a *attempt) left(field string) { a.Left = append(a.Left, field) }
+func (a *attempt) leave(field string) { a.Left = append(a.Left, field) }
 
 // why is an error's text for the receipt: without the hint, which is advice.
 func why(err error) string {

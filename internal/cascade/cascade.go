@@ -93,6 +93,10 @@ type exchange struct {
 	calling *attempt // under way; nil between attempts
 }
 
+// left reports whether the caller has gone; the context of one who is there ends
+// when the gateway stops, and its cause is a [starling.Error] then.
+func (x *exchange) left() bool { return x.ctx.Err() != nil && ended(x.ctx) == nil }
+
 // climb tries the candidates in order. Whoever has sent a byte is the last.
 func (x *exchange) climb() {
 	var failures []error

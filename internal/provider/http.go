@@ -135,6 +135,20 @@ func (p *HTTP) Generate(ctx context.Context, c starling.Call) iter.Seq2[starling
 	}
 }
 
+// Drained waits until no answer is being drained, or until ctx ends. It is for
+// when no call is under way.
+func (p *HTTP) Drained(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		p.drains.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
 // Close cuts the answers that are being drained and waits until they are gone.
 // It is for when no call is under way, and for a provider with Drain: others
 // have nothing to close.

@@ -38,7 +38,8 @@ func (s *Server) ask(d starling.Dialect) http.HandlerFunc {
 // answer reads the request and has it answered; what cannot be read is refused
 // with a receipt.
 func (s *Server) answer(d starling.Dialect, caller starling.Caller, r *http.Request, p *reply) *starling.Exchange {
-	c := s.cascade.Load()
+	c, done := s.begin()
+	defer done()
 	req, err := s.read(d, p.w, r)
 	req.Dialect, req.Caller = d, caller
 	p.req = &req

@@ -36,7 +36,7 @@ type modelList struct {
 
 // listed returns everything that a request may name: skills, aliases, models.
 func (s *Server) listed() []listedModel {
-	router := s.cascade.Load().Router
+	router := s.current().Router
 	var out []listedModel
 	for _, name := range router.Skills.Names() {
 		out = append(out, entry(route.Prefix+name, "starling", starling.Model{}))
@@ -86,7 +86,7 @@ func (s *Server) model(w http.ResponseWriter, r *http.Request, _ starling.Caller
 			return
 		}
 	}
-	if m, ok := s.cascade.Load().Router.Directory.Find(id); ok {
+	if m, ok := s.current().Router.Directory.Find(id); ok {
 		writeJSON(w, http.StatusOK, entry(id, m.Provider, m))
 		return
 	}

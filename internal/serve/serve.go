@@ -3,7 +3,7 @@
 // answer and the headers that leave nothing in silence.
 //
 // It decides nothing about models. Start reading at [Server.Handler], then
-// [Server.ask].
+// [Server.ask]; [Server.Serve] begins and ends it all.
 package serve
 
 import (
@@ -11,7 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"starling"
@@ -30,6 +30,7 @@ type Options struct {
 	Version  string
 
 	HeaderTime time.Duration // longest time for a caller to send its headers; 10 seconds
+	Grace      time.Duration // longest time for requests to end when the server is to stop; 10 seconds
 }
 
 func (o Options) filled() Options {
@@ -48,6 +49,9 @@ func (o Options) filled() Options {
 	if o.HeaderTime == 0 {
 		o.HeaderTime = 10 * time.Second
 	}
+	if o.Grace == 0 {
+		o.Grace = 10 * time.Second
+	}
 	hosts := make([]string, len(o.Hosts))
 	for i, h := range o.Hosts {
 		hosts[i] = hostname(h)
@@ -60,24 +64,21 @@ func (o Options) filled() Options {
 // swapped while it serves.
 type Server struct {
 	opts    Options
-	cascade atomic.Pointer[cascade.Cascade]
 	ledger  *ledger.Ledger
 	log     *slog.Logger
 	metrics *metrics
 	slots   chan struct{}
+
+	swapping sync.RWMutex
+	shift    *shift
 }
 
 // New makes a server around a cascade and the ledger that it settles in.
 func New(c *cascade.Cascade, l *ledger.Ledger, log *slog.Logger, o Options) *Server {
-	s := &Server{opts: o.filled(), ledger: l, log: log, metrics: newMetrics()}
+	s := &Server{opts: o.filled(), ledger: l, log: log, metrics: newMetrics(), shift: &shift{cascade: c}}
 	s.slots = make(chan struct{}, s.opts.InFlight)
-	s.Swap(c)
 	return s
 }
-
-// Swap makes c answer from the next request on; those under way end with the
-// cascade they began with.
-func (s *Server) Swap(c *cascade.Cascade) { s.cascade.Store(c) }
 
 // Handler returns the API. Every route stands behind the same guard.
 func (s *Server) Handler() http.Handler {
@@ -91,20 +92,6 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /metrics", unasked(s.insiders(s.metrics.handler())))
 	mux.HandleFunc("/", s.nothing)
 	return s.guard(mux)
-}
-
-// HTTP returns an http.Server with the timeouts that slow and half-open callers
-// call for. Writing is limited piece by piece, since an answer may be long.
-func (s *Server) HTTP() *http.Server {
-	return &http.Server{
-		Handler:           s.Handler(),
-		ReadHeaderTimeout: s.opts.HeaderTime,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-
-		DisableGeneralOptionsHandler: true, // "OPTIONS *" comes to the guard like everything else
-	}
 }
 
 func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
@@ -127,6 +114,6 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, status, map[string]any{
-		"status": state, "version": s.opts.Version, "models": len(s.cascade.Load().Router.Directory.Models()),
+		"status": state, "version": s.opts.Version, "models": len(s.current().Router.Directory.Models()),
 	})
 }

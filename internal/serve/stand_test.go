@@ -8,8 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -44,15 +46,17 @@ type upstreamAt struct {
 
 // A stand is a whole gateway over real HTTP: callers, upstreams and a ledger.
 type stand struct {
-	t      testing.TB
-	dir    string // of the ledger
-	url    string
-	addr   string // host and port of url
-	ledger *ledger.Ledger
-	server *serve.Server
-	client *http.Client
-	asked  map[string]string // the upstreams' URLs
-	key    string            // sent with every question; "" for none
+	t       testing.TB
+	dir     string // of the ledger
+	url     string
+	addr    string // host and port of url
+	ledger  *ledger.Ledger
+	server  *serve.Server
+	client  *http.Client
+	asked   map[string]string // the upstreams' URLs
+	key     string            // sent with every question; "" for none
+	cascade *cascade.Cascade
+	stop    func() // has the gateway stop, and waits until it has
 }
 
 // dollar is a price that makes tokens easy to follow: a dollar for a million,
@@ -123,15 +127,22 @@ func (s *stand) open(o standOptions, providers map[string]starling.Provider, dir
 	if o.keyed {
 		s.key, _ = s.newKey(ledger.KeySpec{Name: "the stand's"})
 	}
+	s.cascade = c
 	s.server = serve.New(c, s.ledger, log, o.serve)
-	server := httptest.NewUnstartedServer(nil)
-	server.Config = s.server.HTTP()
-	server.Start()
-	s.addr = server.Listener.Addr().String()
-	s.url = server.URL
+	ln := must(net.Listen("tcp", "127.0.0.1:0"))
+	s.addr, s.url = ln.Addr().String(), "http://"+ln.Addr().String()
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- s.server.Serve(ctx, ln) }()
+	s.stop = sync.OnceFunc(func() {
+		stop()
+		if err := <-served; err != nil {
+			s.t.Error(err)
+		}
+	})
 	s.t.Cleanup(func() {
 		s.client.CloseIdleConnections()
-		server.Close()
+		s.stop()
 	})
 }
 
