@@ -67,8 +67,19 @@ type Usage struct {
 	Output       int64 `json:"output"`                   // reasoning included
 	Reasoning    int64 `json:"reasoning,omitempty"`      // the part of Output that was reasoning
 
+	Searches  int64  `json:"searches,omitempty"`     // that the vendor ran, charged beside the tokens
 	Tier      string `json:"service_tier,omitempty"` // as the upstream says it
 	Estimated bool   `json:"estimated,omitempty"`    // ours, not the upstream's
+}
+
+// Dearer reports whether the upstream says that it served the call in a tier for
+// which it charges more than the listed price.
+func (u Usage) Dearer() bool {
+	switch u.Tier {
+	case "priority", "fast", "scale":
+		return true
+	}
+	return false
 }
 
 // TotalInput returns every token that was read.

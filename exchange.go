@@ -20,6 +20,18 @@ type Exchange struct {
 	Err error // why there is no answer, or why it broke off; an *Error
 }
 
+// Unpriced reports whether a part of the cost so far has no known price.
+func (ex *Exchange) Unpriced() bool {
+	for i := range ex.Attempts {
+		for _, l := range ex.Attempts[i].Lines {
+			if l.Unpriced {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // A Screen says what class the request's data is and how far it may travel.
 type Screen struct {
 	Class    Class    `json:"class"`
@@ -110,5 +122,6 @@ type Response struct {
 	Simulated bool   `json:"simulated,omitempty"`
 	Reason    string `json:"reason"` // one line of ASCII: why this one
 	Finish    Finish `json:"finish,omitempty"`
-	Cost      Money  `json:"cost_nanodollars"` // of all attempts
+	Cost      Money  `json:"cost_nanodollars"`   // of all attempts
+	Unpriced  bool   `json:"unpriced,omitempty"` // a part of them may be charged at a price that nobody knows
 }

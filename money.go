@@ -96,3 +96,13 @@ func (m Money) Plus(n Money) Money {
 	}
 	return sum
 }
+
+// Times returns m for each of n, at most the largest amount. Neither may be
+// below zero.
+func (m Money) Times(n int64) Money {
+	hi, lo := bits.Mul64(uint64(m), uint64(n))
+	if hi > 0 || lo > math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return Money(lo)
+}

@@ -3,6 +3,7 @@ package starling
 import (
 	"math"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
@@ -132,6 +133,29 @@ func TestALongContextIsPricedByItsTier(t *testing.T) {
 	}{{272_000, Rate(5e9).Of(272_000)}, {272_001, Rate(10e9).Of(272_001)}} {
 		if _, got := p.Cost(Usage{Input: c.input}, 0); got != c.want {
 			t.Errorf("%d tokens cost %s, want %s", c.input, got, c.want)
+		}
+	}
+}
+
+func TestWhatIsChargedBesideTheTokensIsALineOfItsOwn(t *testing.T) {
+	rates := Rates{Input: 1e9}
+	for _, c := range []struct {
+		name  string
+		price Price
+		usage Usage
+		want  []CostLine
+		cost  Money
+	}{
+		{"searches", Price{Rates: rates, Search: Dollar / 100}, Usage{Searches: 3}, []CostLine{{What: "search", Count: 3, Each: Dollar / 100, Amount: Dollar * 3 / 100}}, Dollar * 3 / 100},
+		{"searches that nobody knows the price of", Price{Rates: rates}, Usage{Searches: 3}, []CostLine{{What: "search", Count: 3, Unpriced: true}}, 0},
+		{"searches that were declared free", Price{Free: true}, Usage{Searches: 3}, []CostLine{{What: "search", Count: 3}}, 0},
+		{"a dearer tier", Price{Rates: rates}, Usage{Tier: "priority"}, []CostLine{{What: "service_tier", Unpriced: true}}, 0},
+		{"the usual tier", Price{Rates: rates}, Usage{Tier: "standard"}, []CostLine{}, 0},
+		{"more than there is money", Price{Rates: rates, Search: Dollar}, Usage{Searches: math.MaxInt64}, []CostLine{{What: "search", Count: math.MaxInt64, Each: Dollar, Amount: math.MaxInt64}}, math.MaxInt64},
+	} {
+		lines, cost := c.price.Cost(c.usage, time.Second)
+		if !slices.Equal(lines, c.want) || cost != c.cost {
+			t.Errorf("%s: %+v, %d", c.name, lines, cost)
 		}
 	}
 }

@@ -16,6 +16,7 @@ type Price struct {
 
 	Milliwatts int64  `json:"milliwatts,omitempty"`          // drawn while answering, above idle
 	PerKWh     Money  `json:"per_kwh_nanodollars,omitempty"` // price of a kilowatt-hour
+	Search     Money  `json:"search_nanodollars,omitempty"`  // of one search that the vendor runs, beside its tokens; 0 unknown
 	Free       bool   `json:"declared_free,omitempty"`       // the user declared it free
 	Source     string `json:"source"`                        // where the figures are from: a URL, or a file and line
 	AsOf       string `json:"as_of,omitempty"`               // YYYY-MM-DD
@@ -44,10 +45,13 @@ func (p Price) Known() bool {
 
 // A CostLine is one summand of a cost.
 type CostLine struct {
-	What   string `json:"what"`             // "input", "cache_read", "cache_write", "cache_write_1h", "output", "electricity"
-	Tokens int64  `json:"tokens,omitempty"` // priced by Rate
-	Rate   Rate   `json:"rate,omitempty"`   // nanodollars per million tokens
-	Amount Money  `json:"amount_nanodollars"`
+	What     string `json:"what"`                       // "input", "cache_read", "cache_write", "cache_write_1h", "output", "electricity", "search", "service_tier", "hosted_tools"
+	Tokens   int64  `json:"tokens,omitempty"`           // priced by Rate
+	Rate     Rate   `json:"rate,omitempty"`             // nanodollars per million tokens
+	Count    int64  `json:"count,omitempty"`            // of what is no token, priced by Each
+	Each     Money  `json:"each_nanodollars,omitempty"` // for one
+	Unpriced bool   `json:"unpriced,omitempty"`         // it may be charged, and nobody knows for how much: the amount leaves it out
+	Amount   Money  `json:"amount_nanodollars"`
 }
 
 // Cost prices a finished call that took the given time. The lines sum to the
@@ -74,6 +78,14 @@ func (p Price) Cost(u Usage, took time.Duration) ([]CostLine, Money) {
 		l.Amount = l.Rate.Of(l.Tokens)
 		total = total.Plus(l.Amount)
 		lines = append(lines, l)
+	}
+	if u.Searches > 0 {
+		l := CostLine{What: "search", Count: u.Searches, Each: p.Search, Amount: p.Search.Times(u.Searches), Unpriced: p.Search == 0 && !p.Free}
+		total = total.Plus(l.Amount)
+		lines = append(lines, l)
+	}
+	if u.Dearer() && !p.Free {
+		lines = append(lines, CostLine{What: "service_tier", Unpriced: true})
 	}
 	return lines, total
 }

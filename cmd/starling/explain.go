@@ -60,7 +60,7 @@ func explain(w io.Writer, r *starling.Receipt) {
 	}
 	explainPlan(w, &r.Plan)
 	explainAttempts(w, r.Attempts)
-	printf(w, "\ncost       %s\n", r.Cost)
+	printf(w, "\ncost       %s%s\n", r.Cost, map[bool]string{true: ", and what has no known price; so no saving is claimed"}[r.Response.Unpriced])
 	switch {
 	case r.Plan.Reference != nil && r.Estimate && (r.Outcome == starling.Answered || r.Reference > 0):
 		printf(w, "reference  %s at %s for the same tokens\n", r.Reference, r.Plan.Reference.ID())
@@ -104,7 +104,7 @@ func explainAttempts(w io.Writer, attempts []starling.Attempt) {
 			printf(w, "       verdict of %s: %s %s\n", v.Verifier, map[bool]string{true: "accept", false: "reject:"}[v.Accept], v.Why)
 		}
 		for _, l := range a.Lines {
-			printf(w, "       %-14s %15s  %s\n", l.What, tokens(l.Tokens), l.Amount)
+			printf(w, "       %-14s %15s  %s\n", l.What, quantity(l), amount(l))
 		}
 		if a.Usage.Estimated {
 			printf(w, "       the upstream did not count; tokens are estimated\n")
@@ -115,12 +115,22 @@ func explainAttempts(w io.Writer, attempts []starling.Attempt) {
 	}
 }
 
-// tokens is empty for what is not paid by tokens.
-func tokens(n int64) string {
-	if n == 0 {
-		return ""
+// quantity is empty for what is not counted.
+func quantity(l starling.CostLine) string {
+	switch {
+	case l.Tokens != 0:
+		return fmt.Sprintf("%d tokens", l.Tokens)
+	case l.Count != 0:
+		return fmt.Sprintf("%d times", l.Count)
 	}
-	return fmt.Sprintf("%d tokens", n)
+	return ""
+}
+
+func amount(l starling.CostLine) string {
+	if l.Unpriced {
+		return "may be charged, at a price that is not known"
+	}
+	return l.Amount.String()
 }
 
 func dash(s string) string {

@@ -20,6 +20,8 @@ func TestOnlyAnAnswerIsComparedWithTheReference(t *testing.T) {
 			"reference  $0.000000003 at far/premium for the same tokens\nsaved      $0.000000002 (an estimate", "lost"},
 		{"an answer whose reference is free", starling.Receipt{Outcome: starling.Answered, Estimate: true, Cost: 1, Saved: -1},
 			"reference  $0.00 at far/premium", "lost"},
+		{"an answer with a search in it", starling.Receipt{Outcome: starling.Answered, Estimate: true, Cost: 1, Reference: 3, Response: starling.Response{Unpriced: true}},
+			"cost       $0.000000001, and what has no known price; so no saving is claimed\n", "lost"},
 		{"a part of an answer", starling.Receipt{Outcome: starling.Broken, Estimate: true, Cost: 1, Reference: 3, Saved: 2},
 			"reference  $0.000000003 at far/premium", "lost"},
 		{"a caller who left before anything came", starling.Receipt{Outcome: starling.Abandoned, Estimate: true}, "cost       $0.00\n", "reference"},
@@ -38,8 +40,8 @@ func TestOnlyAnAnswerIsComparedWithTheReference(t *testing.T) {
 
 func TestWhatIsNotPaidByTokensHasNone(t *testing.T) {
 	var out bytes.Buffer
-	explainAttempts(&out, []starling.Attempt{{Lines: []starling.CostLine{{What: "electricity", Amount: 7}, {What: "input", Tokens: 12, Amount: 9}}}})
-	if text := out.String(); strings.Contains(text, " 0 tokens") || !strings.Contains(text, "12 tokens  $0.000000009") {
+	explainAttempts(&out, []starling.Attempt{{Lines: []starling.CostLine{{What: "electricity", Amount: 7}, {What: "input", Tokens: 12, Amount: 9}, {What: "search", Count: 2, Amount: 4}, {What: "hosted_tools", Unpriced: true}}}})
+	if text := out.String(); strings.Contains(text, " 0 tokens") || !strings.Contains(text, "12 tokens  $0.000000009") || !strings.Contains(text, "2 times  $0.000000004") || !strings.Contains(text, "may be charged, at a price") {
 		t.Error(text)
 	}
 }

@@ -213,7 +213,18 @@ func (a *attempt) book(err error) {
 		return
 	}
 	a.estimate(err != nil)
-	a.Lines, a.Cost = a.candidate.Model.Price.Cost(a.Usage, a.Took-a.handling)
+	a.Lines, a.Cost = a.priced(a.Usage, a.Took-a.handling)
+}
+
+// priced says what a call costs. What the vendor's own tools cost it does not
+// count, but for searches.
+func (a *attempt) priced(u starling.Usage, took time.Duration) ([]starling.CostLine, starling.Money) {
+	p := &a.candidate.Model.Price
+	lines, cost := p.Cost(u, took)
+	if a.Request.Hosted > 0 && u.Searches == 0 && p.Milliwatts == 0 && !p.Free {
+		lines = append(lines, starling.CostLine{What: "hosted_tools", Unpriced: true})
+	}
+	return lines, cost
 }
 
 // estimate fills in what the upstream left out of its count. No prompt takes no
@@ -243,7 +254,7 @@ func (a *attempt) estimate(cut bool) {
 
 // aside books a call that was made beside this one.
 func (a *attempt) aside(other starling.Attempt) {
-	other.Lines, other.Cost = a.candidate.Model.Price.Cost(other.Usage, other.Took)
+	other.Lines, other.Cost = a.priced(other.Usage, other.Took)
 	other.Offset += a.Offset
 	a.account.Spend(other.Cost)
 	a.Attempts = append(a.Attempts, other)
@@ -291,7 +302,7 @@ func (a *attempt) close(err error) error {
 
 // release sends an accepted answer that was held back.
 func (a *attempt) release() error {
-	a.Response.Cost = a.spent()
+	a.Response.Cost, a.Response.Unpriced = a.spent(), a.Unpriced()
 	a.sent = true
 	a.reply.Start(&a.Exchange, a.account.AnswerDigest())
 	for _, ev := range a.held {

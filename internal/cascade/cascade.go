@@ -135,7 +135,7 @@ func (x *exchange) end() {
 // settle books the exchange. The receipt is durable before the caller can know
 // that the answer is complete.
 func (x *exchange) settle() {
-	x.Response.Cost = x.spent()
+	x.Response.Cost, x.Response.Unpriced = x.spent(), x.Unpriced()
 	if x.Err != nil && x.Response.Reason == "" {
 		x.Response.Reason = "refused: " + why(x.Err)
 	}

@@ -7,8 +7,9 @@
 // it lies: a gateway pays for the rows that it looks up, not for those it has.
 // Vendors are rows in vendors.go.
 //
-// What the figures leave out: audio is priced as text, and fees per request or
-// per search are not there. Rows that are known to have such fees have no price.
+// What the figures leave out: audio is priced as text, and fees per request are
+// not there. Rows that are known to have such fees have no price. What a search of
+// the vendor's costs is known of some vendors (searchFee).
 //
 // Source: models.dev (MIT), made into snapshot.tsv by internal/catalog/generate.
 package catalog

@@ -31,6 +31,9 @@ func (l overlay) priced(listed starling.Price) (p starling.Price, kept []string)
 			*r.own, kept = up.input(r.listed), append(kept, r.name)
 		}
 	}
+	if l.said.Search == "" {
+		p.Search = listed.Search
+	}
 	if l.said.Tiers == nil && len(listed.Tiers) > 0 {
 		p.Tiers, kept = up.tiers(listed.Tiers), append(kept, "tiers")
 	}

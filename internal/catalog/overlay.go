@@ -10,7 +10,8 @@ import (
 )
 
 // An Override is what a user states of a model, over the catalog. Amounts are
-// dollars per million tokens, as text with at most nine decimals: "0.27". A
+// dollars per million tokens, of Search for each, as text with at most nine
+// decimals: "0.27". A
 // price is one of three: Input and Output (with or without the cache's rates and
 // tiers), Watts and PerKWh, or Free. It replaces the public price but for what a
 // price per token leaves unsaid of cache and tiers, which stays as it is listed
@@ -26,6 +27,7 @@ type Override struct {
 	CacheRead    string `yaml:"cache_read" json:"cache_read,omitempty"`
 	CacheWrite   string `yaml:"cache_write" json:"cache_write,omitempty"`
 	CacheWrite1h string `yaml:"cache_write_1h" json:"cache_write_1h,omitempty"`
+	Search       string `yaml:"search" json:"search,omitempty"` // dollars for one search that the vendor runs
 
 	Tiers []OverrideTier `yaml:"tiers" json:"tiers,omitempty"` // ascending; nil unsaid, empty none
 
@@ -106,7 +108,7 @@ func (o Override) source() string {
 
 // price returns nil when o states none.
 func (o Override) price() (*starling.Price, error) {
-	perToken := o.Input+o.Output+o.CacheRead+o.CacheWrite+o.CacheWrite1h != "" || len(o.Tiers) > 0
+	perToken := o.Input+o.Output+o.CacheRead+o.CacheWrite+o.CacheWrite1h+o.Search != "" || len(o.Tiers) > 0
 	power := o.Watts+o.PerKWh != ""
 	switch {
 	case perToken && (power || o.Free), power && o.Free:
@@ -138,6 +140,11 @@ func (o Override) rates() (*starling.Price, error) {
 	p := &starling.Price{Rates: base}
 	if !p.Known() {
 		return nil, errors.New("a price of nothing is not stated by zeros: write free: true")
+	}
+	if o.Search != "" {
+		if p.Search, err = starling.ParseMoney(o.Search); err != nil || p.Search < 0 {
+			return nil, errors.Join(errors.New("search is no amount of dollars"), err)
+		}
 	}
 	last := int64(0)
 	for i, t := range o.Tiers {

@@ -246,8 +246,8 @@ func TestModelsThatOnlyTheUserKnowsAreListedLast(t *testing.T) {
 }
 
 func TestAnOverrideIsReadFromYAML(t *testing.T) {
-	const text = `{model: a/b, input: "0.10", output: "0.40", cache_read: "0.01", cache_write: "0.2", cache_write_1h: "0.3", tiers: [{above: 7, input: "1", output: "2", cache_read: "3", cache_write: "4", cache_write_1h: "5"}], watts: "5", per_kwh: "0.3", free: true, context: 9, max_output: 8, source: s}`
-	want := Override{"a/b", "0.10", "0.40", "0.01", "0.2", "0.3", []OverrideTier{{7, "1", "2", "3", "4", "5"}}, "5", "0.3", true, 9, 8, "s"}
+	const text = `{model: a/b, input: "0.10", output: "0.40", cache_read: "0.01", cache_write: "0.2", cache_write_1h: "0.3", search: "0.02", tiers: [{above: 7, input: "1", output: "2", cache_read: "3", cache_write: "4", cache_write_1h: "5"}], watts: "5", per_kwh: "0.3", free: true, context: 9, max_output: 8, source: s}`
+	want := Override{"a/b", "0.10", "0.40", "0.01", "0.2", "0.3", "0.02", []OverrideTier{{7, "1", "2", "3", "4", "5"}}, "5", "0.3", true, 9, 8, "s"}
 	var got Override
 	if err := yaml.UnmarshalWithOptions([]byte(text), &got, yaml.Strict()); err != nil {
 		t.Fatal(err)

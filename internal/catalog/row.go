@@ -83,7 +83,7 @@ func parseRow(line, date string) (Row, bool) {
 	r.Price = starling.Price{Rates: rates, Tiers: tiers}
 	r.Context, r.MaxOutput = context, output
 	if r.Price.Known() {
-		r.Price.Source, r.Price.AsOf = sourceOf(&f), date
+		r.Price.Source, r.Price.AsOf, r.Price.Search = sourceOf(&f), date, searchFee[r.Vendor]
 	}
 	return r, ok1 && ok2 && ok3 && ok4
 }
@@ -100,6 +100,9 @@ func sourceOf(f *[columns]string) string {
 	}
 	if noted(f[colNotes], noteReasoning) {
 		source += "; output at the rate of reasoning"
+	}
+	if searchFee[f[colVendor]] > 0 {
+		source += "; searches as the vendor states"
 	}
 	return source
 }

@@ -73,3 +73,9 @@ var vendors = [...]Vendor{
 	{"sglang", starling.OpenAI, "http://127.0.0.1:30000/v1", "", starling.Machine, ""}, // docs.sglang.ai
 	{"vllm", starling.OpenAI, "http://127.0.0.1:8000/v1", "", starling.Machine, ""},    // docs.vllm.ai, OpenAI-compatible server
 }
+
+// searchFee is what a vendor charges for each search that it runs, beside the
+// tokens, by its name in the snapshot. models.dev has no such figures.
+var searchFee = map[string]starling.Money{
+	"anthropic": starling.Dollar / 100, // $10 for 1,000: docs.anthropic.com, web search tool
+}

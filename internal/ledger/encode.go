@@ -223,6 +223,7 @@ func (e *encoder) price(p *starling.Price) {
 	someList(e, "tiers", p.Tiers, e.tier)
 	someNum(e, "milliwatts", p.Milliwatts)
 	someNum(e, "per_kwh_nanodollars", p.PerKWh)
+	someNum(e, "search_nanodollars", p.Search)
 	e.someTrue("declared_free", p.Free)
 	str(e, "source", p.Source)
 	someStr(e, "as_of", p.AsOf)
@@ -306,6 +307,7 @@ func (e *encoder) usage(u *starling.Usage) {
 	someNum(e, "cache_write_1h", u.CacheWrite1h)
 	num(e, "output", u.Output)
 	someNum(e, "reasoning", u.Reasoning)
+	someNum(e, "searches", u.Searches)
 	someStr(e, "service_tier", u.Tier)
 	e.someTrue("estimated", u.Estimated)
 	e.close('}')
@@ -316,6 +318,9 @@ func (e *encoder) line(l *starling.CostLine) {
 	str(e, "what", l.What)
 	someNum(e, "tokens", l.Tokens)
 	someNum(e, "rate", l.Rate)
+	someNum(e, "count", l.Count)
+	someNum(e, "each_nanodollars", l.Each)
+	e.someTrue("unpriced", l.Unpriced)
 	num(e, "amount_nanodollars", l.Amount)
 	e.close('}')
 }
@@ -330,5 +335,6 @@ func (e *encoder) response(r *starling.Response) {
 	str(e, "reason", r.Reason)
 	someStr(e, "finish", r.Finish)
 	num(e, "cost_nanodollars", r.Cost)
+	e.someTrue("unpriced", r.Unpriced)
 	e.close('}')
 }

@@ -46,7 +46,7 @@ func (a *Account) receiptOf(ex *starling.Exchange) *starling.Receipt {
 	for _, t := range r.Attempts {
 		r.Cost = r.Cost.Plus(t.Cost)
 	}
-	r.Response.Cost = r.Cost
+	r.Response.Cost, r.Response.Unpriced = r.Cost, ex.Unpriced()
 	r.Response.Model = shorten(r.Response.Model, longestName)
 	r.Response.Reason = shorten(r.Response.Reason, longestWhy)
 	compare(r)
@@ -92,6 +92,9 @@ func compare(r *starling.Receipt) {
 		r.Estimate = true
 	}
 	r.Saved = r.Reference.Plus(-r.Cost)
+	if r.Response.Unpriced { // it cost more than that, and may have saved nothing
+		r.Saved = min(r.Saved, 0)
+	}
 }
 
 // answering returns the attempt whose answer the caller saw, or saw a part of:

@@ -15,6 +15,8 @@ func TestAReceiptComparesWithTheReference(t *testing.T) {
 	attempt := func(o starling.Outcome, u starling.Usage, cost starling.Money) starling.Attempt {
 		return starling.Attempt{Outcome: o, Usage: u, Cost: cost}
 	}
+	unpriced := attempt(starling.Answered, usage, 1_000_000)
+	unpriced.Lines = []starling.CostLine{{What: "hosted_tools", Unpriced: true}}
 	broken := &starling.Error{Kind: starling.Overloaded, Op: "provider x: generate", Err: errors.New("eof")}
 	for _, c := range []struct {
 		name      string
@@ -35,6 +37,7 @@ func TestAReceiptComparesWithTheReference(t *testing.T) {
 		{"without a reference nothing is claimed", nil, []starling.Attempt{attempt(starling.Answered, usage, 1_000_000)}, nil, starling.Answered, 1_000_000, 0, 0, false},
 		{"a reference without a price claims nothing", &starling.Model{Name: "x"}, []starling.Attempt{attempt(starling.Answered, usage, 1_000_000)}, nil, starling.Answered, 1_000_000, 0, 0, false},
 		{"a hedge that lost costs too", &dear, []starling.Attempt{attempt(starling.Answered, usage, 1_000_000), attempt(starling.Lost, usage, 2_000_000)}, nil, starling.Answered, 3_000_000, 13_000_000, 10_000_000, true},
+		{"what may cost more than is known has saved nothing", &dear, []starling.Attempt{unpriced}, nil, starling.Answered, 1_000_000, 13_000_000, 0, true},
 		{"nobody was called", &dear, nil, &starling.Error{Kind: starling.Forbidden}, starling.Failed, 0, 0, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

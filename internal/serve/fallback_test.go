@@ -159,6 +159,34 @@ func TestTheCostIsToldWithTheAnswer(t *testing.T) {
 	}
 }
 
+// TestWhatHasNoKnownPriceIsSaidBesideTheCost: a cost that is not all of it is not
+// told as if it were.
+func TestWhatHasNoKnownPriceIsSaidBesideTheCost(t *testing.T) {
+	searched := strings.Replace(wholeAnthropic, `"output_tokens":20`, `"output_tokens":20,"server_tool_use":{"web_search_requests":2}`, 1)
+	priced := dollar
+	priced.Search = starling.Dollar / 100
+	search := strings.Replace(chat("up/m", false), `"messages"`, `"tools":[{"type":"web_search_20250305","name":"web_search"}],"messages"`, 1)
+	for _, c := range []struct {
+		name, answer string
+		price        starling.Price
+		tells        string // after the cost
+		cost         starling.Money
+	}{
+		{"searches of a known price", searched, priced, "", starling.Dollar*2/100 + 200_000},
+		{"searches of an unknown price", searched, dollar, " (and what has no known price)", 200_000},
+		{"tools that nobody counts", wholeAnthropic, priced, " (and what has no known price)", 200_000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStand(t, standOptions{}, upstreamAt{name: "up", dialect: starling.Anthropic, price: c.price, handler: whole(c.answer)})
+			a := s.ask(messagesPath, search)
+			r := s.receipt(a)
+			if r.Cost != c.cost || a.header.Get("X-Starling-Cost") != c.cost.String()+c.tells || r.Response.Unpriced != (c.tells != "") {
+				t.Errorf("%d: told %q, booked %s: %+v", a.status, a.header.Get("X-Starling-Cost"), r.Cost, r.Attempts)
+			}
+		})
+	}
+}
+
 // TestARefusalFromUpstreamIsAlwaysAnError: net/http takes an odd status of an
 // upstream for something else, or panics on it.
 func TestARefusalFromUpstreamIsAlwaysAnError(t *testing.T) {

@@ -123,11 +123,19 @@ func (p *reply) flush(ex *starling.Exchange) {
 		p.server.refusalOf(p.req.Dialect, ex.Err, ex.ID).send(p.w)
 		return
 	}
-	h.Set("X-Starling-Cost", ex.Response.Cost.String()) // of a stream it is a trailer
+	h.Set("X-Starling-Cost", costText(&ex.Response)) // of a stream it is a trailer
 	if ex.Receipt != nil && ex.Receipt.Estimate {
 		h.Set("X-Starling-Saved", ex.Receipt.Saved.String()+" (estimate)")
 	}
 	_, _ = p.buffer.WriteTo(p.w) // the caller may be gone
+}
+
+// costText says so where the cost is not all of it.
+func costText(r *starling.Response) string {
+	if r.Unpriced {
+		return r.Cost.String() + " (and what has no known price)"
+	}
+	return r.Cost.String()
 }
 
 // said writes the headers that every response carries. What is not known yet
@@ -149,7 +157,7 @@ func said(h http.Header, ex *starling.Exchange) {
 		set("X-Starling-Simulated", "true")
 	}
 	if !ex.Request.Stream || ex.Err != nil {
-		set("X-Starling-Cost", r.Cost.String())
+		set("X-Starling-Cost", costText(r))
 	}
 }
 

@@ -300,6 +300,8 @@ func (d *anthropicDecoder) count(v []byte, ev *starling.Event) {
 			later(&u.Output, m.value)
 		case "output_tokens_details":
 			later(&u.Reasoning, field(m.value, "thinking_tokens"))
+		case "server_tool_use":
+			later(&u.Searches, field(m.value, "web_search_requests"))
 		case "service_tier":
 			u.Tier = keep(u.Tier, m.value)
 		}

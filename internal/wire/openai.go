@@ -19,6 +19,8 @@ var openAIAsked = []ask{
 	{name: "tools", read: readTools},
 	{name: "service_tier", read: readTier("service_tier", "priority", "fast", "scale")},
 	{name: "web_search_options", read: readHosted},
+	{name: "search_parameters", read: readHosted}, // xAI
+	{name: "plugins", read: readHosted},           // OpenRouter
 }
 
 // readHosted: what the vendor looks up for an answer it charges beside the tokens.

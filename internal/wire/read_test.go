@@ -373,6 +373,7 @@ func TestUsageInEveryConvention(t *testing.T) { // traps 5, 8, 9, 10
 		{"counted at the start, zero at the end", starling.Anthropic, anthropicStream(`{"input_tokens":20,"output_tokens":1}`, `{"input_tokens":0,"output_tokens":30}`), starling.Usage{Input: 20, Output: 30}},
 		{"counted twice", starling.Anthropic, anthropicStream(`{"input_tokens":20,"output_tokens":1}`, `{"input_tokens":20,"output_tokens":30}`), starling.Usage{Input: 20, Output: 30}},
 		{"written for an hour", starling.Anthropic, anthropicStream(`{"input_tokens":1,"cache_creation_input_tokens":10,"cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":6}}`, `{"output_tokens":3,"cache_creation_input_tokens":10,"output_tokens_details":{"thinking_tokens":2}}`), starling.Usage{Input: 1, CacheWrite: 4, CacheWrite1h: 6, Output: 3, Reasoning: 2}},
+		{"searches that the vendor ran", starling.Anthropic, anthropicStream(`{"input_tokens":1,"server_tool_use":{"web_search_requests":0}}`, `{"output_tokens":3,"server_tool_use":{"web_search_requests":2}}`), starling.Usage{Input: 1, Output: 3, Searches: 2}},
 		{"no usage in a message", starling.Anthropic, anthropicStream(`null`, `{"output_tokens":3}`), starling.Usage{Output: 3}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
