@@ -162,14 +162,10 @@ func policyOf(cfg Config) (*privacy.Policy, error) {
 	return policy, cfg.at(err, "default_class")
 }
 
-// reach is the configured table of classes over the usual one, which is asked of
-// its owner: who names one class does not mean to forget the others.
+// reach is the configured table of classes over the usual one: who names one
+// class does not mean to forget the others.
 func (c Config) reach() map[starling.Class]starling.Zone {
-	reach := map[starling.Class]starling.Zone{}
-	for _, class := range []starling.Class{privacy.Public, privacy.Internal, privacy.Confidential, privacy.Restricted} {
-		usual, _ := new(privacy.Policy).Screen(&starling.Request{Class: class}, "") // it knows its own
-		reach[class] = usual.Furthest
-	}
+	reach := privacy.Usual()
 	maps.Copy(reach, c.Classes)
 	return reach
 }

@@ -49,6 +49,8 @@ func TestEveryCommandOfTheReadmeDoesWhatItSays(t *testing.T) {
 		case strings.HasSuffix(line, " your-program"):
 			r.point(line)
 		case line == "go test ./...": // we are in it
+		case strings.HasPrefix(line, "go install "):
+			r.install(strings.Fields(line))
 		default:
 			done[r.command(line)] = true
 		}
@@ -142,6 +144,19 @@ func (r *reader) export(line string) {
 	for _, word := range strings.Fields(line)[1:] {
 		name, _, _ := strings.Cut(word, "=")
 		r.env = append(r.env, name+"=not-a-real-key")
+	}
+}
+
+// install does it in the repository, and asks what was installed for its version.
+func (r *reader) install(args []string) {
+	bin := r.TempDir()
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "GOBIN="+bin)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		r.Fatalf("%v: %v\n%s", args, err, out)
+	}
+	if out, err := exec.Command(filepath.Join(bin, "starling"), "version").Output(); err != nil || !strings.HasPrefix(string(out), "starling ") {
+		r.Errorf("installed, it says %q (%v)", out, err)
 	}
 }
 

@@ -55,35 +55,33 @@ func (p *Policy) unlabelled() starling.Class { return cmp.Or(p.Default, Public) 
 // reach returns how far a class may travel, and false for a class that is not
 // in the table or leads to no real zone.
 func (p *Policy) reach(class starling.Class) (starling.Zone, bool) {
-	if p.Reach == nil {
-		return usual(class)
-	}
-	zone := p.Reach[class] // Nowhere for an unknown one
+	zone := p.table()[class] // Nowhere for an unknown one
 	return zone, starling.Nowhere < zone && zone <= starling.Cloud
 }
 
-func usual(class starling.Class) (starling.Zone, bool) {
-	switch class {
-	case Public:
-		return starling.Cloud, true
-	case Internal:
-		return starling.Tenant, true
-	case Confidential:
-		return starling.Office, true
-	case Restricted:
-		return starling.Machine, true
+func (p *Policy) table() map[starling.Class]starling.Zone {
+	if p.Reach == nil {
+		return usual
 	}
-	return starling.Nowhere, false
+	return p.Reach
 }
+
+var usual = map[starling.Class]starling.Zone{
+	Public:       starling.Cloud,
+	Internal:     starling.Tenant,
+	Confidential: starling.Office,
+	Restricted:   starling.Machine,
+}
+
+// Usual returns a copy of the usual table.
+func Usual() map[starling.Class]starling.Zone { return maps.Clone(usual) }
 
 // known lists the classes for people, those that travel furthest first.
 func (p *Policy) known() string {
-	classes := []starling.Class{Public, Internal, Confidential, Restricted}
-	if p.Reach != nil {
-		classes = slices.SortedFunc(maps.Keys(p.Reach), func(a, b starling.Class) int {
-			return cmp.Or(cmp.Compare(p.Reach[b], p.Reach[a]), cmp.Compare(a, b))
-		})
-	}
+	reach := p.table()
+	classes := slices.SortedFunc(maps.Keys(reach), func(a, b starling.Class) int {
+		return cmp.Or(cmp.Compare(reach[b], reach[a]), cmp.Compare(a, b))
+	})
 	names := make([]string, len(classes))
 	for i, class := range classes {
 		names[i] = string(class)
