@@ -38,15 +38,15 @@ func (s *Server) ask(d starling.Dialect) http.HandlerFunc {
 // answer reads the request and has it answered; what cannot be read is refused
 // with a receipt.
 func (s *Server) answer(d starling.Dialect, caller starling.Caller, r *http.Request, p *reply) *starling.Exchange {
-	c, done := s.begin()
-	defer done()
+	shift := s.begin()
+	defer shift.end()
 	req, err := s.read(d, p.w, r)
 	req.Dialect, req.Caller = d, caller
 	p.req = &req
 	if err != nil {
-		return c.Refuse(req, err, p)
+		return shift.cascade.Refuse(req, err, p)
 	}
-	return c.Answer(r.Context(), req, p)
+	return shift.cascade.Answer(r.Context(), req, p)
 }
 
 // enter takes a slot; the caller must give it back.

@@ -80,15 +80,15 @@ type shift struct {
 	under   sync.WaitGroup
 }
 
-// begin returns the cascade that answers from now on. The caller says when it
-// has answered.
-func (s *Server) begin() (c *cascade.Cascade, done func()) {
+// begin joins the shift that answers now, and end leaves it.
+func (s *Server) begin() *shift {
 	s.swapping.RLock()
 	defer s.swapping.RUnlock()
-	now := s.shift
-	now.under.Add(1)
-	return now.cascade, now.under.Done
+	s.shift.under.Add(1)
+	return s.shift
 }
+
+func (s *shift) end() { s.under.Done() }
 
 // current returns the cascade for a look at its names.
 func (s *Server) current() *cascade.Cascade {

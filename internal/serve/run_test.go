@@ -65,16 +65,22 @@ func TestAStoppingGatewayEndsWhatIsUnderWayWithAnErrorAndItsReceipt(t *testing.T
 	}
 }
 
-func TestAStoppingGatewayWaitsForWhoIsAboutToBeAnswered(t *testing.T) {
-	began, goOn := make(chan string, 1), make(chan struct{})
-	s := newStand(t, standOptions{}, openAIUp(func(w http.ResponseWriter, r *http.Request) {
+// asked returns a gateway that is being asked: goOn has its upstream answer.
+func asked(t *testing.T) (s *stand, goOn func(), got <-chan answer) {
+	t.Helper()
+	began, released, answers := make(chan string, 1), make(chan struct{}), make(chan answer, 1)
+	s = newStand(t, standOptions{}, openAIUp(func(w http.ResponseWriter, r *http.Request) {
 		began <- r.URL.Path
-		<-goOn
+		<-released
 		whole(wholeOpenAI)(w, r)
 	}))
-	got := make(chan answer, 1)
-	go func() { got <- s.ask(chatPath, chat("up/m", false)) }()
+	go func() { answers <- s.ask(chatPath, chat("up/m", false)) }()
 	<-began
+	return s, func() { close(released) }, answers
+}
+
+func TestAStoppingGatewayWaitsForWhoIsAboutToBeAnswered(t *testing.T) {
+	s, goOn, got := asked(t)
 	stopped := make(chan struct{})
 	go func() { s.stop(); close(stopped) }()
 	for refused := false; !refused; { // it has begun to stop
@@ -83,7 +89,7 @@ func TestAStoppingGatewayWaitsForWhoIsAboutToBeAnswered(t *testing.T) {
 			_ = conn.Close()
 		}
 	}
-	close(goOn)
+	goOn()
 	if a := <-got; a.status != http.StatusOK || !strings.Contains(a.body, "Hello") {
 		t.Errorf("%d %q", a.status, a.body)
 	}
@@ -93,15 +99,7 @@ func TestAStoppingGatewayWaitsForWhoIsAboutToBeAnswered(t *testing.T) {
 // TestASwapIsOverWhenTheLastOfTheOldHasBeenAnswered: what is replaced may be
 // closed then, and not before.
 func TestASwapIsOverWhenTheLastOfTheOldHasBeenAnswered(t *testing.T) {
-	began, goOn := make(chan string, 1), make(chan struct{})
-	s := newStand(t, standOptions{}, openAIUp(func(w http.ResponseWriter, r *http.Request) {
-		began <- r.URL.Path
-		<-goOn
-		whole(wholeOpenAI)(w, r)
-	}))
-	got := make(chan answer, 1)
-	go func() { got <- s.ask(chatPath, chat("up/m", false)) }()
-	<-began
+	s, goOn, got := asked(t)
 	over := make(chan struct{})
 	ended := s.server.Swap(s.cascade)
 	go func() { ended(); close(over) }()
@@ -111,7 +109,7 @@ func TestASwapIsOverWhenTheLastOfTheOldHasBeenAnswered(t *testing.T) {
 		t.Error("over while somebody is being answered")
 	default:
 	}
-	close(goOn)
+	goOn()
 	<-over
 	if a := <-got; a.status != http.StatusOK {
 		t.Errorf("%d %q", a.status, a.body)
