@@ -28,8 +28,8 @@ type serveCmd struct {
 }
 
 // garbage lets the heap grow by so many percent of what is alive, to six times
-// that, before it is collected. A gateway keeps little alive and makes much, so the usual setting
-// spends more on collecting than on requests (bench/gateway).
+// that, before it is collected. A gateway keeps little alive and makes much, so
+// the usual setting spends more on collecting than on requests (bench/gateway).
 const garbage = 500
 
 // Run serves until it is told to stop.
