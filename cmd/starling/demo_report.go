@@ -167,8 +167,7 @@ Simulated: the models. Their share of right answers, delays, failures and prices
 `)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, m := range s.models {
-		in, out := prices(m.Price)
-		fmt.Fprintf(t, "           %s\t%s\tright %s of the time\t%s in, %s out (a million tokens, or power)\tfirst token %s\n", m.Name, m.Zone, rightly(m), in, out, m.Latency.FirstToken)
+		fmt.Fprintf(t, "           %s\t%s\tright %s of the time\t%s\tfirst token %s\n", m.Name, m.Zone, rightly(m), priced(m.Price), m.Latency.FirstToken)
 	}
 	t.Flush()
 	fmt.Fprint(w, `Estimate:  savings. The reference model was not asked; its price for the same tokens is the comparison. Quality here says

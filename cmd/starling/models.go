@@ -43,7 +43,19 @@ func (c modelsCmd) Run(p *program) error {
 	return nil
 }
 
-// prices renders what a million tokens cost.
+// priced says in a few words what a model costs.
+func priced(p starling.Price) string {
+	in, out := prices(p)
+	switch {
+	case !p.Known(), p.Free:
+		return in
+	case p.Milliwatts > 0:
+		return in + " at " + out
+	}
+	return in + " in, " + out + " out a million tokens"
+}
+
+// prices renders what a million tokens cost, in two columns.
 func prices(p starling.Price) (in, out string) {
 	switch {
 	case !p.Known():

@@ -86,8 +86,7 @@ func (c simulateCmd) greet(p *program, s *simulation, cases int) {
 	fmt.Fprintf(&text, "simulated upstreams, %d known cases; nothing they say is a model's\n", cases)
 	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for i, m := range s.models {
-		in, out := prices(m.Price)
-		fmt.Fprintf(t, "  %s\t%s\t%s\tin %s, out %s\tright %s\n", s.urls[i], m.Name, m.Zone, in, out, rightly(m))
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\tright %s\n", s.urls[i], m.Name, m.Zone, priced(m.Price), rightly(m))
 	}
 	t.Flush()
 	_, _ = text.WriteTo(p.stdout) // who does not listen is served all the same

@@ -84,7 +84,7 @@ func (r *Router) pin(p starling.Plan, req *starling.Request, screen starling.Scr
 	p.Pinned, p.Rule = true, "pinned by the caller"
 	m, ok := r.Directory.Find(req.Model)
 	if !ok {
-		return p, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("model %q", clip(req.Model)), Hint: r.Directory.hint(req.Model)}
+		return p, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("there is no model %q", clip(req.Model)), Hint: r.Directory.hint(req.Model)}
 	}
 	p.Patience = 0 // a latency limit chooses between candidates; there is no choice here
 	r.consider(&p, req, screen, skill.Candidate{Model: m.ID(), Probability: 1}, nil)

@@ -90,7 +90,7 @@ func (s *Server) model(w http.ResponseWriter, r *http.Request, _ starling.Caller
 		writeJSON(w, http.StatusOK, entry(id, m.Provider, m))
 		return
 	}
-	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: "model " + clip(id), Hint: "GET /v1/models lists what there is"})
+	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: "there is no model " + clip(id), Hint: "GET /v1/models lists what there is"})
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
