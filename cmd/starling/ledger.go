@@ -207,13 +207,21 @@ func printReport(w io.Writer, r *ledger.Report) {
 		printf(w, "FAULT  %s  chain %s, record %d: %s\n", dash(f.ID), dash(f.Chain), f.Seq, f.What)
 	}
 	for _, c := range r.Chains {
-		printf(w, "chain %s: %d receipts, head %s\n", c.Chain, c.Receipts, c.Head)
+		printf(w, "chain %s: %s, head %s\n", c.Chain, linked(c.Receipts, c.Notes), c.Head)
 	}
-	if r.OK() && r.Receipts == 0 {
+	if r.OK() && r.Receipts+r.Notes == 0 {
 		fmt.Fprintln(w, "no receipts here: nothing to verify")
 	} else if r.OK() {
-		fmt.Fprintf(w, "ok: %d receipts under %d signatures, every byte as it was signed\n", r.Receipts, r.Checkpoints)
+		fmt.Fprintf(w, "ok: %s under %d signatures, every byte as it was signed\n", linked(r.Receipts, r.Notes), r.Checkpoints)
 	}
+}
+
+// linked says what is in a chain.
+func linked(receipts, notes int64) string {
+	if notes == 0 {
+		return fmt.Sprintf("%d receipts", receipts)
+	}
+	return fmt.Sprintf("%d receipts and %d notes", receipts, notes)
 }
 
 // since is a time that long ago; zero for all time.

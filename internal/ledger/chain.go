@@ -38,12 +38,12 @@ func (d digest) link(payload digest) digest {
 	return sha256.Sum256(both[:])
 }
 
-// A chain is where a gateway's next receipt goes. The writer owns it.
+// A chain is where a gateway's next receipt or note goes.
 type chain struct {
 	number int64 // in the store
 	id     string
 	signer *signer
-	seq    int64 // of the last receipt; 0 before the first
+	seq    int64 // of the last link; 0 before the first
 	head   digest
 }
 
@@ -81,25 +81,34 @@ type span struct {
 	Time  time.Time `json:"time"`
 }
 
-// A sealed batch is a run of receipts with their links and one signature.
+// A linked is what the chain knows of a receipt or a note.
+type linked struct {
+	id      string
+	payload []byte
+	time    int64 // nanoseconds since 1970
+}
+
+func (l *linked) link() *linked { return l }
+
+// A sealed batch is a run of links and one signature.
 type batch struct {
 	first, last int64
 	head        digest
-	entries     []*entry
 	links       []digest
 	envelope    []byte
 }
 
-// seal chains and signs entries. The chain itself moves only when the store has
-// taken the batch.
-func (c *chain) seal(entries []*entry, now time.Time) (*batch, error) {
-	b := &batch{first: c.seq + 1, last: c.seq + int64(len(entries)), head: c.head, entries: entries, links: make([]digest, len(entries))}
-	subjects := make([]subject, len(entries))
-	for i, e := range entries {
-		sum := digest(sha256.Sum256(e.payload))
+// seal chains and signs receipts or notes. The chain itself moves only when the
+// store has taken the batch.
+func seal[T interface{ link() *linked }](c *chain, all []T, now time.Time) (*batch, error) {
+	b := &batch{first: c.seq + 1, last: c.seq + int64(len(all)), head: c.head, links: make([]digest, len(all))}
+	subjects := make([]subject, len(all))
+	for i := range all {
+		l := all[i].link()
+		sum := digest(sha256.Sum256(l.payload))
 		b.head = b.head.link(sum)
 		b.links[i] = b.head
-		subjects[i] = subjectOf(e.id, sum)
+		subjects[i] = subjectOf(l.id, sum)
 	}
 	body, err := json.Marshal(statement{
 		Type: statementType, Subject: subjects, PredicateType: predicateType,

@@ -24,11 +24,26 @@ func (l *Ledger) saveHead() error {
 	if newest == nil || newest == l.saved {
 		return nil
 	}
-	if err := writeWhole(headPath(l.dir, l.chain.id), *newest); err != nil {
+	if err := writeHead(l.dir, l.chain, newest); err != nil {
 		return err
 	}
 	l.saved = newest
 	return nil
+}
+
+// writeHead copies the checkpoint of a batch into the head file, unless one of a
+// later batch is there. A gateway and commands take turns.
+func writeHead(dir string, c *chain, b *batch) error {
+	path := headPath(dir, c.id)
+	turn, err := takeTurn(dir)
+	if err != nil {
+		return err
+	}
+	defer turn.Close()
+	if there, err := readHead(path, c.signer.public); err == nil && there != nil && there.Last >= b.last {
+		return nil
+	}
+	return writeWhole(path, b.envelope)
 }
 
 // readHead returns what a head file says, nil if there is none. Errors: Internal

@@ -12,18 +12,18 @@ import (
 
 const idPrefix = "rcp_"
 
-// newID returns a receipt's id: "rcp_" and the 32 hex digits of a UUIDv7
-// (RFC 9562) whose twelve bits after the millisecond are its fraction. Ids sort
-// by time.
-func newID(t time.Time) string {
+// newID returns an id: a prefix, "rcp_" for a receipt, and the 32 hex digits of a
+// UUIDv7 (RFC 9562) whose twelve bits after the millisecond are its fraction. Ids
+// sort by time.
+func newID(prefix string, t time.Time) string {
 	var u [16]byte
 	rand.Read(u[8:])
 	ms, fraction := uint64(t.UnixMilli()), uint64(t.Nanosecond()%1e6)*4096/1e6
 	binary.BigEndian.PutUint64(u[:8], ms<<16|7<<12|fraction)
 	u[8] = u[8]&0x3f | 0x80
-	text := make([]byte, len(idPrefix)+32)
-	copy(text, idPrefix)
-	hex.Encode(text[len(idPrefix):], u[:])
+	text := make([]byte, len(prefix)+32)
+	copy(text, prefix)
+	hex.Encode(text[len(prefix):], u[:])
 	return string(text)
 }
 

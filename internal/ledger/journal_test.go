@@ -360,7 +360,7 @@ func TestIdsSortByTime(t *testing.T) {
 	previous := ""
 	for range 100 {
 		at = at.Add(250 * time.Nanosecond * 1000)
-		id := newID(at)
+		id := newID(idPrefix, at)
 		if id <= previous || id < firstID(at) || id >= firstID(at.Add(time.Millisecond)) || len(id) != 36 {
 			t.Fatalf("%s after %s", id, previous)
 		}

@@ -59,9 +59,9 @@ type Ledger struct {
 	capping sync.Mutex // held while caps are made anew
 	config  []Budget   // guarded by capping
 	caps    atomic.Pointer[caps]
-	latest  atomic.Pointer[[]byte] // the envelope of the newest checkpoint
-	saved   *[]byte                // the one that the head file holds; owned by the keeper
-	told    uint64                 // dropped receipts that the log has; owned by the writer
+	latest  atomic.Pointer[batch] // the newest
+	saved   *batch                // the one that the head file vouches for; owned by the keeper
+	told    uint64                // dropped receipts that the log has; owned by the writer
 	trouble trouble
 
 	stop       chan struct{} // closed by Close
@@ -231,7 +231,7 @@ func (l *Ledger) Flush(ctx context.Context) error {
 // skill may be "" and said later with [Account.Use].
 func (l *Ledger) Begin(c starling.Caller, skill string) *Account {
 	now := time.Now()
-	id := newID(now)
+	id := newID(idPrefix, now)
 	return &Account{
 		ledger: l,
 		id:     id,
@@ -294,6 +294,16 @@ func lockDir(dir string) (*flock.Flock, error) {
 		return nil, &starling.Error{Kind: starling.Internal, Op: "ledger: another process has this ledger: " + dir, Hint: "stop the other starling, or give this one its own data directory"}
 	}
 	return lock, nil
+}
+
+// takeTurn waits until no other process is at the files of the directory that a
+// gateway and commands beside it write. Whoever has the turn closes it, soon.
+func takeTurn(dir string) (*flock.Flock, error) {
+	turn := flock.New(filepath.Join(dir, "turn.lock"), flock.SetPermissions(0o600))
+	if err := turn.Lock(); err != nil {
+		return nil, unwritable(dir, err)
+	}
+	return turn, nil
 }
 
 func unwritable(dir string, err error) error {

@@ -184,9 +184,7 @@ func shorten(text string, n int) string {
 // An entry is a receipt on its way into the store: its exact bytes, and the
 // columns by which it is found and summed.
 type entry struct {
-	id      string
-	payload []byte
-	time    int64 // nanoseconds since 1970
+	linked
 	key     string
 	team    string
 	skill   string
@@ -222,9 +220,7 @@ func newEntry(r *starling.Receipt) *entry {
 
 func entryOf(r *starling.Receipt, payload []byte) *entry {
 	return &entry{
-		id:      column(r.ID),
-		payload: payload,
-		time:    r.Time.UnixNano(),
+		linked:  linked{column(r.ID), payload, r.Time.UnixNano()},
 		key:     column(r.Key),
 		team:    column(r.Team),
 		skill:   column(r.Plan.Skill),

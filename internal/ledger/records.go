@@ -85,7 +85,7 @@ func (s *Sealed) load(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	if s.Prev = s.Chain; s.Seq > 1 {
-		if err := tx.QueryRowContext(ctx, "SELECT hash FROM receipts WHERE link = $1", link-1).Scan(&hash); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT hash FROM links WHERE link = $1", link-1).Scan(&hash); err != nil {
 			return err
 		}
 		s.Prev = hexOf(hash)

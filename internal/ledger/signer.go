@@ -39,7 +39,7 @@ type signer struct {
 func openSigner(path string) (*signer, error) {
 	private, err := readPrivate(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		private, err = makePrivate(path)
+		private, err = makeFirst(path)
 	}
 	if err != nil {
 		return nil, err
@@ -79,7 +79,21 @@ func badKey(path, hint string, err error) error {
 	return &starling.Error{Kind: starling.Internal, Op: "ledger: key " + path, Hint: hint, Err: err}
 }
 
-// makePrivate writes a new key. The file is linked into place when it is whole.
+// makeFirst makes the key, unless another process was quicker.
+func makeFirst(path string) (ed25519.PrivateKey, error) {
+	turn, err := takeTurn(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer turn.Close()
+	private, err := readPrivate(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return makePrivate(path)
+	}
+	return private, err
+}
+
+// makePrivate writes a new key.
 func makePrivate(path string) (ed25519.PrivateKey, error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

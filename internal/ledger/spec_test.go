@@ -62,11 +62,12 @@ func TestTheSpecificationsVectorsHold(t *testing.T) {
 	must(t, err)
 	s := vectorSigner(t, seed)
 	c := &chain{id: chainID(s.public), signer: s, head: genesis(s.public)}
-	b, err := c.seal(vectorReceipts(), time.Date(2026, 11, 23, 12, 0, 2, 0, time.UTC))
+	entries := vectorReceipts()
+	b, err := seal(c, entries, time.Date(2026, 11, 23, 12, 0, 2, 0, time.UTC))
 	must(t, err)
 
 	var receipts []string
-	for _, e := range b.entries {
+	for _, e := range entries {
 		receipts = append(receipts, string(e.payload))
 	}
 	var envelope struct{ Payload string }
@@ -88,7 +89,7 @@ func TestTheSpecificationsVectorsHold(t *testing.T) {
 		}
 	}
 
-	sealed := &Sealed{ID: b.entries[1].id, Payload: json.RawMessage(strings.Split(v["receipts"], "\n")[1]), Chain: v["chain"], Seq: 2,
+	sealed := &Sealed{ID: entries[1].id, Payload: json.RawMessage(strings.Split(v["receipts"], "\n")[1]), Chain: v["chain"], Seq: 2,
 		Prev: strings.Split(v["hashes"], "\n")[0], Hash: strings.Split(v["hashes"], "\n")[1], Public: s.public, Checkpoint: json.RawMessage(v["envelope"])}
 	must(t, sealed.Check())
 }

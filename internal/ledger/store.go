@@ -52,7 +52,7 @@ func linkNumber(chain, seq int64) int64 { return chain<<seqBits | seq }
 
 // appended is what came of an append.
 type appended struct {
-	envelope   []byte // of the checkpoint; nil if nothing was new
+	batch      *batch // nil if nothing was new
 	superseded int    // settled receipts whose exchange had been written off by another gateway
 }
 
@@ -61,7 +61,7 @@ type certainty int
 
 const (
 	sure   certainty = iota // the chain's head in memory is the store's, and no entry is there
-	unsure                  // an error may have come after the commit, or a dead process before
+	unsure                  // an error may have come after the commit, a dead process before, or a note of somebody else's
 )
 
 // append chains, signs and stores entries, books their cost and releases their
@@ -72,7 +72,7 @@ func (s *store) append(ctx context.Context, c *chain, entries []*entry, state ce
 	err = s.inTx(ctx, nil, func(tx *sql.Tx) error {
 		fresh := entries
 		if state == unsure {
-			if err := at.load(ctx, tx); err != nil {
+			if err := at.find(ctx, tx); err != nil {
 				return err
 			}
 			if fresh, done.superseded, err = unknown(ctx, tx, entries); err != nil {
@@ -80,10 +80,10 @@ func (s *store) append(ctx context.Context, c *chain, entries []*entry, state ce
 			}
 		}
 		if len(fresh) > 0 {
-			if b, err = at.seal(fresh, time.Now()); err != nil {
+			if b, err = seal(&at, fresh, time.Now()); err != nil {
 				return err
 			}
-			if err := s.insert(ctx, tx, c.number, b); err != nil {
+			if err := s.insert(ctx, tx, &at, b, fresh); err != nil {
 				return err
 			}
 		}
@@ -94,29 +94,56 @@ func (s *store) append(ctx context.Context, c *chain, entries []*entry, state ce
 	}
 	if b != nil {
 		at.advance(b)
-		done.envelope = b.envelope
+		done.batch = b
 	}
 	c.seq, c.head = at.seq, at.head // the rest never changes, and others read it
 	return done, nil
 }
 
-func (s *store) insert(ctx context.Context, tx *sql.Tx, chain int64, b *batch) error {
-	rows := make([][]any, len(b.entries))
-	for i, e := range b.entries {
-		rows[i] = []any{linkNumber(chain, b.first+int64(i)), e.id, e.time, e.key, e.team, e.skill, e.model, e.outcome,
+func (s *store) insert(ctx context.Context, tx *sql.Tx, c *chain, b *batch, entries []*entry) error {
+	if err := c.sign(ctx, tx, b); err != nil {
+		return err
+	}
+	rows := make([][]any, len(entries))
+	for i, e := range entries {
+		rows[i] = []any{linkNumber(c.number, b.first+int64(i)), e.id, e.time, e.key, e.team, e.skill, e.model, e.outcome,
 			int64(e.cost), int64(e.ref), int64(e.saved), b.links[i][:], e.payload}
 	}
 	err := s.insertRows(ctx, tx, "INSERT INTO receipts (link, id, time, key, team, skill, model, outcome, cost, reference, saved, hash, payload) VALUES ", "", rows)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO checkpoints (link, first, envelope) VALUES ($1, $2, $3)",
-		linkNumber(chain, b.last), linkNumber(chain, b.first), b.envelope)
+	return s.insertRows(ctx, tx, "INSERT INTO spend (scope, name, day, spent) VALUES ",
+		" ON CONFLICT (scope, name, day) DO UPDATE SET spent = spend.spent + excluded.spent", spendRows(entries))
+}
+
+// find finds the chain's end, which stays where it is until the end of tx: others
+// who append wait.
+func (c *chain) find(ctx context.Context, tx *sql.Tx) error {
+	if _, err := tx.ExecContext(ctx, "UPDATE chains SET last = last WHERE number = $1", c.number); err != nil {
+		return err
+	}
+	if err := c.load(ctx, tx); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE chains SET last = $1 WHERE number = $2", c.seq, c.number)
+	return err
+}
+
+var errMoved = errors.New("somebody else has appended to the chain")
+
+// sign writes the checkpoint of a batch that begins where the chain ends.
+func (c *chain) sign(ctx context.Context, tx *sql.Tx, b *batch) error {
+	moved, err := tx.ExecContext(ctx, "UPDATE chains SET last = $1 WHERE number = $2 AND last = $3", b.last, c.number, b.first-1)
 	if err != nil {
 		return err
 	}
-	return s.insertRows(ctx, tx, "INSERT INTO spend (scope, name, day, spent) VALUES ",
-		" ON CONFLICT (scope, name, day) DO UPDATE SET spent = spend.spent + excluded.spent", spendRows(b.entries))
+	if n, err := moved.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(errMoved, err)
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO checkpoints (link, first, envelope) VALUES ($1, $2, $3)",
+		linkNumber(c.number, b.last), linkNumber(c.number, b.first), b.envelope)
+	return err
 }
 
 // A spendKey is one sum: what was spent in a scope, under a name, on a day.
@@ -278,7 +305,7 @@ func (c *chain) register(ctx context.Context, tx *sql.Tx) error {
 func (c *chain) load(ctx context.Context, tx *sql.Tx) error {
 	var link int64
 	var hash []byte
-	err := tx.QueryRowContext(ctx, "SELECT link, hash FROM receipts WHERE link BETWEEN $1 AND $2 ORDER BY link DESC LIMIT 1",
+	err := tx.QueryRowContext(ctx, "SELECT link, hash FROM links WHERE link BETWEEN $1 AND $2 ORDER BY link DESC LIMIT 1",
 		linkNumber(c.number, 1), linkNumber(c.number+1, 0)).Scan(&link, &hash)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -297,7 +324,7 @@ func (c *chain) load(ctx context.Context, tx *sql.Tx) error {
 // lacks reports whether the store cannot show the link that a head names.
 func (s *store) lacks(ctx context.Context, c *chain, head *span) (bool, error) {
 	var hash []byte
-	err := s.db.QueryRowContext(ctx, "SELECT hash FROM receipts WHERE link = $1", linkNumber(c.number, head.Last)).Scan(&hash)
+	err := s.db.QueryRowContext(ctx, "SELECT hash FROM links WHERE link = $1", linkNumber(c.number, head.Last)).Scan(&hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return true, nil
 	}

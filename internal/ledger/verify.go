@@ -14,12 +14,13 @@ import (
 // An Audit says how to verify. The zero value verifies everything in silence.
 type Audit struct {
 	Head     string                  // a published head (hex) that some chain must contain; "" none
-	Progress func(done, total int64) // receipts; called now and then, from Verify's goroutine; may be nil
+	Progress func(done, total int64) // receipts and notes; called now and then, from Verify's goroutine; may be nil
 }
 
 // A Report is what Verify found.
 type Report struct {
 	Receipts    int64         `json:"receipts"`
+	Notes       int64         `json:"notes"` // graded outcomes and the like
 	Checkpoints int64         `json:"checkpoints"`
 	Chains      []ChainReport `json:"chains"`
 	Faults      []Fault       `json:"faults"` // the first is where to look first; at most 20 are kept
@@ -32,6 +33,7 @@ func (r *Report) OK() bool { return len(r.Faults) == 0 }
 type ChainReport struct {
 	Chain    string `json:"chain"`
 	Receipts int64  `json:"receipts"`
+	Notes    int64  `json:"notes"`
 	Head     string `json:"head"`
 	Anchored bool   `json:"anchored"` // a head file vouches for its end: a missing tail would have been noticed
 	Known    bool   `json:"known"`    // it is of a gateway of this data directory, or contains the published head
@@ -103,7 +105,7 @@ func (w *walk) run(ctx context.Context, e engine, heads []string) error {
 	if complaint != "" {
 		w.report.fault(Fault{What: "the database says of itself: " + complaint})
 	}
-	if err := w.tx.QueryRowContext(ctx, "SELECT count(*) FROM receipts").Scan(&w.total); err != nil {
+	if err := w.tx.QueryRowContext(ctx, "SELECT count(*) FROM links").Scan(&w.total); err != nil {
 		return err
 	}
 	if err := w.chains(ctx, heads); err != nil {
@@ -119,7 +121,7 @@ func (w *walk) run(ctx context.Context, e engine, heads []string) error {
 }
 
 func (w *walk) chains(ctx context.Context, heads []string) error {
-	rows, err := w.tx.QueryContext(ctx, "SELECT number, id, public FROM chains ORDER BY number")
+	rows, err := w.tx.QueryContext(ctx, "SELECT number, id, public, last FROM chains ORDER BY number")
 	if err != nil {
 		return err
 	}
@@ -127,7 +129,7 @@ func (w *walk) chains(ctx context.Context, heads []string) error {
 	err = each(rows, func() error {
 		c := &chainWalk{walk: w}
 		all = append(all, c)
-		return rows.Scan(&c.number, &c.id, (*[]byte)(&c.public))
+		return rows.Scan(&c.number, &c.id, (*[]byte)(&c.public), &c.last)
 	})
 	if err != nil {
 		return err
@@ -145,15 +147,15 @@ func (w *walk) chains(ctx context.Context, heads []string) error {
 
 // strays finds rows that belong to no chain.
 func (w *walk) strays(ctx context.Context, all []*chainWalk) error {
-	var receipts, checkpoints int64
+	var links, checkpoints int64
 	if err := w.tx.QueryRowContext(ctx, "SELECT count(*) FROM checkpoints").Scan(&checkpoints); err != nil {
 		return err
 	}
 	for _, c := range all {
-		receipts += c.seen
+		links += c.receipts + c.notes
 	}
-	if receipts != w.total {
-		w.report.fault(Fault{What: fmt.Sprintf("%d receipts belong to no chain", w.total-receipts)})
+	if links != w.total {
+		w.report.fault(Fault{What: fmt.Sprintf("%d receipts belong to no chain", w.total-links)})
 	}
 	if w.report.Checkpoints != checkpoints {
 		w.report.fault(Fault{What: fmt.Sprintf("%d checkpoints sign nothing", checkpoints-w.report.Checkpoints)})
@@ -175,7 +177,7 @@ func (w *walk) anchor(ctx context.Context, all []*chainWalk, heads []string) err
 		}
 	}
 	for _, c := range all {
-		w.report.Chains = append(w.report.Chains, ChainReport{Chain: c.id, Receipts: c.seen, Head: c.prev.String(), Anchored: c.anchored, Known: c.known || c.id == w.own})
+		w.report.Chains = append(w.report.Chains, ChainReport{Chain: c.id, Receipts: c.receipts, Notes: c.notes, Head: c.prev.String(), Anchored: c.anchored, Known: c.known || c.id == w.own})
 	}
 	return nil
 }
@@ -184,7 +186,7 @@ func (w *walk) anchor(ctx context.Context, all []*chainWalk, heads []string) err
 // one's own is all that it takes to sign one.
 func (w *walk) strangers() {
 	for _, c := range w.report.Chains {
-		if !c.Known && c.Receipts > 0 {
+		if !c.Known && c.Receipts+c.Notes > 0 {
 			w.report.fault(Fault{Chain: c.Chain, What: "the chain is neither of this directory's key nor of one that left a head file, and contains no published head"})
 		}
 	}
@@ -198,7 +200,7 @@ func (w *walk) anchorOne(ctx context.Context, c *chainWalk, path string) error {
 	}
 	c.known = true
 	var hash []byte
-	err = w.tx.QueryRowContext(ctx, "SELECT hash FROM receipts WHERE link = $1", linkNumber(c.number, head.Last)).Scan(&hash)
+	err = w.tx.QueryRowContext(ctx, "SELECT hash FROM links WHERE link = $1", linkNumber(c.number, head.Last)).Scan(&hash)
 	switch {
 	case err == sql.ErrNoRows:
 		w.report.fault(Fault{Chain: c.id, Seq: head.Last, What: fmt.Sprintf("the chain ends at %d; the head file says that it had reached %d: its tail was removed", c.seq, head.Last)})

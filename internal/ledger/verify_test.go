@@ -249,7 +249,7 @@ func forged(t *testing.T, r *Records, cost starling.Money) {
 	c, err := r.store.openChain(context.Background(), s)
 	must(t, err)
 	at := time.Now().UTC()
-	e := newEntry(&starling.Receipt{ID: newID(at), Time: at, Team: "sales", Outcome: starling.Answered, Cost: cost})
+	e := newEntry(&starling.Receipt{ID: newID(idPrefix, at), Time: at, Team: "sales", Outcome: starling.Answered, Cost: cost})
 	_, err = r.store.append(context.Background(), c, []*entry{e}, sure)
 	must(t, err)
 }

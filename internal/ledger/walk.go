@@ -15,11 +15,13 @@ type chainWalk struct {
 	number   int64
 	id       string
 	public   ed25519.PublicKey
+	last     int64 // as the table of chains has it
 	anchored bool
 	known    bool // by a head file or the published head
 
-	seq      int64 // of the last receipt seen
-	seen     int64
+	seq      int64     // of the last link seen
+	receipts int64     // seen
+	notes    int64     // seen
 	prev     digest    // the hash after it
 	subjects []subject // since the last checkpoint
 	before   digest    // the hash before the first of them
@@ -31,11 +33,12 @@ type signed struct {
 	envelope    []byte
 }
 
-// stored is a receipt as it is stored.
+// stored is a receipt or a note as it is stored.
 type stored struct {
-	link int64
-	entry
-	hash []byte
+	link  int64
+	entry      // of a note only what is linked, and its skill
+	note  note // the rest; its kind is "" for a receipt
+	hash  []byte
 }
 
 func (c *chainWalk) fault(seq int64, id, what string) {
@@ -58,7 +61,7 @@ func (c *chainWalk) run(ctx context.Context) error {
 		if len(checkpoints) > 0 {
 			until = checkpoints[len(checkpoints)-1].last
 		}
-		if err := c.receipts(ctx, at, until, checkpoints); err != nil {
+		if err := c.follow(ctx, at, until, checkpoints); err != nil {
 			return err
 		}
 		if at = until; len(checkpoints) == 0 {
@@ -67,6 +70,9 @@ func (c *chainWalk) run(ctx context.Context) error {
 	}
 	if len(c.subjects) > 0 {
 		c.fault(c.seq, c.subjects[0].Name, "the last receipts of the chain are not signed")
+	}
+	if c.last != c.seq {
+		c.fault(c.seq, "", fmt.Sprintf("the chain ends at %d; its table says %d", c.seq, c.last))
 	}
 	return nil
 }
@@ -88,16 +94,21 @@ func (c *chainWalk) checkpoints(ctx context.Context, after, end int64) ([]signed
 	return all, err
 }
 
-// receipts walks the receipts up to a link and the checkpoints between them.
-func (c *chainWalk) receipts(ctx context.Context, after, until int64, checkpoints []signed) error {
-	rows, err := c.tx.QueryContext(ctx, `SELECT link, id, time, key, team, skill, model, outcome, cost, reference, saved, hash, payload
-		FROM receipts WHERE link > $1 AND link <= $2 ORDER BY link`, after, until)
+// follow walks the receipts and notes up to a link and the checkpoints between
+// them.
+func (c *chainWalk) follow(ctx context.Context, after, until int64, checkpoints []signed) error {
+	rows, err := c.tx.QueryContext(ctx, `SELECT link, id, time, key, team, skill, model, outcome, cost, reference, saved, hash, payload, '' AS kind, '' AS candidate, '' AS name
+			FROM receipts WHERE link > $1 AND link <= $2
+		UNION ALL
+		SELECT link, id, time, '', '', skill, '', '', 0, 0, 0, hash, payload, kind, candidate, name
+			FROM notes WHERE link > $1 AND link <= $2
+		ORDER BY link`, after, until)
 	if err != nil {
 		return err
 	}
 	err = each(rows, func() error {
 		var s stored
-		err := rows.Scan(&s.link, &s.id, &s.time, &s.key, &s.team, &s.skill, &s.model, &s.outcome, &s.cost, &s.ref, &s.saved, &s.hash, &s.payload)
+		err := rows.Scan(&s.link, &s.id, &s.time, &s.key, &s.team, &s.skill, &s.model, &s.outcome, &s.cost, &s.ref, &s.saved, &s.hash, &s.payload, &s.note.kind, &s.note.candidate, &s.note.name)
 		if err != nil {
 			return err
 		}
@@ -105,7 +116,7 @@ func (c *chainWalk) receipts(ctx context.Context, after, until int64, checkpoint
 			c.checkpoint(checkpoints[0])
 			checkpoints = checkpoints[1:]
 		}
-		c.receipt(&s)
+		c.one(&s)
 		if len(checkpoints) > 0 && checkpoints[0].last == s.link {
 			c.checkpoint(checkpoints[0])
 			checkpoints = checkpoints[1:]
@@ -118,9 +129,9 @@ func (c *chainWalk) receipts(ctx context.Context, after, until int64, checkpoint
 	return err
 }
 
-// receipt follows one link. After a fault it goes on from what is stored, so
-// that one changed receipt is one fault.
-func (c *chainWalk) receipt(s *stored) {
+// one follows one link. After a fault it goes on from what is stored, so that one
+// changed receipt is one fault.
+func (c *chainWalk) one(s *stored) {
 	seq := s.link - linkNumber(c.number, 0)
 	gap := seq != c.seq+1
 	if gap {
@@ -138,25 +149,37 @@ func (c *chainWalk) receipt(s *stored) {
 	c.seq, c.prev = seq, next
 	c.subjects = append(c.subjects, subjectOf(s.id, sum))
 	c.sums.add(&s.entry)
-	c.count(next)
+	c.count(s, next)
 }
 
-func (c *chainWalk) count(head digest) {
-	c.seen++
-	c.report.Receipts++
+func (c *chainWalk) count(s *stored, head digest) {
+	if s.note.kind == "" {
+		c.receipts++
+		c.report.Receipts++
+	} else {
+		c.notes++
+		c.report.Notes++
+	}
 	if head.String() == c.audit.Head {
 		c.found, c.known = true, true
 	}
-	if c.audit.Progress != nil && (c.report.Receipts%1000 == 0 || c.report.Receipts == c.total) {
-		c.audit.Progress(c.report.Receipts, c.total)
+	if done := c.report.Receipts + c.report.Notes; c.audit.Progress != nil && (done%1000 == 0 || done == c.total) {
+		c.audit.Progress(done, c.total)
 	}
 }
 
-// mismatch compares the columns with the receipt.
+// mismatch compares the columns with the receipt or the note. Either would be
+// hidden in the other's table.
 func (s *stored) mismatch() string {
+	if s.note.kind != "" {
+		return s.noteMismatch()
+	}
 	r, err := DecodeReceipt(s.payload)
 	if err != nil {
 		return "the receipt cannot be read"
+	}
+	if !strings.HasPrefix(s.id, idPrefix) {
+		return "what is no receipt is among the receipts"
 	}
 	want := entryOf(r, s.payload)
 	for _, c := range []struct {
@@ -173,6 +196,25 @@ func (s *stored) mismatch() string {
 	}
 	if r.Cost < 0 { // which would make room under a cap
 		return "its cost is negative"
+	}
+	return ""
+}
+
+func (s *stored) noteMismatch() string {
+	want, err := readNote(s.payload)
+	if err != nil {
+		return "the note cannot be read"
+	}
+	for _, c := range []struct {
+		name string
+		same bool
+	}{
+		{"id", want.id == s.id}, {"time", want.time == s.time}, {"kind", want.kind == s.note.kind}, {"skill", want.skill == s.skill},
+		{"candidate", want.candidate == s.note.candidate}, {"name", want.name == s.note.name},
+	} {
+		if !c.same {
+			return "its column " + c.name + " is not what the note says"
+		}
 	}
 	return ""
 }

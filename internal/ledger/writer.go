@@ -97,8 +97,8 @@ func (l *Ledger) accepted(n int, done appended) {
 	if done.superseded > 0 {
 		l.log.Warn("exchanges had been written off as interrupted before they settled; their receipts were dropped", "receipts", done.superseded)
 	}
-	if done.envelope != nil {
-		l.latest.Store(&done.envelope)
+	if done.batch != nil {
+		l.latest.Store(done.batch)
 	}
 	l.journal.taken(n)
 }
