@@ -104,7 +104,7 @@ func explainAttempts(w io.Writer, attempts []starling.Attempt) {
 			printf(w, "       verdict of %s: %s %s\n", v.Verifier, map[bool]string{true: "accept", false: "reject:"}[v.Accept], v.Why)
 		}
 		for _, l := range a.Lines {
-			printf(w, "       %-14s %15s  %s\n", l.What, quantity(l), amount(l))
+			printf(w, "       %-14s %15s  %s\n", l.What, quantity(l), charged(l))
 		}
 		if a.Usage.Estimated {
 			printf(w, "       the upstream did not count; tokens are estimated\n")
@@ -126,7 +126,7 @@ func quantity(l starling.CostLine) string {
 	return ""
 }
 
-func amount(l starling.CostLine) string {
+func charged(l starling.CostLine) string {
 	if l.Unpriced {
 		return "may be charged, at a price that is not known"
 	}

@@ -31,16 +31,17 @@ type commands struct {
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 
-	Serve    serveCmd    `cmd:"" help:"Serve the gateway."`
-	Demo     demoCmd     `cmd:"" help:"Show the whole thing at work, without keys, network or weights."`
-	Simulate simulateCmd `cmd:"" help:"Serve simulated upstreams of both dialects, for load tests and what-ifs."`
-	Explain  explainCmd  `cmd:"" help:"Show what was done to one request, and why."`
-	Ledger   ledgerCmd   `cmd:"" help:"List, sum up and verify receipts."`
-	Budget   budgetCmd   `cmd:"" help:"Show how far each budget is used."`
-	Key      keyCmd      `cmd:"" help:"Make, list and revoke the gateway's keys."`
-	Models   modelsCmd   `cmd:"" help:"List the models that can be called, with zones and prices."`
-	Skill    skillCmd    `cmd:"" help:"List and check skills and their rubrics."`
-	Check    checkCmd    `cmd:"" help:"Check the configuration and the skills, and say what would be served."`
+	Serve     serveCmd     `cmd:"" help:"Serve the gateway."`
+	Demo      demoCmd      `cmd:"" help:"Show the whole thing at work, without keys, network or weights."`
+	Simulate  simulateCmd  `cmd:"" help:"Serve simulated upstreams of both dialects, for load tests and what-ifs."`
+	Rightsize rightsizeCmd `cmd:"" help:"Try a skill's candidates on its cases, and say which are good enough."`
+	Explain   explainCmd   `cmd:"" help:"Show what was done to one request, and why."`
+	Ledger    ledgerCmd    `cmd:"" help:"List, sum up and verify receipts."`
+	Budget    budgetCmd    `cmd:"" help:"Show how far each budget is used."`
+	Key       keyCmd       `cmd:"" help:"Make, list and revoke the gateway's keys."`
+	Models    modelsCmd    `cmd:"" help:"List the models that can be called, with zones and prices."`
+	Skill     skillCmd     `cmd:"" help:"List and check skills and their rubrics."`
+	Check     checkCmd     `cmd:"" help:"Check the configuration and the skills, and say what would be served."`
 
 	Completion kongcompletion.Completion `cmd:"" help:"Print shell completion: source <(starling completion -c bash)."`
 	Version    versionCmd                `cmd:"" help:"Print the version."`

@@ -284,6 +284,10 @@ func makeDir(dir string) error {
 	return nil
 }
 
+// ErrInUse is the cause of an error of Open in a directory that another process
+// serves from.
+var ErrInUse = errors.New("another process has this ledger")
+
 func lockDir(dir string) (*flock.Flock, error) {
 	lock := flock.New(filepath.Join(dir, "ledger.lock"), flock.SetPermissions(0o600))
 	ok, err := lock.TryLock()
@@ -291,7 +295,7 @@ func lockDir(dir string) (*flock.Flock, error) {
 		return nil, unwritable(dir, err)
 	}
 	if !ok {
-		return nil, &starling.Error{Kind: starling.Internal, Op: "ledger: another process has this ledger: " + dir, Hint: "stop the other starling, or give this one its own data directory"}
+		return nil, &starling.Error{Kind: starling.Internal, Op: "ledger: data directory " + dir, Err: ErrInUse, Hint: "stop the other starling, or give this one its own data directory"}
 	}
 	return lock, nil
 }

@@ -19,6 +19,7 @@ type Report struct {
 	Lines  []Line    `json:"candidates"`       // in the order of the rubric
 	Choice string    `json:"choice,omitempty"` // the cheapest that was shown to be good enough; "" if none was
 	Why    string    `json:"why"`
+	Whole  bool      `json:"whole"` // the run was not broken off
 }
 
 // A Line is the verdict on one candidate.
@@ -56,8 +57,8 @@ func (r *run) decided(y *tally) bool {
 // which is the safest, to the first: each at the whole confidence, until one does
 // not show the bar. The order was there before the cases were asked, so the chance
 // that any of those shown is below the bar is that of a single test.
-func (r *run) report() *Report {
-	out := &Report{Skill: r.Skill.Name, Rubric: r.Skill.Hash, Bar: r.Skill.Rubric.Bar, Cases: len(r.Cases)}
+func (r *run) report(whole bool) *Report {
+	out := &Report{Whole: whole, Skill: r.Skill.Name, Rubric: r.Skill.Hash, Bar: r.Skill.Rubric.Bar, Cases: len(r.Cases)}
 	for i := range r.Candidates {
 		out.Lines = append(out.Lines, r.line(i))
 	}
@@ -72,7 +73,7 @@ func (r *run) report() *Report {
 
 func (r *run) line(i int) Line {
 	c, y, bar := &r.Candidates[i], &r.tallies[i], r.Skill.Rubric.Bar
-	l := Line{Name: c.Name, Model: c.Model.ID(), Zone: c.Model.Zone, Asked: len(y.graded), Passes: y.passes, Simulated: y.simulated}
+	l := Line{Name: c.Name, Model: c.Model.ID(), Zone: c.Model.Zone, Asked: len(y.graded), Passes: y.passes, Simulated: c.Model.Simulated}
 	l.Low, l.High = evidence.ClopperPearson(l.Passes, l.Asked, bar.Confidence)
 	l.Bound = evidence.LowerBound(l.Passes, len(r.Cases), bar.Confidence)
 	if l.Asked > 0 {
@@ -94,8 +95,12 @@ func (l *Line) judge(out *Report, shown bool) {
 		l.Why = fmt.Sprintf("at least %.1f %% pass, at %.0f %% confidence", 100*l.Bound, 100*out.Bar.Confidence)
 	case l.Bound >= out.Bar.Pass:
 		l.Why = "it would be shown, but a safer candidate was not"
+	case l.Asked == 0:
+		l.Why = "it was not asked"
 	case l.High < out.Bar.Pass:
 		l.Why = fmt.Sprintf("at most %.1f %% pass: it is not good enough", 100*l.High)
+	case out.Whole && l.Asked < out.Cases:
+		l.Why = fmt.Sprintf("%d of %d passed; whatever became of the other cases, they could not show it", l.Passes, l.Asked)
 	default:
 		l.Why = fmt.Sprintf("%d of %d passed, which does not show it", l.Passes, l.Asked)
 	}
@@ -106,6 +111,10 @@ func (l *Line) judge(out *Report, shown bool) {
 
 // choose recommends the cheapest of those shown.
 func (out *Report) choose(first int) {
+	if first == len(out.Lines) && !out.Whole {
+		out.Why = "the run was broken off before a candidate was shown to be good enough; the next one goes on where it stopped"
+		return
+	}
 	if first == len(out.Lines) {
 		out.Why = "no candidate was shown to be good enough: the requests of this skill stay with the verifiers and the last candidate"
 		return

@@ -47,7 +47,8 @@ type Trial struct {
 	Limit      starling.Money      // most that this run may spend; 0 none
 
 	// Ask asks one candidate one case. An answer that is none is an error: Refused
-	// counts as a failure of the candidate, every other ends the run.
+	// counts as a failure of the candidate, unless it says so to many cases in a row;
+	// every other ends the run.
 	Ask func(context.Context, Candidate, skill.Case) (Answer, error)
 	// Worst returns the most that asking can cost.
 	Worst func(Candidate, skill.Case) starling.Money
@@ -76,10 +77,10 @@ func (t *Trial) Run(ctx context.Context) (*Report, error) {
 	r.recall()
 	for i := range t.Candidates {
 		if err := r.try(ctx, i); err != nil {
-			return r.report(), err
+			return r.report(false), err
 		}
 	}
-	return r.report(), nil
+	return r.report(true), nil
 }
 
 // check refuses what could show nothing, before anything is spent.
@@ -106,11 +107,10 @@ type run struct {
 
 // A tally is what is known of a candidate.
 type tally struct {
-	graded    map[string]bool // by case: whether it passed
-	passes    int
-	cost      starling.Money
-	took      []time.Duration
-	simulated bool
+	graded map[string]bool // by case: whether it passed
+	passes int
+	cost   starling.Money
+	took   []time.Duration
 }
 
 func (y *tally) add(o *evidence.Outcome) {
@@ -126,7 +126,6 @@ func (y *tally) add(o *evidence.Outcome) {
 	}
 	y.cost = y.cost.Plus(o.Cost)
 	y.took = append(y.took, o.Took)
-	y.simulated = y.simulated || o.Simulated
 }
 
 // recall takes over what is known of the skill as it is: another rubric may grade
@@ -175,37 +174,46 @@ func (r *run) step(n int) {
 // askAll asks some cases and keeps what came of it, also when one of them ends
 // the run.
 func (r *run) askAll(ctx context.Context, i int, cases []skill.Case) error {
-	outcomes := make([]*evidence.Outcome, len(cases))
+	if err := r.afford(i, cases); err != nil {
+		return err
+	}
+	said := make([]answered, len(cases))
 	var mu sync.Mutex
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(max(r.Workers, 1))
-	err := r.afford(i, cases)
 	for j, c := range cases {
-		if err != nil {
-			break
-		}
-		group.Go(func() error {
-			o, err := r.ask(inner, r.Candidates[i], c)
-			if err != nil {
+		group.Go(func() (err error) {
+			if said[j], err = r.ask(inner, r.Candidates[i], c); err != nil {
 				return err
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			outcomes[j] = o
 			r.step(1)
 			return nil
 		})
 	}
-	if failed := group.Wait(); failed != nil {
-		err = failed
-	}
+	return r.keep(ctx, i, said, group.Wait())
+}
+
+// keep writes down what came of some cases. If all were refused, it is something
+// else than the cases: nothing is kept, and the run ends.
+func (r *run) keep(ctx context.Context, i int, said []answered, err error) error {
 	var all []evidence.Outcome
-	for _, o := range outcomes {
-		if o != nil {
-			r.tallies[i].add(o)
-			r.spent = r.spent.Plus(o.Cost)
-			all = append(all, *o)
+	refused := 0
+	for _, a := range said {
+		if a.outcome == nil {
+			continue
 		}
+		if all = append(all, *a.outcome); a.refusal != nil {
+			refused++
+		}
+		r.spent = r.spent.Plus(a.outcome.Cost)
+	}
+	if len(said) > 1 && refused == len(said) {
+		return said[0].refusal
+	}
+	for j := range all {
+		r.tallies[i].add(&all[j])
 	}
 	if len(all) == 0 {
 		return err
@@ -232,8 +240,14 @@ func (r *run) afford(i int, cases []skill.Case) error {
 		Hint: "raise the limit and run it again: what was asked is known"}
 }
 
+// An answered is what came of a question.
+type answered struct {
+	outcome *evidence.Outcome // nil if nothing did
+	refusal error             // why there was no answer
+}
+
 // ask asks one case and grades the answer.
-func (r *run) ask(ctx context.Context, c Candidate, cs skill.Case) (*evidence.Outcome, error) {
+func (r *run) ask(ctx context.Context, c Candidate, cs skill.Case) (answered, error) {
 	a, err := r.Ask(ctx, c, cs)
 	o := &evidence.Outcome{
 		Time: time.Now().UTC(), Skill: r.Skill.Name, Rubric: r.Skill.Hash, Candidate: c.ID, Model: c.Model.ID(), Case: cs.ID,
@@ -242,16 +256,16 @@ func (r *run) ask(ctx context.Context, c Candidate, cs skill.Case) (*evidence.Ou
 	switch {
 	case starling.KindOf(err) == starling.Refused:
 		o.Why = "no answer"
-		return o, nil
+		return answered{o, err}, nil
 	case err != nil:
-		return nil, err
+		return answered{}, err
 	}
 	pass, why, err := verify.Grade(ctx, cs, r.Skill.Rubric.Grade, a.Text, r.Verifiers)
 	if err != nil {
-		return nil, err
+		return answered{}, err
 	}
 	if o.Why = why; pass {
 		o.Grade = 1
 	}
-	return o, nil
+	return answered{o, nil}, nil
 }

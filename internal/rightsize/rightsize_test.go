@@ -218,6 +218,14 @@ func TestARefusalIsAFailureAndEveryOtherErrorEndsTheRun(t *testing.T) {
 	if r := ran(t, w); r.Lines[0].Asked-r.Lines[0].Passes != 1 || w.kept[3].Why != "no answer" || w.kept[3].Cost != 3 {
 		t.Errorf("%+v, %+v", r.Lines, w.kept[3])
 	}
+	no := &starling.Error{Kind: starling.Refused, Op: "there is no such model"}
+	w = newWorld(60, high, always)
+	for i := range 60 {
+		w.fails[fmt.Sprint("c0 ", i)] = no
+	}
+	if r, err := w.Run(context.Background()); !errors.Is(err, no) || len(w.kept) > 0 || r.Lines[0].Asked > 0 {
+		t.Errorf("who refuses everything: %v, %d kept", err, len(w.kept))
+	}
 	for _, bad := range []error{
 		&starling.Error{Kind: starling.Forbidden, Op: "too far"}, &starling.Error{Kind: starling.OverBudget, Op: "cap"}, context.Canceled, errors.New("odd"),
 	} {

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"starling"
+	"starling/internal/skill"
+)
+
+// A way is a path and whether the answer is streamed.
+type way struct {
+	dialect starling.Dialect
+	stream  bool
+}
+
+var ways = []way{{starling.OpenAI, false}, {starling.OpenAI, true}, {starling.Anthropic, false}, {starling.Anthropic, true}}
+
+var paths = map[starling.Dialect]string{starling.OpenAI: "/v1/chat/completions", starling.Anthropic: "/v1/messages"}
+
+// A client asks a gateway as any program would: plain HTTP, no help from inside.
+type client struct {
+	url  string
+	key  string // "" none
+	http *http.Client
+}
+
+func newClient(url string) *client {
+	return &client{url: url, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}, Timeout: time.Minute}}
+}
+
+func (c *client) close() { c.http.CloseIdleConnections() }
+
+// A reply is what a gateway said.
+type reply struct {
+	status  int
+	text    string // of the answer, or of the error
+	code    string // of the error
+	model   string // that answered
+	receipt string
+	cost    starling.Money
+	took    time.Duration
+}
+
+// kind is that of an error: the gateway's own, where an upstream's did not take its
+// place.
+func (r reply) kind() starling.Kind {
+	switch kind := starling.Kind(r.code); {
+	case exitCodes[kind] != 0:
+		return kind
+	case r.status >= http.StatusInternalServerError, r.status == http.StatusTooManyRequests:
+		return starling.Overloaded
+	}
+	return starling.Refused
+}
+
+// send asks, with headers beside the usual ones. Whatever the gateway says is a
+// reply; an error means that it said nothing that can be understood.
+func (c *client) send(ctx context.Context, w way, body []byte, header map[string]string) (reply, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+paths[w.dialect], bytes.NewReader(body))
+	if err != nil {
+		return reply{}, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	for name, value := range header {
+		req.Header.Set(name, value)
+	}
+	began := time.Now()
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return reply{}, err
+	}
+	defer resp.Body.Close()
+	r := reply{status: resp.StatusCode, model: resp.Header.Get("X-Starling-Model"), receipt: resp.Header.Get("X-Starling-Receipt")}
+	if r.receipt == "" {
+		return r, &starling.Error{Kind: starling.Internal, Op: "an answer came without a receipt"}
+	}
+	if r.text, r.code, err = answerText(resp, w); err != nil {
+		return r, err
+	}
+	r.took = time.Since(began)
+	r.cost, err = toldCost(resp)
+	return r, err
+}
+
+// toldCost reads what the gateway says that it cost: in a header, or behind a
+// stream.
+func toldCost(resp *http.Response) (starling.Money, error) {
+	said := resp.Header.Get("X-Starling-Cost") + resp.Trailer.Get("X-Starling-Cost")
+	amount, _, _ := strings.Cut(said, " ")
+	return starling.ParseMoney(amount)
+}
+
+// question is a case in the given dialect, for a model as the gateway knows it.
+func question(model, prompt string, cs skill.Case, limit int, w way) ([]byte, error) {
+	type message struct {
+		Role    string `json:"role"`
+		Content string `json:"content"`
+	}
+	user := message{"user", cs.Input}
+	body := map[string]any{"model": model, "stream": w.stream, "max_tokens": limit}
+	if w.dialect == starling.Anthropic {
+		body["system"], body["messages"] = prompt, []message{user}
+	} else {
+		body["messages"] = []message{{"system", prompt}, user}
+	}
+	return json.Marshal(body)
+}
+
+// answerText reads the text out of a reply in any of the four ways, or why there is
+// none and its code.
+func answerText(resp *http.Response, w way) (text, code string, err error) {
+	if !w.stream || resp.StatusCode != http.StatusOK {
+		data, err := io.ReadAll(resp.Body)
+		switch {
+		case resp.StatusCode != http.StatusOK:
+			return gjson.GetBytes(data, "error.message").String(), gjson.GetBytes(data, "error.code").String(), err
+		case w.dialect == starling.Anthropic:
+			return gjson.GetBytes(data, "content.0.text").String(), "", err
+		}
+		return gjson.GetBytes(data, "choices.0.message.content").String(), "", err
+	}
+	text, err = streamText(resp.Body, map[starling.Dialect]string{starling.OpenAI: "choices.0.delta.content", starling.Anthropic: "delta.text"}[w.dialect])
+	return text, "", err
+}
+
+func streamText(body io.Reader, piece string) (string, error) {
+	var text strings.Builder
+	lines := bufio.NewReader(body)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if data, ok := bytes.CutPrefix(line, []byte("data: ")); ok {
+			if bad := gjson.GetBytes(data, "error.message"); bad.Exists() {
+				return "", fmt.Errorf("the stream broke off: %s", bad)
+			}
+			text.WriteString(gjson.GetBytes(data, piece).String())
+		}
+		if err == io.EOF {
+			return text.String(), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+}
