@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -36,6 +37,7 @@ type rightsizeCmd struct {
 	Workers   int      `default:"4" help:"Questions at the same time."`
 	Gateway   string   `help:"Address of the gateway, where one that serves these books is not where the configuration says." placeholder:"URL"`
 	JSON      bool     `help:"Print JSON."`
+	HTML      string   `help:"Write the report as a page with a picture, too." placeholder:"FILE"`
 }
 
 // An amount is dollars on the command line.
@@ -64,11 +66,26 @@ func (c rightsizeCmd) Run(p *program) error {
 	if report == nil {
 		return err
 	}
+	if c.HTML != "" {
+		err = errors.Join(err, writePage(c.HTML, report))
+	}
 	if c.JSON {
 		return errors.Join(p.encode(report), err)
 	}
 	printRightsize(p.stdout, report)
 	return err
+}
+
+// writePage writes the page at once, when it is whole.
+func writePage(file string, report *rightsize.Report) error {
+	var page bytes.Buffer
+	if err := report.HTML(&page, time.Now()); err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, page.Bytes(), 0o644); err != nil {
+		return &starling.Error{Kind: starling.Invalid, Op: "rightsize: write the page", Hint: "name a file that can be written with --html", Err: err}
+	}
+	return nil
 }
 
 func (c rightsizeCmd) try(p *program, lab *lab) (*rightsize.Report, error) {
