@@ -33,7 +33,7 @@ type rightsizeCmd struct {
 	Candidate []string `help:"Try these of the rubric's candidates only." placeholder:"NAME"`
 	Limit     amount   `help:"Most that it may spend, in dollars." placeholder:"AMOUNT"`
 	Yes       bool     `short:"y" help:"Spend what it takes without asking."`
-	MaxTokens int      `default:"1024" help:"Output limit of each answer; a candidate with another limit is another."`
+	MaxTokens int      `default:"1024" help:"Output limit of each answer."`
 	Workers   int      `default:"4" help:"Questions at the same time."`
 	Gateway   string   `help:"Address of the gateway, where one that serves these books is not where the configuration says." placeholder:"URL"`
 	JSON      bool     `help:"Print JSON."`
@@ -230,7 +230,7 @@ func (l *lab) close() error {
 func (l *lab) trial(ctx context.Context, c rightsizeCmd) (*rightsize.Trial, error) {
 	s, ok := l.set.Find(c.Skill)
 	if !ok {
-		return nil, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("there is no skill %q", c.Skill), Hint: meant(c.Skill, l.set.Names(), "starling skill list shows them")}
+		return nil, noSkill(c.Skill, l.set)
 	}
 	t := &rightsize.Trial{Skill: s, Workers: c.Workers, Limit: c.Limit.Money, Keep: l.books.AddOutcomes}
 	var err error
@@ -272,7 +272,7 @@ func (l *lab) candidates(c rightsizeCmd, s *skill.Skill) ([]rightsize.Candidate,
 		if !ok {
 			return nil, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("rightsize: no provider offers %q", name), Hint: "give it a model under models in the configuration, or leave it out with --candidate"}
 		}
-		all = append(all, rightsize.Candidate{Name: name, Model: m, ID: evidence.Identify(m.ID(), string(m.Dialect), s.Rubric.Prompt, strconv.Itoa(c.MaxTokens))})
+		all = append(all, rightsize.Candidate{Name: name, Model: m, ID: s.Unit(m)})
 	}
 	for _, name := range c.Candidate {
 		if !slices.Contains(names, name) {

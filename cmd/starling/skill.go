@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"starling"
@@ -60,4 +61,8 @@ func (c skillListCmd) Run(p *program) error {
 		t.row(l.Model, dash(string(l.Class)), strings.Join(l.Ladder, " > "), dash(l.Reference), dash(strings.Join(l.Verify, ", ")))
 	}
 	return t.Flush()
+}
+
+func noSkill(name string, set *skill.Set) error {
+	return &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("there is no skill %q", name), Hint: meant(name, set.Names(), "starling skill list shows them")}
 }

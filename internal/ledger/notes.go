@@ -127,9 +127,9 @@ func (s *store) insertNotes(ctx context.Context, tx *sql.Tx, c *chain, b *batch,
 	return s.insertRows(ctx, tx, "INSERT INTO notes (link, id, time, kind, skill, candidate, name, hash, payload) VALUES ", "", rows)
 }
 
-// Outcomes yields the outcomes of a skill, or of one of its candidates if that is
-// not "", chain by chain in the order in which they were written down. It reads
-// them a page at a time. After an error nothing follows.
+// Outcomes yields the outcomes of a skill and of one of its candidates, of all if
+// they are "", chain by chain in the order in which they were written down. It
+// reads them a page at a time. After an error nothing follows.
 func (r *Records) Outcomes(ctx context.Context, skill, candidate string) iter.Seq2[*evidence.Outcome, error] {
 	return func(yield func(*evidence.Outcome, error) bool) {
 		for after := int64(0); ; {
@@ -153,7 +153,7 @@ func (r *Records) Outcomes(ctx context.Context, skill, candidate string) iter.Se
 
 func (r *Records) outcomes(ctx context.Context, skill, candidate string, after int64) (found []*evidence.Outcome, last int64, err error) {
 	rows, err := r.store.db.QueryContext(ctx, fmt.Sprintf(`SELECT link, payload FROM notes
-		WHERE skill = $1 AND kind = $2 AND link > $3 AND ($4 = '' OR candidate = $4) ORDER BY link LIMIT %d`, page),
+		WHERE ($1 = '' OR skill = $1) AND kind = $2 AND link > $3 AND ($4 = '' OR candidate = $4) ORDER BY link LIMIT %d`, page),
 		column(skill), outcomeNote, after, column(candidate))
 	if err != nil {
 		return nil, 0, err

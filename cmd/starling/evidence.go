@@ -1,0 +1,158 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"starling"
+	"starling/internal/corpus"
+	"starling/internal/evidence"
+)
+
+type evidenceCmd struct {
+	List   evidenceListCmd   `cmd:"" help:"Show how the candidates of each skill were graded."`
+	Import evidenceImportCmd `cmd:"" help:"Keep questions and answers of a trace, to learn from."`
+	Forget evidenceForgetCmd `cmd:"" help:"Remove every text of a skill for good."`
+}
+
+type evidenceListCmd struct {
+	Skill string `arg:"" optional:"" help:"One skill alone."`
+	JSON  bool   `help:"Print JSON: every outcome in a line of its own."`
+}
+
+// A graded is what the outcomes of one candidate of a skill come to.
+type graded struct {
+	skill, model, candidate, rubric string
+	source                          evidence.Source
+	n, passes                       int
+	simulated                       bool
+	last                            time.Time
+}
+
+// Run lists what is known, and how much there is to learn from.
+func (c evidenceListCmd) Run(p *program) error {
+	_, books, err := p.books()
+	if err != nil {
+		return err
+	}
+	l, err := p.records()
+	switch {
+	case starling.KindOf(err) == starling.NotFound && exists(books.Dir, corpus.File): // nothing is graded yet
+		return c.texts(p, books.Dir)
+	case err != nil:
+		return err
+	}
+	defer l.Close()
+	sums := map[[5]string]*graded{}
+	for o, err := range l.Outcomes(p.ctx, c.Skill, "") {
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			if err := p.encode(o); err != nil {
+				return err
+			}
+			continue
+		}
+		key := [5]string{o.Skill, o.Model, o.Candidate, o.Rubric, string(o.Source)}
+		if sums[key] == nil {
+			sums[key] = &graded{skill: o.Skill, model: o.Model, candidate: o.Candidate, rubric: o.Rubric, source: o.Source}
+		}
+		sums[key].add(o)
+	}
+	if c.JSON {
+		return nil
+	}
+	t := newTable(p.stdout, "SKILL", "MODEL", "CANDIDATE", "RUBRIC", "GRADED BY", "PASSED", "[95 %]", "LAST")
+	for _, g := range slices.SortedFunc(maps.Values(sums), (*graded).compare) {
+		g.row(t)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return c.texts(p, books.Dir)
+}
+
+func (g *graded) add(o *evidence.Outcome) {
+	if g.n++; o.Grade == 1 {
+		g.passes++
+	}
+	g.simulated = g.simulated || o.Simulated
+	if o.Time.After(g.last) {
+		g.last = o.Time
+	}
+}
+
+func (g *graded) compare(o *graded) int {
+	return cmp.Or(cmp.Compare(g.skill, o.skill), cmp.Compare(g.model, o.model), g.last.Compare(o.last), cmp.Compare(g.source, o.source))
+}
+
+func (g *graded) row(t *table) {
+	model := g.model
+	if g.simulated {
+		model += " [simulated]"
+	}
+	lo, hi := evidence.ClopperPearson(g.passes, g.n, 0.95)
+	t.row(g.skill, model, fmt.Sprintf("%.8s…", g.candidate), fmt.Sprintf("%.8s…", g.rubric), g.source,
+		fmt.Sprintf("%d of %d", g.passes, g.n), fmt.Sprintf("%.1f–%.1f %%", 100*lo, 100*hi), g.last.Local().Format(time.DateTime))
+}
+
+// texts says what the corpus holds, if there is one.
+func (c evidenceListCmd) texts(p *program, dir string) error {
+	if !exists(dir, corpus.File) {
+		return nil
+	}
+	texts, err := corpus.Open(p.ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer texts.Close()
+	counts, err := texts.Counts(p.ctx)
+	for _, n := range counts {
+		if c.Skill == "" || c.Skill == n.Skill {
+			printf(p.stdout, "texts of %s: %d, of which %d inputs have more than one answer\n", n.Skill, n.Texts, n.Disputed)
+		}
+	}
+	return err
+}
+
+type evidenceForgetCmd struct {
+	Skill string `arg:"" help:"Skill whose texts are removed."`
+}
+
+// Run removes the texts; what was graded and spent holds no content and stays.
+func (c evidenceForgetCmd) Run(p *program) error {
+	_, books, err := p.books()
+	if err != nil {
+		return err
+	}
+	n := 0
+	if exists(books.Dir, corpus.File) {
+		if n, err = forget(p.ctx, books.Dir, c.Skill); err != nil {
+			return err
+		}
+	}
+	printf(p.stdout, "%d texts of %s removed\n", n, c.Skill)
+	return nil
+}
+
+func forget(ctx context.Context, dir, skill string) (int, error) {
+	texts, err := corpus.Open(ctx, dir)
+	if err != nil {
+		return 0, err
+	}
+	n, err := texts.Forget(ctx, skill)
+	return n, errors.Join(err, texts.Close())
+}
+
+func exists(dir, file string) bool {
+	_, err := os.Stat(filepath.Join(dir, file))
+	return err == nil
+}
