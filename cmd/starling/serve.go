@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"starling"
+	"starling/internal/corpus"
 	"starling/internal/ledger"
 	"starling/internal/serve"
 	"starling/internal/skill"
@@ -66,6 +67,7 @@ func (c serveCmd) config(p *program) (Config, error) {
 // reload replaces.
 type gateway struct {
 	cfg    Config // at the start
+	dir    string // of the data
 	log    *slog.Logger
 	ledger *ledger.Ledger
 	parts  *parts
@@ -78,7 +80,7 @@ type gateway struct {
 
 // open puts a gateway together and listens. Nothing is served before run.
 func open(ctx context.Context, cfg Config, dir string, log *slog.Logger) (*gateway, error) {
-	g := &gateway{cfg: cfg, log: log}
+	g := &gateway{cfg: cfg, dir: dir, log: log}
 	var err error
 	if g.parts, err = build(ctx, cfg); err != nil {
 		return nil, err
@@ -119,12 +121,25 @@ func (g *gateway) listen() error {
 		return &starling.Error{Kind: starling.Forbidden, Op: "listen on " + addr + " without keys", Hint: "make a key first (starling key create), or listen on 127.0.0.1"}
 	}
 	g.server = serve.New(c, g.ledger, g.log, serve.Options{
-		Hosts: g.cfg.Hosts, Origins: g.cfg.Origins, MaxBody: g.cfg.MaxBody, InFlight: g.cfg.MaxInFlight, Version: version,
+		Hosts: g.cfg.Hosts, Origins: g.cfg.Origins, MaxBody: g.cfg.MaxBody, InFlight: g.cfg.MaxInFlight, Version: version, Keep: keepIn(g.dir),
 	})
 	if g.ln, err = net.Listen("tcp", addr); err != nil {
 		return &starling.Error{Kind: starling.Invalid, Op: "listen on " + addr, Hint: "is another starling running? choose another address with --listen", Err: err}
 	}
 	return nil
+}
+
+// keepIn keeps corrections in the corpus of a folder, which there is only once
+// somebody consented to the first.
+func keepIn(dir string) func(context.Context, corpus.Text) error {
+	return func(ctx context.Context, text corpus.Text) error {
+		texts, err := corpus.Open(ctx, dir)
+		if err != nil {
+			return err
+		}
+		_, err = texts.Add(ctx, []corpus.Text{text})
+		return errors.Join(err, texts.Close())
+	}
 }
 
 // run serves until ctx ends and the requests under way have ended.

@@ -7,6 +7,7 @@
 package serve
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	"starling"
 	"starling/internal/cascade"
+	"starling/internal/corpus"
 	"starling/internal/ledger"
 )
 
@@ -28,6 +30,8 @@ type Options struct {
 	SendTime time.Duration // longest time for a caller to take a piece, and half of it the shortest; 30 seconds
 	InFlight int           // most requests at once; 1024
 	Version  string
+
+	Keep func(context.Context, corpus.Text) error // keeps corrections; nil keeps none
 
 	HeaderTime time.Duration // longest time for a caller to send its headers; 10 seconds
 	Grace      time.Duration // longest time for requests to end when the server is to stop; 10 seconds
@@ -88,6 +92,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /v1/models", unasked(s.authenticated(s.models)))
 	mux.HandleFunc("GET /v1/models/{id...}", unasked(s.authenticated(s.model)))
 	mux.HandleFunc("GET /v1/receipts/{id}", unasked(s.authenticated(s.receipt)))
+	mux.HandleFunc("POST /v1/feedback", unasked(s.authenticated(s.feedback)))
 	mux.HandleFunc("GET /healthz", unasked(s.healthz))
 	mux.HandleFunc("GET /metrics", unasked(s.insiders(s.metrics.handler())))
 	mux.HandleFunc("/", s.nothing)
@@ -95,7 +100,7 @@ func (s *Server) Handler() http.Handler {
 }
 
 func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
-	hint := "POST /v1/chat/completions, POST /v1/messages, GET /v1/models, GET /v1/receipts/{id}, GET /healthz, GET /metrics"
+	hint := "POST /v1/chat/completions, POST /v1/messages, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
 	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: r.Method + " " + clip(r.URL.Path), Hint: "there is " + hint})
 }
 
