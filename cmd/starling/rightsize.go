@@ -3,15 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"net/http"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,13 +14,8 @@ import (
 	"golang.org/x/term"
 
 	"starling"
-	"starling/internal/cascade"
 	"starling/internal/evidence"
-	"starling/internal/ledger"
 	"starling/internal/rightsize"
-	"starling/internal/skill"
-	"starling/internal/verify"
-	"starling/internal/wire"
 )
 
 type rightsizeCmd struct {
@@ -126,220 +116,6 @@ func (c rightsizeCmd) mayspend(p *program, t *rightsize.Trial) error {
 		return &starling.Error{Kind: starling.Cancelled, Op: "rightsize: nothing was asked"}
 	}
 	return nil
-}
-
-// A lab is a gateway to ask, and the books to write outcomes into: the one that
-// serves these books, or one of its own.
-type lab struct {
-	cfg     Config
-	parts   *parts
-	cascade *cascade.Cascade // to plan with: what a candidate is, and what it may cost
-	files   fs.FS
-	set     *skill.Set
-	books   *ledger.Records
-	client  *client
-	stop    func() error
-}
-
-func (c rightsizeCmd) open(p *program, cfg Config) (*lab, error) {
-	l := &lab{cfg: cfg, files: cfg.skillFiles(), stop: func() error { return nil }}
-	own := cfg
-	own.Listen = "127.0.0.1:0"
-	dir := cfg.dataDir(p.flags.Data)
-	g, err := open(p.ctx, own, dir, p.logger(true))
-	if errors.Is(err, ledger.ErrInUse) {
-		return l, l.beside(p, dir, c.Gateway)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := unmarkDemo(dir); err != nil {
-		return nil, err
-	}
-	return l, l.alone(p.ctx, g)
-}
-
-// beside asks the gateway that has the books.
-func (l *lab) beside(p *program, dir, gateway string) (err error) {
-	addr, err := l.cfg.address()
-	if err != nil {
-		return err
-	}
-	if l.parts, err = build(p.ctx, l.cfg); err != nil {
-		return err
-	}
-	if l.set, err = l.cfg.loadSkills(); err != nil {
-		return err
-	}
-	if l.cascade, err = l.parts.cascade(l.set, nil, p.logger(true)); err != nil {
-		return err
-	}
-	url, err := l.cfg.ledgerURL()
-	if err != nil {
-		return err
-	}
-	if l.books, err = ledger.OpenRecords(p.ctx, ledger.Options{Dir: dir, URL: url}); err != nil {
-		return err
-	}
-	l.client = newClient(strings.TrimSuffix(cmp.Or(gateway, "http://"+addr), "/"))
-	l.client.key = os.Getenv("STARLING_KEY")
-	l.stop = func() error {
-		l.parts.close()
-		return l.books.Close()
-	}
-	return nil
-}
-
-// alone serves on an address of its own, and nobody else: where there are keys it
-// has one for as long as it takes.
-func (l *lab) alone(ctx context.Context, g *gateway) (err error) {
-	l.parts, l.set, l.books = g.parts, g.set, g.ledger.Records
-	if l.cascade, err = g.parts.cascade(g.set, g.ledger, g.log); err != nil {
-		return err
-	}
-	l.client = newClient("http://" + g.ln.Addr().String())
-	ctx, cancel := context.WithCancel(ctx)
-	served := make(chan error, 1)
-	go func() { served <- g.server.Serve(ctx, g.ln) }()
-	revoke := func() error { return nil }
-	l.stop = func() error {
-		err := revoke()
-		cancel()
-		err = errors.Join(err, <-served)
-		g.close()
-		return err
-	}
-	if g.ledger.Keyless() {
-		return nil
-	}
-	secret, key, err := l.books.CreateKey(ctx, ledger.KeySpec{Name: "rightsize", Expires: time.Now().Add(24 * time.Hour)})
-	if err != nil {
-		return errors.Join(err, l.stop())
-	}
-	l.client.key = secret
-	revoke = func() error { return l.books.RevokeKey(context.WithoutCancel(ctx), key.ID) }
-	return nil
-}
-
-func (l *lab) close() error {
-	l.client.close()
-	return l.stop()
-}
-
-// trial puts a trial together: what is tried, what is known, and who asks.
-func (l *lab) trial(ctx context.Context, c rightsizeCmd) (*rightsize.Trial, error) {
-	s, ok := l.set.Find(c.Skill)
-	if !ok {
-		return nil, noSkill(c.Skill, l.set)
-	}
-	t := &rightsize.Trial{Skill: s, Workers: c.Workers, Limit: c.Limit.Money, Keep: l.books.AddOutcomes}
-	var err error
-	if t.Verifiers, err = verify.ForSkill(s); err != nil {
-		return nil, err
-	}
-	for cs, err := range skill.Cases(l.files, s.Dir) {
-		if err != nil {
-			return nil, err
-		}
-		t.Cases = append(t.Cases, cs)
-	}
-	if t.Candidates, err = l.candidates(c, s); err != nil {
-		return nil, err
-	}
-	for o, err := range l.books.Outcomes(ctx, s.Name, "") {
-		if err != nil {
-			return nil, err
-		}
-		t.Known = append(t.Known, o)
-	}
-	t.Ask = func(ctx context.Context, who rightsize.Candidate, cs skill.Case) (rightsize.Answer, error) {
-		return l.ask(ctx, c, s, who, cs)
-	}
-	t.Worst = func(who rightsize.Candidate, cs skill.Case) starling.Money { return l.worst(c, s, who, cs) }
-	return t, nil
-}
-
-// candidates are those of the rubric, or the named ones of them, in its order.
-func (l *lab) candidates(c rightsizeCmd, s *skill.Skill) ([]rightsize.Candidate, error) {
-	var all []rightsize.Candidate
-	var names []string
-	for _, candidate := range s.Rubric.Candidates {
-		name := candidate.Model
-		if names = append(names, name); len(c.Candidate) > 0 && !slices.Contains(c.Candidate, name) {
-			continue
-		}
-		m, ok := l.parts.directory.Find(name)
-		if !ok {
-			return nil, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("rightsize: no provider offers %q", name), Hint: "give it a model under models in the configuration, or leave it out with --candidate"}
-		}
-		all = append(all, rightsize.Candidate{Name: name, Model: m, ID: s.Unit(m)})
-	}
-	for _, name := range c.Candidate {
-		if !slices.Contains(names, name) {
-			return nil, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("rightsize: %q is no candidate of %s", name, s.Name), Hint: meant(name, names, "its candidates are "+strings.Join(names, ", "))}
-		}
-	}
-	return all, nil
-}
-
-var plainWay = way{dialect: starling.OpenAI}
-
-// ask asks again, twice, what failed for a reason that may be over soon.
-func (l *lab) ask(ctx context.Context, c rightsizeCmd, s *skill.Skill, who rightsize.Candidate, cs skill.Case) (a rightsize.Answer, err error) {
-	spent := starling.Money(0)
-	for pause := time.Second; ; pause *= 2 {
-		a, err = l.askOnce(ctx, c, s, who, cs)
-		spent = spent.Plus(a.Cost)
-		if a.Cost = spent; starling.KindOf(err) != starling.Overloaded || pause > 2*time.Second {
-			return a, err
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-	}
-}
-
-// askOnce pins the candidate; the data is of the skill's class.
-func (l *lab) askOnce(ctx context.Context, c rightsizeCmd, s *skill.Skill, who rightsize.Candidate, cs skill.Case) (a rightsize.Answer, err error) {
-	body, err := question(who.Model.ID(), s.Rubric.Prompt, cs, c.MaxTokens, plainWay)
-	if err != nil {
-		return a, err
-	}
-	header := map[string]string{}
-	if s.Rubric.Class != "" {
-		header["X-Starling-Class"] = string(s.Rubric.Class)
-	}
-	r, err := l.client.send(ctx, plainWay, body, header)
-	a = rightsize.Answer{Text: r.text, Cost: r.cost, Took: r.took, Receipt: r.receipt}
-	switch {
-	case ctx.Err() != nil:
-		err = &starling.Error{Kind: starling.Cancelled, Op: "rightsize", Hint: "run it again: it goes on where it stopped", Err: ctx.Err()}
-	case err != nil:
-		err = &starling.Error{Kind: starling.Overloaded, Op: "rightsize: ask the gateway at " + l.client.url, Hint: "is it there? --gateway says where; a second run goes on where this one stopped", Err: err}
-	case r.status == http.StatusUnauthorized:
-		err = &starling.Error{Kind: starling.Unauthenticated, Op: "rightsize: the gateway wants a key", Hint: "put one into STARLING_KEY"}
-	case r.status != http.StatusOK:
-		err = &starling.Error{Kind: r.kind(), Op: fmt.Sprintf("rightsize: %s on case %s: %s", who.Name, cs.ID, r.text), Hint: "starling explain " + r.receipt}
-	}
-	return a, err
-}
-
-// worst is what a plan for the question reserves.
-func (l *lab) worst(c rightsizeCmd, s *skill.Skill, who rightsize.Candidate, cs skill.Case) starling.Money {
-	body, err := question(who.Model.ID(), s.Rubric.Prompt, cs, c.MaxTokens, plainWay)
-	if err != nil {
-		return 0
-	}
-	req, err := wire.Parse(plainWay.dialect, body)
-	if err != nil {
-		return 0
-	}
-	plan, _ := l.cascade.Router.Plan(&req, starling.Screen{Furthest: starling.Cloud}, nil)
-	if len(plan.Candidates) == 0 {
-		return 0
-	}
-	return plan.Candidates[0].Worst
 }
 
 func printRightsize(w io.Writer, r *rightsize.Report) {
