@@ -204,3 +204,24 @@ func TestTwoWhoComeFirstMakeOneKey(t *testing.T) {
 		t.Fatalf("got %+v", report)
 	}
 }
+
+// TestBooksFromBeforeThereWereNotesGoOn: the chain's end is found when the table
+// of chains learns to hold it.
+func TestBooksFromBeforeThereWereNotesGoOn(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		kept(t, p)
+		r := reopened(t, p)
+		for _, text := range []string{"DROP VIEW links", "DROP TABLE notes", "ALTER TABLE chains DROP COLUMN last", "UPDATE meta SET value = value - 1 WHERE name = 'schema'"} {
+			spoil(t, r, text)
+		}
+		must(t, r.Close())
+		l := p.open(t)
+		run(t, l, ada, 100, 40)
+		must(t, l.AddOutcomes(context.Background(), outcomes(1)))
+		run(t, l, ada, 100, 40)
+		must(t, l.Flush(context.Background()))
+		if report := verified(t, l.Records); report.Receipts != 26 || report.Notes != 1 || len(report.Chains) != 1 {
+			t.Fatalf("got %+v", report)
+		}
+	})
+}
