@@ -1,0 +1,190 @@
+package student
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"unicode/utf8"
+
+	"starling"
+)
+
+const (
+	magic  = "STUDENT\x01"
+	header = 4 * 5
+
+	// maxFile is the most bytes that a student takes in a file.
+	maxFile = 8_000_000
+	perRow  = 4 + 4 + 4 // hash, idf and scale of a row
+	perStep = 4 + 4 + 4
+	// overhead is room for all but the rows: labels of the greatest length take
+	// most of it.
+	overhead = maxLabels*(2+maxLabel) + 10_000
+)
+
+// maxRows is how many n-grams a student of so many labels may know. Beyond 2¹⁵
+// more of them bring nothing that can be measured.
+func maxRows(labels int) int {
+	return min(1<<15, (maxFile-overhead)/(perRow+labels))
+}
+
+// WriteTo writes the student in the format that the package comment describes.
+func (s *Student) WriteTo(w io.Writer) (int64, error) {
+	n, err := w.Write(s.encode())
+	if err != nil {
+		err = &starling.Error{Kind: starling.Internal, Op: "student: write", Hint: "is there room on the disk?", Err: err}
+	}
+	return int64(n), err
+}
+
+func (s *Student) encode() []byte {
+	b := append(make([]byte, 0, overhead+len(s.scales)*(perRow+len(s.labels))), magic...)
+	for _, n := range []int{0, len(s.labels), len(s.scales), len(s.steps)} {
+		b = binary.LittleEndian.AppendUint32(b, uint32(n))
+	}
+	b = appendFloats(b, float32(s.sharpness))
+	for _, l := range s.labels {
+		b = append(binary.LittleEndian.AppendUint16(b, uint16(len(l))), l...)
+	}
+	for _, t := range s.steps {
+		b = appendFloats(b, float32(t.Confidence), float32(t.Coverage), float32(t.Agreement))
+	}
+	for _, h := range s.lexicon.hashes {
+		b = binary.LittleEndian.AppendUint32(b, h)
+	}
+	b = appendFloats(b, s.lexicon.idf...)
+	b = appendFloats(b, s.scales...)
+	for _, w := range s.weights {
+		b = append(b, byte(w))
+	}
+	sum := sha256.Sum256(b)
+	return append(b, sum[:]...)
+}
+
+func appendFloats(b []byte, values ...float32) []byte {
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b
+}
+
+// Read returns the student that [Student.WriteTo] wrote; it predicts the same to
+// the last bit. It takes at most 8 MB from r and a small multiple of that in
+// memory, whatever the file says. The error is Invalid for a file that is no
+// student or is damaged.
+func Read(r io.Reader) (*Student, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return nil, &starling.Error{Kind: starling.Internal, Op: "student: read", Err: err}
+	}
+	s, err := decode(b)
+	if err != nil {
+		return nil, &starling.Error{Kind: starling.Invalid, Op: "student: read", Hint: "train the student again", Err: err}
+	}
+	return s, nil
+}
+
+var errFormat = errors.New("it is not a student of a version that this program knows")
+
+func decode(b []byte) (*Student, error) {
+	switch {
+	case len(b) > maxFile:
+		return nil, fmt.Errorf("it is longer than %d bytes", maxFile)
+	case !bytes.HasPrefix(b, []byte(magic)) || len(b) < len(magic)+header+sha256.Size:
+		return nil, errFormat
+	}
+	body := b[:len(b)-sha256.Size]
+	if sha256.Sum256(body) != [sha256.Size]byte(b[len(body):]) {
+		return nil, errors.New("it is damaged: the checksum is another")
+	}
+	p := parser{rest: body[len(magic):]}
+	s := p.student()
+	if p.bad || len(p.rest) > 0 || !s.sound() {
+		return nil, errFormat
+	}
+	return s, nil
+}
+
+// A parser takes values off the front of a file. Once something is not there,
+// bad is set and all that follows is zero.
+type parser struct {
+	rest []byte
+	bad  bool
+}
+
+func (p *parser) student() *Student {
+	reserved, labels, rows, steps := p.number(), p.number(), p.number(), p.number()
+	sharpness := p.floats(1)
+	if p.bad || reserved != 0 || labels < 2 || labels > maxLabels || rows > maxRows(labels) || steps > fineness {
+		p.bad = true
+		return nil
+	}
+	s := &Student{sharpness: float64(sharpness[0]), labels: make([]string, labels), steps: make([]Step, steps)}
+	for i := range s.labels {
+		s.labels[i] = string(p.take(int(binary.LittleEndian.Uint16(p.take(2)))))
+	}
+	for i := range s.steps {
+		f := p.floats(3)
+		s.steps[i] = Step{float64(f[0]), float64(f[1]), float64(f[2])}
+	}
+	hashes := make([]uint32, rows)
+	for i := range hashes {
+		hashes[i] = uint32(p.number())
+	}
+	s.lexicon = newLexicon(hashes, p.floats(rows))
+	s.scales = p.floats(rows)
+	s.weights = make([]int8, rows*labels)
+	for i, w := range p.take(rows * labels) {
+		s.weights[i] = int8(w)
+	}
+	return s
+}
+
+// take returns the next n bytes, or n zeros. The callers have checked n against
+// the limits.
+func (p *parser) take(n int) []byte {
+	if p.bad || n > len(p.rest) {
+		p.bad = true
+		return make([]byte, n)
+	}
+	b := p.rest[:n]
+	p.rest = p.rest[n:]
+	return b
+}
+
+func (p *parser) number() int { return int(binary.LittleEndian.Uint32(p.take(4))) }
+
+func (p *parser) floats(n int) []float32 {
+	f := make([]float32, n)
+	for i := range f {
+		f[i] = math.Float32frombits(uint32(p.number()))
+	}
+	return f
+}
+
+// sound says whether the student has what Predict relies on: labels and hashes
+// in ascending order, and numbers from which no infinity can come.
+func (s *Student) sound() bool {
+	for i, l := range s.labels {
+		if len(l) > maxLabel || !utf8.ValidString(l) || i > 0 && l <= s.labels[i-1] {
+			return false
+		}
+	}
+	for i, h := range s.lexicon.hashes {
+		if i > 0 && h <= s.lexicon.hashes[i-1] || !within(s.lexicon.idf[i], 1, 100) || !within(s.scales[i], 0, 1e6) {
+			return false
+		}
+	}
+	unsound := func(t Step) bool {
+		return !within(t.Confidence, 0, 1) || !within(t.Coverage, 0, 1) || !within(t.Agreement, 0, 1)
+	}
+	return within(s.sharpness, bluntest, sharpest) && !slices.ContainsFunc(s.steps, unsound)
+}
+
+// within is false for what is not a number.
+func within[F float32 | float64](v, lo, hi F) bool { return lo <= v && v <= hi }

@@ -1,0 +1,213 @@
+package student
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"unicode/utf8"
+
+	"starling"
+)
+
+// An Example is a text and the label that fits it, "" if none of the set does.
+type Example struct{ Text, Label string }
+
+// Options say how to train. The zero value is a good default.
+type Options struct {
+	// Seed decides the order of examples. The same examples, in the same order,
+	// with the same seed make the same student, bit by bit, on every machine.
+	Seed uint64
+
+	// Progress, if set, is told how much of the work is done, from 0 to total.
+	// It is called by one goroutine at a time, and never after Train returned.
+	Progress func(done, total int)
+}
+
+const (
+	maxLabels = 1000
+	maxLabel  = 200 // bytes
+	share     = 4.0 // of the margins' scores in the sum with the logistic ones
+)
+
+// Train makes a student of examples. It fits two linear models, one by logistic
+// regression and one by margins, which err in different places, and adds them up
+// into one. How far its confidence can be trusted is found by training on all
+// but a third of the examples and asking for that third, three times.
+//
+// Work is shared among as many goroutines as Go uses processors, which have all
+// ended when Train returns. Errors are Invalid, for examples that nothing can be
+// learned from, and Cancelled.
+func Train(ctx context.Context, examples []Example, o Options) (*Student, error) {
+	c, err := enrol(examples)
+	if err != nil {
+		return nil, &starling.Error{Kind: starling.Invalid, Op: "student: train", Hint: "give each example a text, and use at least two labels", Err: err}
+	}
+	students, err := c.fitAll(ctx, o)
+	if err != nil {
+		return nil, &starling.Error{Kind: starling.Cancelled, Op: "student: train", Err: err}
+	}
+	s := students[c.parts]
+	trials := c.ask(students[:c.parts])
+	s.sharpness = calibrate(trials)
+	s.steps = s.climb(trials)
+	return s, nil
+}
+
+// A course is the examples in the form that training wants.
+type course struct {
+	labels  []string
+	texts   []text
+	classes []int // of the texts: positions in labels
+	folds   []int // of the texts
+	parts   int   // how many folds there are
+}
+
+// partsOf says in how many parts so many examples are dealt. With more, those who
+// are asked were trained on nearly as much as the one that is kept, so that its
+// confidence is not understated; with many examples a third is little.
+func partsOf(examples int) int {
+	switch {
+	case examples <= 2000:
+		return 10
+	case examples <= 8000:
+		return 5
+	}
+	return 3
+}
+
+// enrol reads the examples.
+func enrol(examples []Example) (*course, error) {
+	c := &course{parts: partsOf(len(examples))}
+	for i, e := range examples {
+		t := normalise(e.Text)
+		switch {
+		case len(t.words) == 0:
+			return nil, fmt.Errorf("example %d has no text", i+1)
+		case len(e.Label) > maxLabel || !utf8.ValidString(e.Label):
+			return nil, fmt.Errorf("the label of example %d is longer than %d bytes or not UTF-8", i+1, maxLabel)
+		}
+		c.texts, c.labels = append(c.texts, t), append(c.labels, e.Label)
+	}
+	slices.Sort(c.labels)
+	c.labels = slices.Compact(c.labels)
+	if n := len(c.labels); n < 2 || n > maxLabels || n == 2 && c.labels[0] == "" {
+		return nil, fmt.Errorf("there are %d labels, not between 2 and %d", n, maxLabels)
+	}
+	for _, e := range examples {
+		class, _ := slices.BinarySearch(c.labels, e.Label)
+		c.classes = append(c.classes, class)
+	}
+	c.deal()
+	return c, nil
+}
+
+// deal gives every text a fold, those of a class evenly, equal texts the same:
+// what was learned by heart must not look like skill.
+func (c *course) deal() {
+	c.folds = make([]int, len(c.texts))
+	given := map[string]int{}
+	next := make([]int, len(c.labels))
+	for i, t := range c.texts {
+		fold, ok := given[string(t.bytes)]
+		if !ok {
+			class := c.classes[i]
+			fold = (class + next[class]) % c.parts
+			next[class]++
+			given[string(t.bytes)] = fold
+		}
+		c.folds[i] = fold
+	}
+}
+
+// fitAll trains a student without each fold, and last one with all examples.
+func (c *course) fitAll(ctx context.Context, o Options) ([]*Student, error) {
+	students, errs := make([]*Student, c.parts+1), make([]error, c.parts+1)
+	report := meter{tell: o.Progress, total: 2 * passes * len(students)}
+	var taken atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(students)) {
+		all.Go(func() {
+			for {
+				// The longest first, so that the others fill what it leaves.
+				job := len(students) - int(taken.Add(1))
+				if job < 0 {
+					return
+				}
+				students[job], errs[job] = c.fit(ctx, job, o.Seed, report.step)
+			}
+		})
+	}
+	all.Wait()
+	return students, cmp.Or(errs...)
+}
+
+// A meter counts steps and tells one goroutine at a time.
+type meter struct {
+	tell  func(done, total int)
+	total int
+	mu    sync.Mutex
+	done  int
+}
+
+func (m *meter) step() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.done++
+	if m.tell != nil {
+		m.tell(m.done, m.total)
+	}
+}
+
+// fit trains on all examples but those of one fold.
+func (c *course) fit(ctx context.Context, without int, seed uint64, pass func()) (*Student, error) {
+	var texts []text
+	p := &problem{width: len(c.labels)}
+	for i, t := range c.texts {
+		if c.folds[i] != without {
+			texts, p.classes = append(texts, t), append(p.classes, c.classes[i])
+		}
+	}
+	s := &Student{labels: c.labels, lexicon: learn(texts, maxRows(len(c.labels)))}
+	p.rows = len(s.lexicon.hashes)
+	for _, t := range texts {
+		v, _ := s.lexicon.vector(t)
+		p.vectors = append(p.vectors, v)
+	}
+	weights, err := p.both(ctx, scramble(seed+uint64(without)), pass)
+	if err != nil {
+		return nil, err
+	}
+	s.scales, s.weights = quantise(weights, p.width)
+	return s, nil
+}
+
+// both adds up the two models.
+func (p *problem) both(ctx context.Context, seed uint64, pass func()) (matrix, error) {
+	sum, err := p.logistic(ctx, seed, pass)
+	if err != nil {
+		return nil, err
+	}
+	m, err := p.margins(ctx, seed, pass)
+	if err != nil {
+		return nil, err
+	}
+	for i, w := range m {
+		sum[i] += float32(share * w)
+	}
+	return sum, nil
+}
+
+// ask asks every example of the student that has not seen it.
+func (c *course) ask(students []*Student) []trial {
+	trials := make([]trial, len(c.texts))
+	for i, t := range c.texts {
+		s := students[c.folds[i]]
+		v, _ := s.lexicon.vector(t)
+		trials[i] = trial{s.scores(v), c.classes[i]}
+	}
+	return trials
+}
