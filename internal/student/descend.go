@@ -38,7 +38,7 @@ func (m matrix) add(s []float32, v []entry) {
 }
 
 const (
-	passes = 5    // over the examples
+	passes = 4    // over the examples
 	rate   = 0.2  // the length of a step
 	start  = 1e-4 // of the sums of squares, so that nothing is divided by zero
 	least  = 5e-3 // gradients below make no step: most classes soon have one

@@ -118,7 +118,7 @@ type parser struct {
 }
 
 func (p *parser) student() *Student {
-	reserved, labels, rows, steps := p.number(), p.number(), p.number(), p.number()
+	reserved, labels, rows, steps := p.count(), p.count(), p.count(), p.count()
 	sharpness := p.floats(1)
 	if p.bad || reserved != 0 || labels < 2 || labels > maxLabels || rows > maxRows(labels) || steps > fineness {
 		p.bad = true
@@ -134,7 +134,7 @@ func (p *parser) student() *Student {
 	}
 	hashes := make([]uint32, rows)
 	for i := range hashes {
-		hashes[i] = uint32(p.number())
+		hashes[i] = p.word()
 	}
 	s.lexicon = newLexicon(hashes, p.floats(rows))
 	s.scales = p.floats(rows)
@@ -157,12 +157,22 @@ func (p *parser) take(n int) []byte {
 	return b
 }
 
-func (p *parser) number() int { return int(binary.LittleEndian.Uint32(p.take(4))) }
+func (p *parser) word() uint32 { return binary.LittleEndian.Uint32(p.take(4)) }
+
+// count returns a number of things that are in the file, each a byte at least.
+func (p *parser) count() int {
+	n := p.word()
+	if n > maxFile {
+		p.bad = true
+		return 0
+	}
+	return int(n)
+}
 
 func (p *parser) floats(n int) []float32 {
 	f := make([]float32, n)
 	for i := range f {
-		f[i] = math.Float32frombits(uint32(p.number()))
+		f[i] = math.Float32frombits(p.word())
 	}
 	return f
 }

@@ -8,14 +8,14 @@ type family uint8
 
 const (
 	phrase   family = iota // one word, or two in a row
-	piece                  // 2 to 5 characters of a word, with the space around it
+	piece                  // 2 to 4 characters of a word, with the space around it
 	company                // two words near each other, in either order
 	families int    = iota
 )
 
 const (
 	shortest = 2 // characters of a piece
-	longest  = 5
+	longest  = 4
 	nearby   = 4 // words after a word that are in its company
 )
 

@@ -3,7 +3,7 @@ package student
 import "context"
 
 const (
-	rounds   = 3   // over the examples: more change nothing that can be measured
+	rounds   = 2   // over the examples: more change nothing that can be measured
 	cost     = 1.0 // of an error, against the length of the weights
 	diagonal = 1 / (2 * cost)
 )

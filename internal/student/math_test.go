@@ -48,7 +48,7 @@ func TestAStoredWeightIsOffByHalfAUnitAtMost(t *testing.T) {
 }
 
 func TestTheSharpnessIsThatOfTheTrials(t *testing.T) {
-	for _, want := range []float64{0.25, 1, 3} {
+	for _, want := range []float64{0.5, 1, 3} {
 		trials := make([]trial, 0, 8_000)
 		o := newOrder(1<<20, 1)
 		for range cap(trials) {

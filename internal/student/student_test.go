@@ -193,7 +193,7 @@ func TestALongTextIsReadUpToALimit(t *testing.T) {
 // TestTheSameExamplesMakeTheSameBytes compares with what one machine made: any
 // other must make the same.
 func TestTheSameExamplesMakeTheSameBytes(t *testing.T) {
-	const want = "a91931bb81dd7193"
+	const want = "bb73b0435136bbae"
 	for _, processors := range []int{1, 2, 5} {
 		before := runtime.GOMAXPROCS(processors)
 		s := train(t, examples(8, 6, 20, 0.1))
@@ -259,6 +259,24 @@ func TestTrainingStopsWhenNobodyWaits(t *testing.T) {
 	}})
 	if s != nil || starling.KindOf(err) != starling.Cancelled {
 		t.Errorf("%v, %v", s, err)
+	}
+}
+
+func TestOfManyExamplesOnePartIsAskedFor(t *testing.T) {
+	all := make([]Example, 0, 9000)
+	for i := range cap(all) {
+		all = append(all, Example{fmt.Sprint(filler[i%7], " ", i%30), fmt.Sprint(i % 2)})
+	}
+	c, err := enrol(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	students, err := c.fitAll(t.Context(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trials := c.ask(students[:c.asked]); len(trials) == 0 || len(trials) > len(all)/3 {
+		t.Errorf("%d of %d", len(trials), len(all))
 	}
 }
 

@@ -30,13 +30,14 @@ type Options struct {
 const (
 	maxLabels = 1000
 	maxLabel  = 200 // bytes
+	none      = -1  // no fold
 	share     = 4.0 // of the margins' scores in the sum with the logistic ones
 )
 
 // Train makes a student of examples. It fits two linear models, one by logistic
 // regression and one by margins, which err in different places, and adds them up
-// into one. How far its confidence can be trusted is found by training on all
-// but a third of the examples and asking for that third, three times.
+// into one. How far its confidence can be trusted is found by training others on
+// all but some of the examples, and asking them for those.
 //
 // Work is shared among as many goroutines as Go uses processors, which have all
 // ended when Train returns. Errors are Invalid, for examples that nothing can be
@@ -50,8 +51,8 @@ func Train(ctx context.Context, examples []Example, o Options) (*Student, error)
 	if err != nil {
 		return nil, &starling.Error{Kind: starling.Cancelled, Op: "student: train", Err: err}
 	}
-	s := students[c.parts]
-	trials := c.ask(students[:c.parts])
+	s := students[c.asked]
+	trials := c.ask(students[:c.asked])
 	s.sharpness = calibrate(trials)
 	s.steps = s.climb(trials)
 	return s, nil
@@ -64,24 +65,27 @@ type course struct {
 	classes []int // of the texts: positions in labels
 	folds   []int // of the texts
 	parts   int   // how many folds there are
+	asked   int   // how many of them, the first, are asked for
 }
 
-// partsOf says in how many parts so many examples are dealt. With more, those who
-// are asked were trained on nearly as much as the one that is kept, so that its
-// confidence is not understated; with many examples a third is little.
-func partsOf(examples int) int {
+// partsOf says in how many parts so many examples are dealt, and how many of
+// these are asked for. With more parts, those who are asked were trained on
+// nearly as much as the student that is kept, so that its confidence is not
+// understated. One part in five of many examples says enough.
+func partsOf(examples int) (parts, asked int) {
 	switch {
 	case examples <= 2000:
-		return 10
+		return 10, 10
 	case examples <= 8000:
-		return 5
+		return 5, 5
 	}
-	return 3
+	return 5, 1
 }
 
 // enrol reads the examples.
 func enrol(examples []Example) (*course, error) {
-	c := &course{parts: partsOf(len(examples))}
+	c := &course{}
+	c.parts, c.asked = partsOf(len(examples))
 	for i, e := range examples {
 		t := normalise(e.Text)
 		switch {
@@ -123,9 +127,10 @@ func (c *course) deal() {
 	}
 }
 
-// fitAll trains a student without each fold, and last one with all examples.
+// fitAll trains a student without each fold that is asked for, and last one with
+// all examples.
 func (c *course) fitAll(ctx context.Context, o Options) ([]*Student, error) {
-	students, errs := make([]*Student, c.parts+1), make([]error, c.parts+1)
+	students, errs := make([]*Student, c.asked+1), make([]error, c.asked+1)
 	report := meter{tell: o.Progress, total: 2 * passes * len(students)}
 	var taken atomic.Int64
 	var all sync.WaitGroup
@@ -137,12 +142,20 @@ func (c *course) fitAll(ctx context.Context, o Options) ([]*Student, error) {
 				if job < 0 {
 					return
 				}
-				students[job], errs[job] = c.fit(ctx, job, o.Seed, report.step)
+				students[job], errs[job] = c.fit(ctx, c.without(job), o.Seed, report.step)
 			}
 		})
 	}
 	all.Wait()
 	return students, cmp.Or(errs...)
+}
+
+// without returns the fold that a job leaves out.
+func (c *course) without(job int) int {
+	if job == c.asked {
+		return none
+	}
+	return job
 }
 
 // A meter counts steps and tells one goroutine at a time.
@@ -201,13 +214,16 @@ func (p *problem) both(ctx context.Context, seed uint64, pass func()) (matrix, e
 	return sum, nil
 }
 
-// ask asks every example of the student that has not seen it.
-func (c *course) ask(students []*Student) []trial {
-	trials := make([]trial, len(c.texts))
+// ask asks every example of the folds that were left out of the student that has
+// not seen it.
+func (c *course) ask(students []*Student) (trials []trial) {
 	for i, t := range c.texts {
+		if c.folds[i] >= len(students) {
+			continue
+		}
 		s := students[c.folds[i]]
 		v, _ := s.lexicon.vector(t)
-		trials[i] = trial{s.scores(v), c.classes[i]}
+		trials = append(trials, trial{s.scores(v), c.classes[i]})
 	}
 	return trials
 }
