@@ -15,9 +15,7 @@ func banking(ctx context.Context, d data, seeds int) error {
 		return err
 	}
 	fmt.Println("\nBANKING77, 2/3 to train and 1/3 to test")
-	tallies := map[string]map[string]tally{} // by who, by text
-	var calibration []answer
-	var w warrants
+	h := heldOut{tallies: map[string]map[string]tally{}}
 	for seed := 1; seed <= seeds; seed++ {
 		train, test := split(all, seed, 2, 3)
 		s, err := learn(ctx, fmt.Sprintf("seed %d", seed), seed, train)
@@ -25,31 +23,45 @@ func banking(ctx context.Context, d data, seeds int) error {
 			return err
 		}
 		answers := ask(s, test)
-		calibration = append(calibration, answers...)
-		b, most := learnBayes(train), majority(train)
-		for i, e := range test {
-			count(tallies, "student", e, answers[i].right)
-			count(tallies, "naive Bayes", e, b.label(e.Text) == e.Label)
-			count(tallies, "majority", e, most == e.Label)
-		}
-		fmt.Printf("  accuracy %s\n", accuracy(right(answers, isRight)))
-		if seed == seeds {
-			latency(s, test)
-		}
-		w.add(s.Steps(), answers, seed, splits/seeds)
+		h.add(train, test, answers)
+		h.warrants.add(s.Steps(), answers, seed, splits/seeds)
+		latency(s, test)
 	}
+	h.print(all)
+	return nineTenths(ctx, all)
+}
+
+// heldOut collects what was said of rows outside of training.
+type heldOut struct {
+	tallies  map[string]map[string]tally // by who, by text
+	answers  []answer                    // the student's
+	warrants warrants
+}
+
+// add counts one split: the student's answers, and the baselines'.
+func (h *heldOut) add(train, test []student.Example, answers []answer) {
+	h.answers = append(h.answers, answers...)
+	b, most := learnBayes(train), majority(train)
+	for i, e := range test {
+		count(h.tallies, "student", e, answers[i].right)
+		count(h.tallies, "naive Bayes", e, b.label(e.Text) == e.Label)
+		count(h.tallies, "majority", e, most == e.Label)
+	}
+	fmt.Printf("  accuracy %s\n", accuracy(right(answers, isRight)))
+}
+
+func (h *heldOut) print(all []student.Example) {
 	for _, who := range []string{"majority", "naive Bayes", "student"} {
 		var rows []tally
 		for _, e := range all {
-			if t, ok := tallies[who][e.Text]; ok {
+			if t, ok := h.tallies[who][e.Text]; ok {
 				rows = append(rows, t)
 			}
 		}
 		fmt.Printf("accuracy of %-12s %s\n", who, accuracy(rows))
 	}
-	fmt.Printf("ECE %s\n", ece(calibration))
-	w.print()
-	return nineTenths(ctx, all)
+	fmt.Printf("ECE %s\n", ece(h.answers))
+	h.warrants.print()
 }
 
 // nineTenths shows what more examples bring: as many as a student has that is

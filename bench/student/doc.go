@@ -9,5 +9,6 @@
 // It reads BANKING77 (PolyAI, CC-BY-4.0) and CLINC150 (Larson et al., CC-BY-3.0)
 // as JSON lines of text and label from DIR/intent; neither is part of the
 // project. Without -data it looks where STARLING_SHARED_DATA says, and in
-// ../shared/data. Without data it says so and measures nothing.
+// ../shared/data. Without data it says so and measures nothing. CPU time is what
+// the kernel accounts to the process, so it runs on Unix.
 package main
