@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"starling/internal/evidence"
+	"starling/internal/student"
+)
+
+const (
+	bar        = 0.95 // of agreement
+	confidence = 0.95
+	splits     = 100
+)
+
+// warrants collects what came of splitting held-out answers in two halves: one
+// finds the threshold, the other sees whether its promise is kept.
+type warrants struct {
+	coverage, agreement []float64 // of the splits with a warrant
+	kept, close         int       // agreement reached the bar; is not significantly below
+	more                []int     // cases until the test half alone would show it
+	none                int       // splits without a warrant
+}
+
+// add splits the answers of one student so many times.
+func (w *warrants) add(steps []student.Step, answers []answer, seed, times int) {
+	random := rand.New(rand.NewPCG(uint64(seed), 2))
+	answers = slices.Clone(answers)
+	steps = fromSafest(steps, len(answers)/2)
+	for range times {
+		random.Shuffle(len(answers), func(i, j int) { answers[i], answers[j] = answers[j], answers[i] })
+		half := len(answers) / 2
+		threshold := lowest(steps, answers[:half])
+		if math.IsInf(threshold, 1) {
+			w.none++
+			w.coverage = append(w.coverage, 0)
+			continue
+		}
+		w.test(answers[half:], threshold)
+	}
+}
+
+// fromSafest returns the steps that are tested, the safest first: the one that
+// would have the highest lower bound with n cases if these were like the
+// training examples, and all below it. It looks at training alone.
+func fromSafest(steps []student.Step, n int) []student.Step {
+	best, top := 0, 0.0
+	for i, s := range steps {
+		covered := s.Coverage * float64(n)
+		if b := evidence.LowerBound(int(covered*s.Agreement), int(covered), confidence); b > top {
+			best, top = i, b
+		}
+	}
+	return steps[best:]
+}
+
+// lowest returns the last threshold before the first that fails, or infinity.
+// Each is tested at the full level: since the order was fixed beforehand and
+// nothing is tested after a failure, the chance that any threshold is wrongly
+// passed is still no more than 5 %.
+//
+// Source: A. N. Angelopoulos et al., "Learn then test: calibrating predictive
+// algorithms to achieve risk control", 2021, section on fixed sequence testing.
+func lowest(steps []student.Step, calibration []answer) float64 {
+	passed := math.Inf(1)
+	for _, s := range steps {
+		right, n := covered(calibration, s.Confidence)
+		if evidence.LowerBound(right, n, confidence) < bar {
+			break
+		}
+		passed = s.Confidence
+	}
+	return passed
+}
+
+// covered counts the answers that clear the threshold.
+func covered(answers []answer, threshold float64) (right, n int) {
+	for _, a := range answers {
+		if a.confidence >= threshold {
+			n++
+			if a.right {
+				right++
+			}
+		}
+	}
+	return right, n
+}
+
+// test sees what a threshold is worth on answers that did not choose it.
+func (w *warrants) test(answers []answer, threshold float64) {
+	right, n := covered(answers, threshold)
+	share := float64(right) / float64(n)
+	w.coverage = append(w.coverage, float64(n)/float64(len(answers)))
+	w.agreement = append(w.agreement, share)
+	if share >= bar {
+		w.kept++
+	}
+	if 1-evidence.LowerBound(n-right, n, confidence) >= bar {
+		w.close++
+	}
+	w.more = append(w.more, evidence.Missing(right, n, bar, confidence))
+}
+
+func (w *warrants) print() {
+	n := len(w.coverage)
+	fmt.Printf("warranted at %.0f %% agreement with %.0f %% confidence, %d splits, %d without a warrant\n", 100*bar, 100*confidence, n, w.none)
+	c := bootstrap(n, func(drawn []int) float64 {
+		var sum float64
+		for _, i := range drawn {
+			sum += w.coverage[i]
+		}
+		return sum / float64(n)
+	})
+	slices.Sort(w.coverage)
+	fmt.Printf("  coverage %s, from %.4f to %.4f\n", c, w.coverage[0], w.coverage[n-1])
+	if len(w.agreement) == 0 {
+		return
+	}
+	fmt.Printf("  agreement on the other half: mean %.4f, least %.4f\n", mean(w.agreement), slices.Min(w.agreement))
+	fmt.Printf("  promise kept in %d of %d; not significantly broken in %d\n", w.kept+w.none, n, w.close+w.none)
+	slices.Sort(w.more)
+	open := len(w.more) - countZero(w.more)
+	fmt.Printf("  the other half alone shows %.0f %% in %d; where not, it takes %d more cases (median), all agreeing\n", 100*bar, len(w.more)-open, median(w.more[len(w.more)-open:]))
+}
+
+func countZero(sorted []int) int {
+	n, _ := slices.BinarySearch(sorted, 1)
+	return n
+}
+
+func median(sorted []int) int {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return quantile(sorted, 0.5)
+}

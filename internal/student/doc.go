@@ -1,0 +1,29 @@
+// Package student distils small classifiers. Where the answer to a request is
+// one label of a known set, a [Student] that was trained on the answers of a
+// better model gives it in microseconds, with a confidence that says when to
+// ask the better one instead. It does not decide whether that confidence is
+// enough: that takes a warrant, from cases that it has not seen.
+//
+// A text becomes n-grams (gram.go: words, word pairs, pieces of words), these a
+// sparse vector (lexicon.go), and that a score for each label, by one linear
+// model. Start reading at [Train]; [Student.Predict] is the other way in.
+//
+// The package does no I/O, keeps nothing of a text, and gives the same bits on
+// every machine (math.go).
+//
+// # File format
+//
+// All numbers are little-endian; a float is 32-bit IEEE 754.
+//
+//	"STUDENT\x01"                 the format and its version
+//	uint32                        0; reserved for other kinds of features
+//	uint32 × 3                    how many labels, rows and steps follow
+//	float                         sharpness: the inverse temperature
+//	labels ×  uint16, bytes       length and UTF-8 text, ascending
+//	steps  ×  float × 3           confidence, coverage, agreement
+//	rows   ×  uint32              hash of an n-gram, ascending
+//	rows   ×  float               its inverse document frequency
+//	rows   ×  float               scale of its weights
+//	rows   ×  labels × int8       its weights, in units of the scale
+//	32 bytes                      SHA-256 of all that is before
+package student

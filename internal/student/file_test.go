@@ -1,0 +1,105 @@
+package student
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"testing"
+	"testing/iotest"
+
+	"pgregory.net/rapid"
+
+	"starling"
+)
+
+func TestAStudentThatWasStoredPredictsTheSame(t *testing.T) {
+	s := pupil()
+	var file bytes.Buffer
+	n, err := s.WriteTo(&file)
+	if err != nil || n != int64(file.Len()) || n > maxFile {
+		t.Fatalf("%d of %d bytes, %v", n, file.Len(), err)
+	}
+	again, err := Read(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(again.encode(), s.encode()) {
+		t.Error("it is stored otherwise the second time")
+	}
+	texts := examples(20, 8, 10, 0)
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.SampledFrom(texts).Draw(t, "example").Text + " " + rapid.String().Draw(t, "more")
+		if got, want := again.Predict(text), s.Predict(text); got != want {
+			t.Fatalf("%q: %+v, want %+v", text, got, want)
+		}
+	})
+}
+
+func TestADamagedFileIsRefused(t *testing.T) {
+	file := train(t, examples(21, 2, 3, 0)).encode()
+	for i := 0; i < len(file); i += 1 + len(file)/500 {
+		flipped := bytes.Clone(file)
+		flipped[i] ^= 0x10
+		for _, b := range [][]byte{flipped, file[:i], append(bytes.Clone(file), file[:i+1]...)} {
+			if s, err := Read(bytes.NewReader(b)); s != nil || starling.KindOf(err) != starling.Invalid {
+				t.Fatalf("at byte %d: %v, %v", i, s, err)
+			}
+		}
+	}
+}
+
+func TestAFileOfAnyLengthIsNotReadToItsEnd(t *testing.T) {
+	endless := bytes.NewReader(make([]byte, maxFile+100_000))
+	if _, err := Read(endless); starling.KindOf(err) != starling.Invalid || endless.Len() < 90_000 {
+		t.Errorf("%v, %d bytes left", err, endless.Len())
+	}
+}
+
+func TestTroubleWithTheDiskIsNotTheStudents(t *testing.T) {
+	if _, err := Read(iotest.ErrReader(errors.New("gone"))); starling.KindOf(err) != starling.Internal {
+		t.Error(err)
+	}
+	if _, err := pupil().WriteTo(full{}); starling.KindOf(err) != starling.Internal {
+		t.Error(err)
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("full") }
+
+func TestTheGreatestStudentFitsIntoItsFile(t *testing.T) {
+	for labels := 2; labels <= maxLabels; labels++ {
+		size := len(magic) + header + labels*(2+maxLabel) + fineness*perStep + maxRows(labels)*(perRow+labels) + sha256.Size
+		if size > maxFile {
+			t.Errorf("%d labels take %d bytes", labels, size)
+		}
+	}
+}
+
+// FuzzRead signs what it made up, so that a wrong checksum does not hide what is
+// behind it.
+func FuzzRead(f *testing.F) {
+	small := train(f, examples(22, 2, 3, 0)).encode()
+	f.Add(small[:len(small)-sha256.Size])
+	f.Add([]byte(magic))
+	f.Add(append([]byte(magic), 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 128, 63))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if _, err := Read(bytes.NewReader(body)); err != nil && starling.KindOf(err) != starling.Invalid {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(body)
+		s, err := Read(bytes.NewReader(append(bytes.Clone(body), sum[:]...)))
+		if err != nil {
+			return
+		}
+		p := s.Predict("please tell me about alo0 it")
+		if !(p.Confidence >= 0 && p.Confidence <= 1) || p.Label == p.Second {
+			t.Errorf("%+v", p)
+		}
+		s.Explain("please tell me", 3)
+		if !bytes.Equal(s.encode()[:len(body)], body) {
+			t.Error("it is stored otherwise than it was read")
+		}
+	})
+}

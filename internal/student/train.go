@@ -1,0 +1,143 @@
+package student
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"starling"
+)
+
+// An Example is a text and the label that fits it, "" if none of the set does.
+type Example struct{ Text, Label string }
+
+// Options say how to train. The zero value is a good default.
+type Options struct {
+	// Seed decides the order of examples. The same examples, in the same order,
+	// with the same seed make the same student, bit by bit, on every machine.
+	Seed uint64
+
+	// Progress, if set, is told how much of the work is done, from 0 to total.
+	// It is called by one goroutine at a time, and never after Train returned.
+	Progress func(done, total int)
+}
+
+const (
+	maxLabels = 1000
+	maxLabel  = 200 // bytes
+	none      = -1  // no fold
+	share     = 4.0 // of the margins' scores in the sum with the logistic ones
+)
+
+// Train makes a student of examples. It fits two linear models, one by logistic
+// regression and one by margins, which err in different places, and adds them up
+// into one. How far its confidence can be trusted is found by training others on
+// all but some of the examples, and asking them for those.
+//
+// Work is shared among as many goroutines as Go uses processors, which have all
+// ended when Train returns. Errors are Invalid, for examples that nothing can be
+// learned from, and Cancelled.
+func Train(ctx context.Context, examples []Example, o Options) (*Student, error) {
+	c, err := enrol(examples)
+	if err != nil {
+		return nil, &starling.Error{Kind: starling.Invalid, Op: "student: train", Hint: "give each example a text, and use at least two labels", Err: err}
+	}
+	students, err := c.fitAll(ctx, o)
+	if err != nil {
+		return nil, &starling.Error{Kind: starling.Cancelled, Op: "student: train", Err: err}
+	}
+	s := students[c.asked]
+	trials := c.ask(students[:c.asked])
+	s.sharpness = calibrate(trials)
+	s.steps = s.climb(trials)
+	return s, nil
+}
+
+// fitAll trains a student without each fold that is asked for, and last one with
+// all examples.
+func (c *course) fitAll(ctx context.Context, o Options) ([]*Student, error) {
+	students, errs := make([]*Student, c.asked+1), make([]error, c.asked+1)
+	report := meter{tell: o.Progress, total: 2 * passes * len(students)}
+	var taken atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(students)) {
+		all.Go(func() {
+			for {
+				// The longest first, so that the others fill what it leaves.
+				job := len(students) - int(taken.Add(1))
+				if job < 0 {
+					return
+				}
+				students[job], errs[job] = c.fit(ctx, c.without(job), o.Seed, report.step)
+			}
+		})
+	}
+	all.Wait()
+	return students, cmp.Or(errs...)
+}
+
+// without returns the fold that a job leaves out.
+func (c *course) without(job int) int {
+	if job == c.asked {
+		return none
+	}
+	return job
+}
+
+// A meter counts steps and tells one goroutine at a time.
+type meter struct {
+	tell  func(done, total int)
+	total int
+	mu    sync.Mutex
+	done  int
+}
+
+func (m *meter) step() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.done++
+	if m.tell != nil {
+		m.tell(m.done, m.total)
+	}
+}
+
+// fit trains on all examples but those of one fold.
+func (c *course) fit(ctx context.Context, without int, seed uint64, pass func()) (*Student, error) {
+	var texts []text
+	p := &problem{width: len(c.labels)}
+	for i, t := range c.texts {
+		if c.folds[i] != without {
+			texts, p.classes = append(texts, t), append(p.classes, c.classes[i])
+		}
+	}
+	s := &Student{labels: c.labels, lexicon: learn(texts, maxRows(len(c.labels)))}
+	p.rows = len(s.lexicon.hashes)
+	for _, t := range texts {
+		v, _ := s.lexicon.vector(t)
+		p.vectors = append(p.vectors, v)
+	}
+	weights, err := p.both(ctx, scramble(seed+uint64(without)), pass)
+	if err != nil {
+		return nil, err
+	}
+	s.scales, s.weights = quantise(weights, p.width)
+	return s, nil
+}
+
+// both adds up the two models.
+func (p *problem) both(ctx context.Context, seed uint64, pass func()) (matrix, error) {
+	sum, err := p.logistic(ctx, seed, pass)
+	if err != nil {
+		return nil, err
+	}
+	m, err := p.margins(ctx, seed, pass)
+	if err != nil {
+		return nil, err
+	}
+	for i, w := range m {
+		sum[i] += float32(share * w)
+	}
+	return sum, nil
+}
