@@ -113,7 +113,7 @@ func (s *study) holdBack() [][]example {
 			for c, g := range row.Grades {
 				if !missing(g) {
 					t := termsOf(m.at(row.Skill, c), said, c)
-					examples[c] = append(examples[c], example{*t, g, row.Skill, fold})
+					examples[c] = append(examples[c], example{t, g, row.Skill, fold})
 				}
 			}
 		}
@@ -131,7 +131,7 @@ func (s *study) head(m *means, keep func(int) bool) *head {
 			lessons = append(lessons, lessonOf(row, s.prompts[i], m))
 		}
 	}
-	return train(lessons, 1+len(m.global))
+	return train(lessons, 1+len(m.global), epochs)
 }
 
 func lessonOf(row Row, prompt []feature, m *means) lesson {

@@ -49,6 +49,6 @@ func (f *Forecast) correct(odds []float64, heeds []bool, prompt string) {
 }
 
 // termsOf are the terms of a candidate with a mean and what the head said.
-func termsOf(mean float64, said []float32, c int) *terms {
-	return &terms{1, logit(mean), float64(said[0]), float64(said[1+c])}
+func termsOf(mean float64, said []float32, c int) terms {
+	return terms{1, logit(mean), float64(said[0]), float64(said[1+c])}
 }

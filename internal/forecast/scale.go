@@ -30,13 +30,17 @@ func newScale(lessons []lesson) scale {
 }
 
 // weigh appends the features of a prompt to dst as the head reads them: each
-// sort of n-gram has its length, and the shape is as it was.
+// sort of n-gram has its length, and the shape is as it was. What has nothing to
+// say is left out.
 func (s scale) weigh(prompt, dst []feature) []feature {
 	from := len(dst)
 	var square [sorts + 1]float32
 	for _, f := range prompt {
 		if f.at < hashed {
 			f.by *= s[f.at]
+		}
+		if f.by == 0 {
+			continue // never seen: it has nothing to say
 		}
 		square[f.at/block] += f.by * f.by
 		dst = append(dst, f)

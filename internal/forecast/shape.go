@@ -5,7 +5,7 @@ import "math"
 // A shape is what can be said of a text without its words.
 type shape struct {
 	letters, digits, symbols int // characters
-	code                     int // characters that are frequent in code
+	code                     int // of the symbols, those that are frequent in code
 	foreign                  int // letters beyond ASCII
 	terms, numbers           int // tokens
 	decimals                 int // marks within numbers
@@ -13,6 +13,25 @@ type shape struct {
 	alone                    bool
 }
 
+// add counts a token.
+func (s *shape) add(t *token) {
+	for _, c := range t.text[:t.length] {
+		s.count(t.kind, c)
+	}
+	switch first := t.text[0]; t.kind {
+	case word:
+		s.terms++
+	case number:
+		s.numbers++
+	case symbol:
+		if s.alone && (first == '.' || first == ')' || first == ':') {
+			s.choices++
+		}
+	}
+	s.alone = t.kind == word && t.length == 1
+}
+
+// count counts a character.
 func (s *shape) count(k kind, c rune) {
 	switch k {
 	case word:
@@ -32,20 +51,6 @@ func (s *shape) count(k kind, c rune) {
 			s.code++
 		}
 	}
-}
-
-func (s *shape) token(t *token) {
-	switch t.kind {
-	case word:
-		s.terms++
-	case number:
-		s.numbers++
-	case symbol:
-		if s.alone && (t.last == '.' || t.last == ')' || t.last == ':') {
-			s.choices++
-		}
-	}
-	s.alone = t.kind == word && t.length == 1
 }
 
 // A figure of the shape is spread softly over steps, so that a small change of

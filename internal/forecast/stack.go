@@ -17,7 +17,7 @@ type terms [4]float64
 // meanAlone is the stack that leaves the mean as it is.
 var meanAlone = stack{1: 1}
 
-func (s *stack) odds(t *terms) float64 {
+func (s *stack) odds(t terms) float64 {
 	x := 0.0
 	for j := range s {
 		x += s[j] * t[j]
@@ -43,21 +43,50 @@ type pull [4]float64
 var pulls = []pull{{4, 4, 4, 4}, {4, 4, 4, 1e9}}
 
 // fitStack returns the stack of least loss on the examples that are not of the
-// fold, by Newton's method.
+// fold, by Newton's method. A step that would go too far is halved.
 func fitStack(examples []example, without int, p pull) stack {
 	s := meanAlone
-	for range 8 {
-		step := solve(s.slopes(examples, without, p))
-		size := 0.0
-		for j := range s {
-			s[j] += step[j]
-			size = max(size, math.Abs(step[j]))
-		}
-		if size < 1e-6 {
-			break
+	least := s.cost(examples, without, p)
+	step := solve(s.slopes(examples, without, p))
+	for range 20 {
+		next := s.plus(step)
+		cost := next.cost(examples, without, p)
+		switch {
+		case math.Abs(least-cost) < 1e-6:
+			return s
+		case cost < least:
+			s, least = next, cost
+			step = solve(s.slopes(examples, without, p))
+		default:
+			for j := range step {
+				step[j] /= 2
+			}
 		}
 	}
 	return s
+}
+
+func (s *stack) plus(step []float64) stack {
+	next := *s
+	for j := range next {
+		next[j] += step[j]
+	}
+	return next
+}
+
+// cost is the loss on the examples, and what the pull adds to it.
+func (s *stack) cost(examples []example, without int, p pull) float64 {
+	sum := 0.0
+	for j := range s {
+		off := s[j] - meanAlone[j]
+		sum += p[j] * off * off / 2
+	}
+	for i := range examples {
+		if e := &examples[i]; e.fold != without {
+			sum += loss(s.odds(e.terms), e.grade)
+		}
+	}
+	return sum
 }
 
 // slopes returns the second derivatives of the penalised log-likelihood, the
@@ -73,7 +102,7 @@ func (s *stack) slopes(examples []example, without int, p pull) (second [][]floa
 		if e.fold == without {
 			continue
 		}
-		odds := s.odds(&e.terms)
+		odds := s.odds(e.terms)
 		for j, x := range e.terms {
 			first[j] += (e.grade - odds) * x
 			for k := range j + 1 {
@@ -122,7 +151,7 @@ func gainsOf(examples []example, folds int, p pull) (gains map[string]*gain, sum
 		if gains[e.skill] == nil {
 			gains[e.skill] = &gain{}
 		}
-		by := loss(meanAlone.odds(&e.terms), e.grade) - loss(stacks[e.fold].odds(&e.terms), e.grade)
+		by := loss(meanAlone.odds(e.terms), e.grade) - loss(stacks[e.fold].odds(e.terms), e.grade)
 		gains[e.skill].add(by)
 		sum += by
 	}

@@ -41,6 +41,7 @@ type reader struct {
 	touched [sorts][]uint32
 	shape   shape
 	token   token
+	skipped int // bytes that do not count
 
 	prompt, weighed []feature // what hear and listen work with
 	said            []float32
@@ -51,7 +52,7 @@ var readers = sync.Pool{New: func() any { return new(reader) }}
 // read appends the features of a text to dst: its n-grams by the roots of their
 // counts, and then its shape. No slot is there twice.
 func (r *reader) read(text string, dst []feature) []feature {
-	r.shape, r.token = shape{}, token{}
+	r.shape, r.token, r.skipped = shape{}, token{}, 0
 	first, last := sample(text, readFirst, readLast)
 	r.scan(first)
 	if last != "" {
@@ -59,7 +60,7 @@ func (r *reader) read(text string, dst []feature) []feature {
 		r.scan(last)
 	}
 	dst = r.drain(dst)
-	return r.shape.features(solid(text), dst)
+	return r.shape.features(solid(text)-r.skipped, dst)
 }
 
 // hear returns what a head says of a prompt. It is valid until the next call.
@@ -158,11 +159,11 @@ func (r *reader) scan(text string) {
 		if mark(c) && r.token.kind == number && i < len(text) && '0' <= text[i] && text[i] <= '9' {
 			k = number
 		}
-		if k != r.token.kind || r.token.length >= longest || (k == symbol && c != r.token.last) {
+		if r.token.ended(k, c) {
 			r.end()
 			r.token.kind = k
 		}
-		r.extend(c)
+		r.token.extend(c)
 	}
 	r.end()
 	r.token.kind = blank

@@ -14,14 +14,11 @@ const (
 // of a language without spaces.
 const longest = 24
 
-// A token is what is being read.
+// A token is what is being read, in lower case.
 type token struct {
 	kind     kind
-	last     rune
+	text     [longest]rune
 	length   int
-	marked   bool   // a number with a mark within
-	hash     uint64 // of the characters so far
-	recent   uint64 // the last four characters, sixteen bits each
 	previous uint64 // hash of the token before
 }
 
@@ -38,70 +35,80 @@ func mix(h, v uint64) uint64 {
 	return h ^ h>>32
 }
 
-// extend adds a character to the token.
-func (r *reader) extend(c rune) {
-	t := &r.token
-	if t.length == 0 {
-		t.hash, t.recent, t.marked = mix(saltWord, uint64(t.kind)), ' ', false
-	}
+// extend adds a character.
+func (t *token) extend(c rune) {
+	t.text[t.length] = c
 	t.length++
-	t.last = c
-	t.marked = t.marked || mark(c)
-	r.shape.count(t.kind, c)
-	if t.kind == word {
-		r.four(c)
-	}
-	if t.tells() {
-		t.hash = mix(t.hash, uint64(c))
-	}
 }
 
-// tells reports whether the last character makes a difference: not in a symbol
-// that is repeated, and not after four digits, unless there are cents.
-func (t *token) tells() bool {
-	switch t.kind {
-	case symbol:
-		return t.length == 1
-	case number:
-		return t.marked || t.length <= 4
+// ended reports whether a character of a kind does not belong to the token: a
+// symbol that is repeated is one.
+func (t *token) ended(k kind, c rune) bool {
+	return k != t.kind || t.length == longest || (k == symbol && t.length > 0 && c != t.text[0])
+}
+
+// hash is the hash of what tells the token from others: of a symbol how often it
+// stands there does not, nor do the digits of a number after the fourth, unless
+// it has cents.
+func (t *token) hash() uint64 {
+	h := mix(saltWord, uint64(t.kind))
+	marked := false
+	for i, c := range t.text[:t.length] {
+		marked = marked || mark(c)
+		if t.kind == word || i == 0 || (t.kind == number && (i < 4 || marked)) {
+			h = mix(h, uint64(c))
+		}
 	}
-	return true
+	return h
 }
 
 // mark reports whether a character within a number sets its digits apart.
 func mark(c rune) bool { return c == '.' || c == ',' }
 
-// four adds the four characters that end with c, once there are so many; the
-// space before a word is one of them.
-func (r *reader) four(c rune) {
-	t := &r.token
-	t.recent = t.recent<<16 | uint64(uint16(c))
-	if t.recent>>48 != 0 {
-		r.add(chars, mix(saltChars, t.recent))
-	}
-}
-
 // please is the hash of a word that says nothing about what follows it.
 var please = func() uint64 {
-	h := mix(saltWord, uint64(word))
+	t := token{kind: word}
 	for _, c := range "please" {
-		h = mix(h, uint64(c))
+		t.extend(c)
 	}
-	return h
+	return t.hash()
 }()
 
-// end adds the finished token, and with the one before it a pair.
+// end adds the finished token, with the one before it a pair, and its parts.
 func (r *reader) end() {
 	t := &r.token
-	if t.kind != blank && t.length > 0 && t.hash != please {
-		r.shape.token(t)
-		r.add(words, t.hash)
-		if t.previous != 0 {
-			r.add(pairs, mix(mix(saltPair, t.previous), t.hash))
-		}
-		t.previous = t.hash
+	defer func() { t.length = 0 }()
+	if t.kind == blank || t.length == 0 {
+		return
 	}
-	t.length = 0
+	hash := t.hash()
+	if hash == please {
+		r.skipped += t.length
+		return
+	}
+	r.shape.add(t)
+	r.add(words, hash)
+	if t.previous != 0 {
+		r.add(pairs, mix(mix(saltPair, t.previous), hash))
+	}
+	t.previous = hash
+	r.parts()
+}
+
+// parts adds every four characters of a word in a row; the space before it is
+// one of them.
+func (r *reader) parts() {
+	t := &r.token
+	if t.kind != word {
+		return
+	}
+	four := uint64(' ')
+	for _, c := range t.text[:t.length] {
+		four = four<<16 | uint64(uint16(c))
+		if four>>48 != 0 {
+			r.add(chars, mix(saltChars, four))
+		}
+	}
 }
 
 // hashOf is the hash of a text as it is, byte by byte.
