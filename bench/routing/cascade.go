@@ -105,7 +105,7 @@ func (s *set) split(tasks tasksOf, rng *rand.Rand, outcomes map[string][]outcome
 
 // shares are the parts of the rows on which is fitted, and tested; the rest is
 // measured on.
-var shares = [2]float64{0.25, 0.5}
+var shares = [2]float64{0.2, 0.55}
 
 // bestOf is the candidate with the best grades.
 func bestOf(rows []*row) int {

@@ -4,7 +4,7 @@
 // candidates (the zero-router), the means of the tasks, and the oracle, which
 // knows the grades. Every figure has a 95 % bootstrap interval.
 //
-//	go run ./bench/routing            everything, about five minutes
+//	go run ./bench/routing            everything, five to eight minutes
 //	go run ./bench/routing -only pair one part of it
 //
 // The data is not in the repository. It is looked for in -data, in the folder

@@ -19,7 +19,7 @@ type Forecast struct {
 }
 
 // Odds returns the probability that each candidate passes, in the order of the
-// rows' grades. It reads the prompt's first 1024 and last 3072 bytes that are no
+// rows' grades. It reads the prompt's first 1024 and last 2048 bytes that are no
 // white space, and its length, and allocates little more than what it returns.
 func (f *Forecast) Odds(skill, prompt string) []float64 {
 	odds := make([]float64, len(f.stacks))

@@ -26,7 +26,7 @@ const (
 // where it says with what: so much of each, in bytes that are no white space.
 const (
 	readFirst = 1024
-	readLast  = 3072
+	readLast  = 2048
 )
 
 // A feature is a slot with its value.
