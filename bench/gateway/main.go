@@ -22,7 +22,7 @@ type plan struct {
 	paced       int     // requests of a latency round
 	soak        int     // requests before the second look at memory
 	starts      int     // cold starts
-	leavers     int     // callers who leave; the upstream remembers 256
+	leavers     int     // callers who leave, and whose first candidate fails; the upstream remembers 256
 }
 
 var (
@@ -78,7 +78,10 @@ func measure(ctx context.Context, p plan) error {
 	if err := s.coldStart(ctx, p); err != nil {
 		return err
 	}
-	return s.leaving(ctx, p)
+	if err := s.leaving(ctx, p); err != nil {
+		return err
+	}
+	return s.handover(ctx, p)
 }
 
 // A stand is the machine under test: one simulated upstream, and the three ways

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"starling/internal/forecast"
 )
 
 // A ladder is candidates in the order in which they are called.
@@ -14,7 +16,7 @@ func (l ladder) String() string { return fmt.Sprint([]int(l)) }
 // A judge says after each rung of a ladder how likely an answer is right, from
 // the answers and log-probabilities so far: one regression for each rung, over
 // all answers that were given.
-type judge map[string][]float64
+type judge map[string]forecast.Logistic
 
 // An opinion is what is thought after a rung: whose answer is the likeliest, how
 // likely it is right, and how likely the opinion after each further rung will be.
@@ -87,7 +89,7 @@ func (j judge) learn(t tasksOf, rows []*row, l ladder) {
 				x, y = append(x, t.evidence(r, called, r.answers[c])), append(y, r.Grades[c])
 			}
 		}
-		j[called.String()] = logistic(x, y, ridge)
+		j[called.String()] = forecast.FitLogistic(x, y, ridge)
 	}
 	for k := range l {
 		for m := k + 1; m < len(l); m++ {
@@ -108,7 +110,7 @@ func (j judge) learnLater(t tasksOf, rows []*row, fewer, more ladder) {
 		then, _ := j.likeliest(t, r, more)
 		x, y = append(x, t.evidence(r, fewer, r.answers[now])), append(y, r.Grades[then])
 	}
-	j[later(fewer, more)] = logistic(x, y, ridge)
+	j[later(fewer, more)] = forecast.FitLogistic(x, y, ridge)
 }
 
 // ridge keeps the weights of rare evidence small.
@@ -120,7 +122,7 @@ func later(fewer, more ladder) string { return fewer.String() + more.String() }
 func (j judge) likeliest(t tasksOf, r *row, called ladder) (from int, odds float64) {
 	w := j[called.String()]
 	for _, c := range answersOf(r, called) {
-		if p := chance(w, t.evidence(r, called, r.answers[c])); p > odds {
+		if p := w.Odds(t.evidence(r, called, r.answers[c])); p > odds {
 			from, odds = c, p
 		}
 	}
@@ -135,7 +137,7 @@ func (j judge) opinions(t tasksOf, r *row, l ladder) []opinion {
 		o.from, o.odds = j.likeliest(t, r, l[:k+1])
 		x := t.evidence(r, l[:k+1], r.answers[o.from])
 		for m := k + 1; m < len(l); m++ {
-			o.later = append(o.later, chance(j[later(l[:k+1], l[:m+1])], x))
+			o.later = append(o.later, j[later(l[:k+1], l[:m+1])].Odds(x))
 		}
 	}
 	return all

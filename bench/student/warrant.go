@@ -58,22 +58,15 @@ func fromSafest(steps []student.Step, n int) []student.Step {
 }
 
 // lowest returns the last threshold before the first that fails, or infinity.
-// Each is tested at the full level: since the order was fixed beforehand and
-// nothing is tested after a failure, the chance that any threshold is wrongly
-// passed is still no more than 5 %.
-//
-// Source: A. N. Angelopoulos et al., "Learn then test: calibrating predictive
-// algorithms to achieve risk control", 2021, section on fixed sequence testing.
 func lowest(steps []student.Step, calibration []answer) float64 {
-	passed := math.Inf(1)
-	for _, s := range steps {
-		right, n := covered(calibration, s.Confidence)
-		if evidence.LowerBound(right, n, confidence) < bar {
-			break
-		}
-		passed = s.Confidence
+	held := evidence.InSequence(len(steps), func(i int) bool {
+		right, n := covered(calibration, steps[i].Confidence)
+		return evidence.LowerBound(right, n, confidence) >= bar
+	})
+	if held == 0 {
+		return math.Inf(1)
 	}
-	return passed
+	return steps[held-1].Confidence
 }
 
 // covered counts the answers that clear the threshold.

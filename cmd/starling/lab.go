@@ -31,92 +31,94 @@ type lab struct {
 	set     *skill.Set
 	books   *ledger.Records
 	client  *client
-	stop    func() error
+	ends    []func() error // what close undoes, the last first
 }
 
 func (c rightsizeCmd) open(p *program, cfg Config) (*lab, error) {
-	l := &lab{cfg: cfg, files: cfg.skillFiles(), stop: func() error { return nil }}
+	l := &lab{cfg: cfg, files: cfg.skillFiles()}
 	own := cfg
 	own.Listen = "127.0.0.1:0"
 	dir := cfg.dataDir(p.flags.Data)
 	g, err := open(p.ctx, own, dir, p.logger(true))
-	if errors.Is(err, ledger.ErrInUse) {
-		return l, l.beside(p, dir, c.Gateway)
+	switch {
+	case errors.Is(err, ledger.ErrInUse):
+		err = l.beside(p, c.Gateway)
+	case err == nil:
+		err = errors.Join(unmarkDemo(dir), l.alone(p.ctx, g))
 	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, l.close())
 	}
-	if err := unmarkDemo(dir); err != nil {
-		return nil, err
-	}
-	return l, l.alone(p.ctx, g)
+	return l, nil
 }
 
+func (l *lab) close() (err error) {
+	for _, end := range slices.Backward(l.ends) {
+		err = errors.Join(err, end())
+	}
+	return err
+}
+
+// later has close call end.
+func (l *lab) later(end func() error) { l.ends = append(l.ends, end) }
+
 // beside asks the gateway that has the books.
-func (l *lab) beside(p *program, dir, gateway string) (err error) {
+func (l *lab) beside(p *program, gateway string) (err error) {
 	addr, err := l.cfg.address()
 	if err != nil {
 		return err
 	}
+	l.asks(cmp.Or(gateway, "http://"+addr), os.Getenv("STARLING_KEY"))
 	if l.parts, err = build(p.ctx, l.cfg); err != nil {
 		return err
 	}
+	l.later(func() error { l.parts.close(); return nil })
 	if l.set, err = l.cfg.loadSkills(); err != nil {
 		return err
 	}
 	if l.cascade, err = l.parts.cascade(l.set, nil, p.logger(true)); err != nil {
 		return err
 	}
-	url, err := l.cfg.ledgerURL()
+	_, books, err := p.books()
 	if err != nil {
 		return err
 	}
-	if l.books, err = ledger.OpenRecords(p.ctx, ledger.Options{Dir: dir, URL: url}); err != nil {
+	if l.books, err = ledger.OpenRecords(p.ctx, books); err != nil {
 		return err
 	}
-	l.client = newClient(strings.TrimSuffix(cmp.Or(gateway, "http://"+addr), "/"))
-	l.client.key = os.Getenv("STARLING_KEY")
-	l.stop = func() error {
-		l.parts.close()
-		return l.books.Close()
-	}
+	l.later(l.books.Close)
 	return nil
 }
 
 // alone serves on an address of its own, and nobody else: where there are keys it
 // has one for as long as it takes.
 func (l *lab) alone(ctx context.Context, g *gateway) (err error) {
+	l.later(func() error { g.close(); return nil })
 	l.parts, l.set, l.books = g.parts, g.set, g.ledger.Records
 	if l.cascade, err = g.parts.cascade(g.set, g.ledger, g.log); err != nil {
 		return err
 	}
-	l.client = newClient("http://" + g.ln.Addr().String())
-	ctx, cancel := context.WithCancel(ctx)
+	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { served <- g.server.Serve(ctx, g.ln) }()
-	revoke := func() error { return nil }
-	l.stop = func() error {
-		err := revoke()
-		cancel()
-		err = errors.Join(err, <-served)
-		g.close()
-		return err
+	go func() { served <- g.server.Serve(serving, g.ln) }()
+	l.later(func() error { stop(); return <-served })
+	secret := ""
+	if !g.ledger.Keyless() {
+		var key ledger.Key
+		if secret, key, err = l.books.CreateKey(ctx, ledger.KeySpec{Name: "rightsize", Expires: time.Now().Add(24 * time.Hour)}); err != nil {
+			return err
+		}
+		l.later(func() error { return l.books.RevokeKey(context.WithoutCancel(ctx), key.ID) })
 	}
-	if g.ledger.Keyless() {
-		return nil
-	}
-	secret, key, err := l.books.CreateKey(ctx, ledger.KeySpec{Name: "rightsize", Expires: time.Now().Add(24 * time.Hour)})
-	if err != nil {
-		return errors.Join(err, l.stop())
-	}
-	l.client.key = secret
-	revoke = func() error { return l.books.RevokeKey(context.WithoutCancel(ctx), key.ID) }
+	l.asks("http://"+g.ln.Addr().String(), secret)
 	return nil
 }
 
-func (l *lab) close() error {
-	l.client.close()
-	return l.stop()
+// asks says which gateway is asked, with which key.
+func (l *lab) asks(url, key string) {
+	l.client = newClient(strings.TrimSuffix(url, "/"))
+	l.client.key = key
+	l.later(func() error { l.client.close(); return nil })
 }
 
 // trial puts a trial together: what is tried, what is known, and who asks.

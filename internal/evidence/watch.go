@@ -25,8 +25,9 @@ const drop = 0.10
 // was", begun anew whenever it is negative, passes log 1/(1 − confidence). For
 // grades that are not 0 or 1 the ratio is their mixture, which is as fair a bet.
 //
-// How often a good candidate loses its warrant is measured in a test: alarms are
-// about 600 audits apart. It can be shown again with the outcomes that have come.
+// How often a good candidate loses its warrant is measured in a test: one that
+// passes 97 % at a bar of 90 %, about every 670 audits. It can be shown again with
+// the outcomes that have come.
 //
 // Source: J. Shin, A. Ramdas and A. Rinaldo, "E-detectors: a nonparametric
 // framework for sequential change detection", New England J. Statist. Data Sci.
