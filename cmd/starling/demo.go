@@ -123,7 +123,7 @@ func (c demoCmd) open(p *program, dir string) (*demo, error) {
 	d := &demo{gateway: g, sim: simulation, packs: packs, done: make(chan error, 1)}
 	ctx, stop := context.WithCancel(p.ctx)
 	d.stop = stop
-	go func() { d.done <- g.run(ctx, func() (Config, error) { return cfg, nil }) }()
+	go func() { d.done <- g.run(ctx, nil, nil) }()
 	return d, nil
 }
 

@@ -38,6 +38,8 @@ func (c serveCmd) Run(p *program) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbage)
 	}
+	hup, stop := hangups()
+	defer stop()
 	cfg, err := c.config(p)
 	if err != nil {
 		return err
@@ -54,7 +56,17 @@ func (c serveCmd) Run(p *program) error {
 	if !c.Quiet {
 		g.greet(p)
 	}
-	return g.run(p.ctx, func() (Config, error) { return c.config(p) })
+	return g.run(p.ctx, hup, func() (Config, error) { return c.config(p) })
+}
+
+// hangups takes the signals that ask for a reload, before anybody can think that
+// there is something to reload: until then one would end the process.
+func hangups() (hup <-chan os.Signal, stop func()) {
+	signals := make(chan os.Signal, 1)
+	if len(reloadSignals) > 0 { // to name none would ask for all
+		signal.Notify(signals, reloadSignals...)
+	}
+	return signals, func() { signal.Stop(signals) }
 }
 
 func (c serveCmd) config(p *program) (Config, error) {
@@ -142,23 +154,19 @@ func keepIn(dir string) func(context.Context, corpus.Text) error {
 	}
 }
 
-// run serves until ctx ends and the requests under way have ended.
-func (g *gateway) run(ctx context.Context, reload func() (Config, error)) error {
+// run serves until ctx ends and the requests under way have ended. The
+// configuration is read again at each hup; nil has none.
+func (g *gateway) run(ctx context.Context, hup <-chan os.Signal, reload func() (Config, error)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.server.Serve(ctx, g.ln) })
-	group.Go(func() error { return g.follow(ctx, reload) })
+	group.Go(func() error { return g.follow(ctx, hup, reload) })
 	return group.Wait()
 }
 
 // follow takes changes in: of the skills' folder at once, of the configuration
 // on SIGHUP. What is invalid is logged and changes nothing. This goroutine
 // alone replaces parts and set.
-func (g *gateway) follow(ctx context.Context, reload func() (Config, error)) error {
-	hup := make(chan os.Signal, 1)
-	if len(reloadSignals) > 0 { // to name none would ask for all
-		signal.Notify(hup, reloadSignals...)
-	}
-	defer signal.Stop(hup)
+func (g *gateway) follow(ctx context.Context, hup <-chan os.Signal, reload func() (Config, error)) error {
 	sets := make(chan *skill.Set)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.watchSkills(ctx, sets) })
