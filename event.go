@@ -17,12 +17,13 @@ type Event struct {
 	Whole  bool
 	Deltas []Delta
 
-	ID     string // the upstream's id of the answer, once known
-	Model  string // the model's name as the upstream says it, once known
-	Finish Finish // why the answer ended, once known
-	Usage  *Usage // the upstream's own count so far: cumulative, the last one counts
-	Bytes  int    // bytes of answer in this event, to estimate tokens if no usage ever comes
-	Idle   bool   // a sign of life, such as a comment: it belongs to no answer
+	ID         string  // the upstream's id of the answer, once known
+	Model      string  // the model's name as the upstream says it, once known
+	Finish     Finish  // why the answer ended, once known
+	Confidence float64 // the model's own in its answer, in (0, 1], once known
+	Usage      *Usage  // the upstream's own count so far: cumulative, the last one counts
+	Bytes      int     // bytes of answer in this event, to estimate tokens if no usage ever comes
+	Idle       bool    // a sign of life, such as a comment: it belongs to no answer
 
 	// Aside is a call that was made beside the one that answers: a hedge that
 	// lost, or a retry whose first try may have been billed. It is booked like

@@ -55,9 +55,12 @@ type Plan struct {
 // A Candidate is a model that may answer, with what is expected of it.
 type Candidate struct {
 	Model       Model    `json:"model"`
-	Verify      []string `json:"verify,omitempty"` // verifiers that must accept before anything is seen
-	Probability float64  `json:"probability"`      // that its answer is accepted
-	Basis       string   `json:"basis"`            // where the probability is from
+	Unit        string   `json:"unit,omitempty"`      // the whole that answers, as evidence names it; "" outside a skill
+	Warrant     string   `json:"warrant,omitempty"`   // id of the one in force that covers its answers; "" none
+	Threshold   float64  `json:"threshold,omitempty"` // own confidence from which its answer is accepted; 0 none. Only a warrant sets it
+	Verify      []string `json:"verify,omitempty"`    // verifiers that must accept before anything is seen
+	Probability float64  `json:"probability"`         // that its answer is accepted
+	Basis       string   `json:"basis"`               // where the probability is from
 	Expected    Money    `json:"expected_nanodollars"`
 	Worst       Money    `json:"worst_nanodollars"` // what is reserved before the call
 	Why         string   `json:"why"`
@@ -72,23 +75,24 @@ type Left struct {
 
 // An Attempt is one call of one candidate, whatever came of it.
 type Attempt struct {
-	Model     string        `json:"model"` // "provider/name"
-	Zone      Zone          `json:"zone"`
-	Simulated bool          `json:"simulated,omitempty"`
-	Offset    time.Duration `json:"offset_ns"`               // from the start of the exchange
-	FirstByte time.Duration `json:"first_byte_ns,omitempty"` // from the start of the attempt; 0 if none came
-	Took      time.Duration `json:"took_ns"`
-	Outcome   Outcome       `json:"outcome"`
-	Kind      Kind          `json:"kind,omitempty"` // of the error that ended it
-	Why       string        `json:"why,omitempty"`
-	Verdicts  []Verdict     `json:"verdicts,omitempty"`
-	Finish    Finish        `json:"finish,omitempty"`
-	Usage     Usage         `json:"usage"`
-	Lines     []CostLine    `json:"lines,omitempty"`
-	Cost      Money         `json:"cost_nanodollars"`         // lines and verdicts
-	Upstream  string        `json:"upstream_id,omitempty"`    // the upstream's id of its answer
-	Said      string        `json:"upstream_model,omitempty"` // the model's name as the upstream says it
-	Left      []string      `json:"left_out,omitempty"`       // fields that translation could not carry
+	Model      string        `json:"model"` // "provider/name"
+	Zone       Zone          `json:"zone"`
+	Simulated  bool          `json:"simulated,omitempty"`
+	Offset     time.Duration `json:"offset_ns"`               // from the start of the exchange
+	FirstByte  time.Duration `json:"first_byte_ns,omitempty"` // from the start of the attempt; 0 if none came
+	Took       time.Duration `json:"took_ns"`
+	Outcome    Outcome       `json:"outcome"`
+	Kind       Kind          `json:"kind,omitempty"` // of the error that ended it
+	Why        string        `json:"why,omitempty"`
+	Confidence float64       `json:"confidence,omitempty"` // its own, in (0, 1]; 0 unsaid
+	Verdicts   []Verdict     `json:"verdicts,omitempty"`
+	Finish     Finish        `json:"finish,omitempty"`
+	Usage      Usage         `json:"usage"`
+	Lines      []CostLine    `json:"lines,omitempty"`
+	Cost       Money         `json:"cost_nanodollars"`         // lines and verdicts
+	Upstream   string        `json:"upstream_id,omitempty"`    // the upstream's id of its answer
+	Said       string        `json:"upstream_model,omitempty"` // the model's name as the upstream says it
+	Left       []string      `json:"left_out,omitempty"`       // fields that translation could not carry
 }
 
 // An Outcome says what came of an attempt.

@@ -16,6 +16,7 @@ type Model struct {
 	NoTools   bool   `json:"no_tools,omitempty"`   // known not to call tools
 	NoImages  bool   `json:"no_images,omitempty"`  // known not to read images
 	Released  string `json:"released,omitempty"`   // YYYY-MM-DD
+	Digest    string `json:"digest,omitempty"`     // of what answers, where it is known: change it and it is another candidate
 
 	Hedged    bool `json:"hedged,omitempty"`    // one attempt may buy two answers
 	Simulated bool `json:"simulated,omitempty"` // a simulated upstream: nothing it says is a model's

@@ -34,14 +34,17 @@ type Outcome struct {
 	Candidate string    `json:"candidate"`        // names the whole unit that answers: change any part of it and it is another
 	Model     string    `json:"model"`            // the candidate for people: "provider/name"
 	Case      string    `json:"case"`             // of the skill, or a digest of what was asked
+	Digest    string    `json:"digest,omitempty"` // of what the case asks and what is right: change it and it is another case
 
 	Grade      float64        `json:"grade"`                // in [0, 1]
 	Why        string         `json:"why,omitempty"`        // of a grade below 1; it quotes no answer
+	Rejected   bool           `json:"rejected,omitempty"`   // a verifier said no: nobody would have seen it
 	Confidence float64        `json:"confidence,omitempty"` // the candidate's own, in (0, 1]; 0 unknown
 	Cost       starling.Money `json:"cost_nanodollars"`     // of the answer and of grading it
 	Took       time.Duration  `json:"took_ns"`              // to the whole answer
 	Source     Source         `json:"source"`               //
 	Receipt    string         `json:"receipt_id,omitempty"` // of the exchange
+	Warrant    string         `json:"warrant,omitempty"`    // for an audit: id of the one that covered the answer
 	Reference  string         `json:"reference,omitempty"`  // for an audit: who answered beside it, "provider/name"
 	Simulated  bool           `json:"simulated,omitempty"`  // the answer was a simulated upstream's: it proves nothing of a model
 }
@@ -61,8 +64,5 @@ func (o *Outcome) Check() error {
 	case o.Time.IsZero():
 		what = "it has no time"
 	}
-	if what == "" {
-		return nil
-	}
-	return &starling.Error{Kind: starling.Invalid, Op: "evidence: an outcome: " + what, Hint: "say what was graded, from 0 to 1"}
+	return invalid("an outcome", what, "say what was graded, from 0 to 1")
 }

@@ -7,8 +7,9 @@ type End string
 
 // The ends. "" is none.
 const (
-	BelowBar End = "below_bar" // all outcomes together do not show the bar any more
-	Dropped  End = "dropped"   // the audits contradict the outcomes that showed it
+	BelowBar  End = "below_bar" // all outcomes together do not show the bar any more
+	Dropped   End = "dropped"   // the audits contradict the outcomes that showed it
+	Withdrawn End = "withdrawn" // by a person
 )
 
 // drop is the fall of the mean that a Watch is quickest to see.

@@ -111,6 +111,12 @@ func (e *encoder) float(name string, v float64) {
 	e.value(v)
 }
 
+func (e *encoder) someFloat(name string, v float64) {
+	if v != 0 {
+		e.float(name, v)
+	}
+}
+
 func (e *encoder) time(name string, t time.Time) {
 	e.name(name)
 	if y := t.Year(); t.Location() != time.UTC || y < 0 || y > 9999 {
@@ -211,6 +217,7 @@ func (e *encoder) model(m *starling.Model) {
 	e.someTrue("no_tools", m.NoTools)
 	e.someTrue("no_images", m.NoImages)
 	someStr(e, "released", m.Released)
+	someStr(e, "digest", m.Digest)
 	e.someTrue("hedged", m.Hedged)
 	e.someTrue("simulated", m.Simulated)
 	e.close('}')
@@ -249,6 +256,9 @@ func (e *encoder) candidate(c *starling.Candidate) {
 	e.open('{')
 	e.name("model")
 	e.model(&c.Model)
+	someStr(e, "unit", c.Unit)
+	someStr(e, "warrant", c.Warrant)
+	e.someFloat("threshold", c.Threshold)
 	someList(e, "verify", c.Verify, e.textOf)
 	e.float("probability", c.Probability)
 	str(e, "basis", c.Basis)
@@ -277,6 +287,7 @@ func (e *encoder) attempt(a *starling.Attempt) {
 	str(e, "outcome", a.Outcome)
 	someStr(e, "kind", a.Kind)
 	someStr(e, "why", a.Why)
+	e.someFloat("confidence", a.Confidence)
 	someList(e, "verdicts", a.Verdicts, e.verdict)
 	someStr(e, "finish", a.Finish)
 	e.usage(&a.Usage)

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"starling"
@@ -15,8 +17,9 @@ import (
 
 // The kinds of notes.
 const (
-	outcomeNote   = "outcome"
-	outcomePrefix = "out_"
+	outcomeNote    = "outcome"
+	warrantNote    = "warrant"
+	revocationNote = "revocation"
 )
 
 // A note is what is in a chain beside receipts: its exact bytes, and the columns
@@ -30,64 +33,131 @@ type note struct {
 	name      string
 }
 
-// outcomePayload is the JSON of an outcome. What has a type is no receipt.
-type outcomePayload struct {
-	Type string `json:"type"`
-	*evidence.Outcome
-}
-
-func noteOfOutcome(o *evidence.Outcome) (*note, error) {
-	payload, err := json.Marshal(outcomePayload{outcomeNote, o})
-	if err != nil {
-		return nil, &starling.Error{Kind: starling.Invalid, Op: "ledger: write down an outcome", Err: err}
+// What has a type is no receipt.
+type (
+	outcomePayload struct {
+		Type string `json:"type"`
+		*evidence.Outcome
 	}
-	return &note{
-		linked: linked{o.ID, payload, o.Time.UnixNano()},
-		kind:   outcomeNote, skill: column(o.Skill), candidate: column(o.Candidate), name: column(o.Case),
-	}, nil
+	warrantPayload struct {
+		Type string `json:"type"`
+		*evidence.Warrant
+	}
+	revocationPayload struct {
+		Type string `json:"type"`
+		*evidence.Revocation
+	}
+)
+
+// noteOf encodes what has its id and time.
+func noteOf(n evidence.Note) (*note, error) {
+	var made note
+	var payload any
+	switch {
+	case n.Outcome != nil:
+		o := n.Outcome
+		payload = outcomePayload{outcomeNote, o}
+		made = note{linked{o.ID, nil, o.Time.UnixNano()}, outcomeNote, o.Skill, o.Candidate, o.Case}
+	case n.Warrant != nil:
+		w := n.Warrant
+		payload = warrantPayload{warrantNote, w}
+		made = note{linked{w.ID, nil, w.Time.UnixNano()}, warrantNote, w.Skill, w.Candidate, w.Model}
+	default:
+		r := n.Revocation
+		payload = revocationPayload{revocationNote, r}
+		made = note{linked{r.ID, nil, r.Time.UnixNano()}, revocationNote, r.Skill, r.Candidate, r.Warrant}
+	}
+	made.skill, made.candidate, made.name = column(made.skill), column(made.candidate), column(made.name)
+	var err error
+	if made.payload, err = json.Marshal(payload); err != nil {
+		return nil, &starling.Error{Kind: starling.Invalid, Op: "ledger: write down a note", Err: err}
+	}
+	return &made, nil
 }
 
-// readNote is the inverse.
+// readNote reads a payload and what it says.
 func readNote(payload []byte) (*note, error) {
-	o := new(evidence.Outcome)
-	p := outcomePayload{Outcome: o}
-	if err := json.Unmarshal(payload, &p); err != nil {
+	n, err := decodeNote(payload)
+	if err != nil {
 		return nil, err
 	}
-	n, err := noteOfOutcome(o)
-	if err == nil && p.Type != outcomeNote {
-		err = fmt.Errorf("a note of the type %q", cut(p.Type, 32))
+	return noteOf(n)
+}
+
+func decodeNote(payload []byte) (n evidence.Note, err error) {
+	var typed struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(payload, &typed); err != nil {
+		return n, err
+	}
+	switch typed.Type {
+	case outcomeNote:
+		n.Outcome = new(evidence.Outcome)
+		err = json.Unmarshal(payload, n.Outcome)
+	case warrantNote:
+		n.Warrant = new(evidence.Warrant)
+		err = json.Unmarshal(payload, n.Warrant)
+	case revocationNote:
+		n.Revocation = new(evidence.Revocation)
+		err = json.Unmarshal(payload, n.Revocation)
+	default:
+		err = fmt.Errorf("a note of the type %q", cut(typed.Type, 32))
 	}
 	return n, err
 }
 
-// AddOutcomes writes outcomes down, gives them their ids, and returns when the
-// store has them, chained and signed. They may be added beside a running gateway.
-// Errors: Invalid for an outcome that is none; then no outcome is added. After any
-// other the first few may have been.
-func (r *Records) AddOutcomes(ctx context.Context, outcomes []evidence.Outcome) error {
-	notes := make([]*note, len(outcomes))
-	for i := range outcomes {
-		o := &outcomes[i]
-		if err := o.Check(); err != nil {
-			return err
-		}
-		o.ID, o.Time = newID(outcomePrefix, time.Now()), o.Time.UTC()
+// name gives a note its id, and bounds its texts.
+func name(n evidence.Note, now time.Time) {
+	switch {
+	case n.Outcome != nil:
+		o := n.Outcome
+		o.ID, o.Time = newID("out_", now), o.Time.UTC()
 		o.Why, o.Model = shorten(o.Why, longestWhy), shorten(o.Model, longestName)
-		n, err := noteOfOutcome(o)
-		if err != nil {
+	case n.Warrant != nil:
+		w := n.Warrant
+		w.ID, w.Time, w.Expires = newID("war_", now), w.Time.UTC(), w.Expires.UTC()
+		w.Model, w.Reference = shorten(w.Model, longestName), shorten(w.Reference, longestName)
+	default:
+		r := n.Revocation
+		r.ID, r.Time = newID("rev_", now), r.Time.UTC()
+		r.Why, r.Model = shorten(r.Why, longestWhy), shorten(r.Model, longestName)
+	}
+}
+
+// AddNotes writes notes down, gives them their ids, and returns when the store has
+// them, chained and signed. They may be added beside a running gateway. Errors:
+// Invalid for a note that is none; then no note is added. After any other the
+// first few may have been.
+func (r *Records) AddNotes(ctx context.Context, all ...evidence.Note) error {
+	for _, n := range all {
+		if err := n.Check(); err != nil {
 			return err
 		}
-		notes[i] = n
 	}
-	for len(notes) > 0 {
-		n := min(len(notes), batchSize)
-		if err := r.note(ctx, notes[:n]); err != nil {
-			return r.store.engine.explain("write down outcomes", err)
+	notes := make([]*note, len(all))
+	for i, n := range all {
+		name(n, time.Now())
+		var err error
+		if notes[i], err = noteOf(n); err != nil {
+			return err
 		}
-		notes = notes[n:]
+	}
+	for some := range slices.Chunk(notes, batchSize) {
+		if err := r.note(ctx, some); err != nil {
+			return r.store.engine.explain("write down notes", err)
+		}
 	}
 	return nil
+}
+
+// AddOutcomes is AddNotes for outcomes alone; their ids are written into them.
+func (r *Records) AddOutcomes(ctx context.Context, outcomes []evidence.Outcome) error {
+	all := make([]evidence.Note, len(outcomes))
+	for i := range outcomes {
+		all[i].Outcome = &outcomes[i]
+	}
+	return r.AddNotes(ctx, all...)
 }
 
 // note appends notes to the chain of the directory's key.
@@ -132,14 +202,73 @@ func (s *store) insertNotes(ctx context.Context, tx *sql.Tx, c *chain, b *batch,
 // reads them a page at a time. After an error nothing follows.
 func (r *Records) Outcomes(ctx context.Context, skill, candidate string) iter.Seq2[*evidence.Outcome, error] {
 	return func(yield func(*evidence.Outcome, error) bool) {
-		for after := int64(0); ; {
-			found, last, err := r.outcomes(ctx, skill, candidate, after)
-			if err != nil {
-				yield(nil, r.store.engine.explain("read outcomes", err))
+		kind, skill, candidate := outcomeNote, column(skill), column(candidate)
+		for n, err := range r.pages(ctx, 0, "kind = $2 AND ($3 = '' OR skill = $3) AND ($4 = '' OR candidate = $4)", kind, skill, candidate) {
+			if !yield(n.Outcome, err) {
 				return
 			}
-			for _, o := range found {
-				if !yield(o, nil) {
+		}
+	}
+}
+
+// A Place is how far the notes of each chain were read: by the chain's number, the
+// link behind which to go on. The zero value is the beginning.
+type Place map[int64]int64
+
+// Notes yields the notes behind a place, chain by chain in the order in which they
+// were written down, and moves the place along. After an error nothing follows.
+func (r *Records) Notes(ctx context.Context, p *Place) iter.Seq2[evidence.Note, error] {
+	return func(yield func(evidence.Note, error) bool) {
+		ends, err := r.ends(ctx)
+		if err != nil {
+			yield(evidence.Note{}, r.store.engine.explain("read notes", err))
+			return
+		}
+		if *p == nil {
+			*p = Place{}
+		}
+		for _, number := range slices.Sorted(maps.Keys(ends)) {
+			after, end := max((*p)[number], linkNumber(number, 0)), ends[number]
+			if after >= end {
+				continue
+			}
+			for n, err := range r.pages(ctx, after, "link <= $2", end) {
+				if !yield(n, err) || err != nil {
+					return
+				}
+			}
+			(*p)[number] = end
+		}
+	}
+}
+
+// ends returns the last link of each chain.
+func (r *Records) ends(ctx context.Context) (map[int64]int64, error) {
+	rows, err := r.store.db.QueryContext(ctx, "SELECT number, last FROM chains")
+	if err != nil {
+		return nil, err
+	}
+	ends := map[int64]int64{}
+	return ends, each(rows, func() error {
+		var number, last int64
+		err := rows.Scan(&number, &last)
+		ends[number] = linkNumber(number, last)
+		return err
+	})
+}
+
+// pages yields the notes behind a link that fulfil a condition, whose arguments
+// begin with $2.
+func (r *Records) pages(ctx context.Context, after int64, condition string, args ...any) iter.Seq2[evidence.Note, error] {
+	return func(yield func(evidence.Note, error) bool) {
+		for {
+			found, last, err := r.notesPage(ctx, after, condition, args)
+			if err != nil {
+				yield(evidence.Note{}, r.store.engine.explain("read notes", err))
+				return
+			}
+			for _, n := range found {
+				if !yield(n, nil) {
 					return
 				}
 			}
@@ -151,10 +280,8 @@ func (r *Records) Outcomes(ctx context.Context, skill, candidate string) iter.Se
 	}
 }
 
-func (r *Records) outcomes(ctx context.Context, skill, candidate string, after int64) (found []*evidence.Outcome, last int64, err error) {
-	rows, err := r.store.db.QueryContext(ctx, fmt.Sprintf(`SELECT link, payload FROM notes
-		WHERE ($1 = '' OR skill = $1) AND kind = $2 AND link > $3 AND ($4 = '' OR candidate = $4) ORDER BY link LIMIT %d`, page),
-		column(skill), outcomeNote, after, column(candidate))
+func (r *Records) notesPage(ctx context.Context, after int64, condition string, args []any) (found []evidence.Note, last int64, err error) {
+	rows, err := r.store.db.QueryContext(ctx, fmt.Sprintf("SELECT link, payload FROM notes WHERE link > $1 AND %s ORDER BY link LIMIT %d", condition, page), append([]any{after}, args...)...)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -163,9 +290,9 @@ func (r *Records) outcomes(ctx context.Context, skill, candidate string, after i
 		if err := rows.Scan(&last, &payload); err != nil {
 			return err
 		}
-		o := new(evidence.Outcome)
-		found = append(found, o)
-		return json.Unmarshal(payload, o)
+		n, err := decodeNote(payload)
+		found = append(found, n)
+		return err
 	})
 	return found, last, err
 }

@@ -96,6 +96,25 @@ func (l *loader) file(name string) ([]byte, error) {
 	return data, err
 }
 
+// casesHash is the hex SHA-256 of the cases, "" where there are none that can be
+// read.
+func (l *loader) casesHash(dir string) string {
+	name := path.Join(dir, casesFile)
+	if info, err := fs.Stat(l.fsys, name); err != nil || !info.Mode().IsRegular() { // a pipe would block
+		return ""
+	}
+	f, err := l.fsys.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	all := sha256.New()
+	if _, err := io.Copy(all, f); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(all.Sum(nil))
+}
+
 // hashOf is the hash of a list with one line for each file, sorted by path: the
 // hex SHA-256 of its content, two spaces, its path. It is what
 // "sha256sum SKILL.md assets/* rubric.yaml | sha256sum" prints.

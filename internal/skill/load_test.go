@@ -37,11 +37,12 @@ func one(rubric string) fstest.MapFS {
 const full = `version: 1
 reference: premium
 candidates: [small, {model: open, skip_verify: true, probability: 0.8}, openai/gpt]
-bar: {pass: 0.95, confidence: 0.9}
+bar: {pass: 0.95, confidence: 0.9, valid: 720h, unproven: climb}
 class: internal
 budget: {request: $0.01, day: 5, month: 50.50}
 latency: 1.5s
 audit: 0.02
+keep: true
 prompt: |
   Answer.
 verify:
@@ -65,11 +66,12 @@ func TestARubricIsReadToTheLastField(t *testing.T) {
 	want := Rubric{
 		Version: 1, Reference: "premium",
 		Candidates: []Candidate{{Model: "small"}, open, {Model: "openai/gpt"}},
-		Bar:        Bar{Pass: 0.95, Confidence: 0.9},
+		Bar:        Bar{Pass: 0.95, Confidence: 0.9, Valid: 720 * time.Hour, Unproven: "climb"},
 		Class:      "internal",
 		Budget:     Budget{Request: starling.Dollar / 100, Day: 5 * starling.Dollar, Month: 50*starling.Dollar + starling.Dollar/2},
 		Latency:    1500 * time.Millisecond,
 		Audit:      0.02,
+		Keep:       true,
 		Prompt:     "Answer.\n",
 		Verify: []VerifySpec{
 			{Kind: "label", Values: []string{"a", "b"}, Fold: true, At: "x.y"},

@@ -58,11 +58,25 @@ func (c *check) rubric(r *Rubric) {
 			c.complain(at, "a budget must be more than nothing", "remove the line for no limit")
 		}
 	}
+	c.bar(r)
 	for i := range r.Verify {
 		c.verifier([]string{"verify", strconv.Itoa(i)}, &r.Verify[i])
 	}
 	if slices.Contains(r.Grade, "verified") && len(r.Verify) == 0 {
 		c.complain([]string{"grade"}, "there is no verifier to grade by", "add one under verify")
+	}
+}
+
+func (c *check) bar(r *Rubric) {
+	at := []string{"bar"}
+	switch b := r.Bar; {
+	case !b.Set():
+	case (b.Pass > 0) == (b.Margin > 0):
+		c.complain(at, "a bar needs either pass or margin", "keep one of them")
+	case b.Margin > 0 && r.Reference == "":
+		c.complain(in(at, "margin"), "there is no reference to compare with", "name one under reference")
+	case c.doc.Has(in(at, "valid")) && b.Valid <= 0:
+		c.complain(in(at, "valid"), "what was shown must hold for a while", "remove the line for 2160h")
 	}
 }
 

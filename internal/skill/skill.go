@@ -16,6 +16,7 @@ type Skill struct {
 	Description string
 	Dir         string // of the file system it was read from
 	Hash        string // hex SHA-256 over SKILL.md, rubric.yaml and assets ([hashOf])
+	Cases       string // hex SHA-256 of cases.jsonl, "" if there is none
 	Rubric      Rubric
 }
 
@@ -29,7 +30,8 @@ type Rubric struct {
 	Class      starling.Class `yaml:"class"`
 	Budget     Budget         `yaml:"budget"`
 	Latency    time.Duration  `yaml:"latency"` // limit to the first byte
-	Audit      float64        `yaml:"audit"`   // share of requests, 0 to 1
+	Audit      float64        `yaml:"audit"`   // share of answers of others than the reference that it is asked for too, 0 to 1
+	Keep       bool           `yaml:"keep"`    // requests and the reference's answers may be kept on this machine, to learn from
 	Prompt     string         `yaml:"prompt"`
 	Verify     []VerifySpec   `yaml:"verify"`
 	Rules      []Rule         `yaml:"rules"`
@@ -49,12 +51,21 @@ func (c *Candidate) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// A Bar is what good enough means: the share of answers that pass, and the
-// confidence with which that is shown. Both are between 0 and 1.
+// A Bar is what good enough means, and the confidence, between 0 and 1, with which
+// that is shown. Exactly one of Pass and Margin is set, unless there is no bar.
 type Bar struct {
-	Pass       float64 `yaml:"pass"`
-	Confidence float64 `yaml:"confidence"`
+	Pass       float64       `yaml:"pass"`       // share of answers that pass, in (0, 1]
+	Margin     float64       `yaml:"margin"`     // by how much less than the reference's a grade may be in the mean, in (0, 1)
+	Confidence float64       `yaml:"confidence"` // 0: there is no bar
+	Valid      time.Duration `yaml:"valid"`      // how long what was shown holds; 0: [DefaultValid]
+	Unproven   string        `yaml:"unproven"`   // who was not shown to be good enough may answer "verified", or must "climb"; "": verified
 }
+
+// DefaultValid is how long a warrant holds if the rubric does not say.
+const DefaultValid = 90 * 24 * time.Hour
+
+// Set reports whether there is a bar.
+func (b Bar) Set() bool { return b.Confidence > 0 }
 
 // A Budget caps what may be spent; 0 is no cap.
 type Budget struct {

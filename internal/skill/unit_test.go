@@ -22,6 +22,7 @@ func TestAnotherPartMakesAnotherUnit(t *testing.T) {
 		"another model":        s.Unit(starling.Model{Provider: "near", Name: "large", Dialect: starling.OpenAI}),
 		"another provider":     s.Unit(starling.Model{Provider: "far", Name: "small", Dialect: starling.OpenAI}),
 		"another dialect":      s.Unit(starling.Model{Provider: "near", Name: "small", Dialect: starling.Anthropic}),
+		"other weights":        s.Unit(starling.Model{Provider: "near", Name: "small", Dialect: starling.OpenAI, Digest: "sha256:1"}),
 		"a letter moved":       s.Unit(starling.Model{Provider: "nears", Name: "mall", Dialect: starling.OpenAI}),
 		"another prompt":       (&Skill{Rubric: Rubric{Prompt: "Sort!"}}).Unit(m),
 		"nothing of it at all": (&Skill{}).Unit(starling.Model{}),

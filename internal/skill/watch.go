@@ -139,7 +139,7 @@ func same(a, b *Set) bool {
 	for _, name := range names {
 		x, _ := a.Find(name)
 		y, ok := b.Find(name)
-		if !ok || x.Hash != y.Hash {
+		if !ok || x.Hash != y.Hash || x.Cases != y.Cases {
 			return false
 		}
 	}
@@ -167,7 +167,7 @@ func (w *watcher) note(sum io.Writer, dir string) {
 		return
 	}
 	assets, _ := w.loader.assets(dir)
-	for _, name := range append([]string{manifestFile, rubricFile}, assets...) {
+	for _, name := range append([]string{manifestFile, rubricFile, casesFile}, assets...) {
 		name = path.Join(dir, name)
 		w.subscribe(path.Dir(name))
 		if info, err := fs.Stat(w.loader.fsys, name); err == nil {

@@ -1,0 +1,217 @@
+package evidence
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// A Board is what the evidence says now: a fold over the ledger's notes. It keeps
+// no content. Notes of one warrant may come before it. Safe for concurrent use.
+type Board struct {
+	mu       sync.RWMutex
+	units    map[unit]*standing
+	warrants map[string]*force // by id
+}
+
+// A unit is a candidate in a skill.
+type unit struct{ skill, candidate string }
+
+// A standing is what is known of a unit.
+type standing struct {
+	tallies map[string]*Tally  // by rubric
+	graded  map[[3]string]bool // rubric, case and its digest: the first grade counts
+	latest  *force
+}
+
+// A force is a warrant with all that has been said against it.
+type force struct {
+	warrant *Warrant // nil while only its audits or its end have come
+	watch   *Watch
+	early   []float64 // audits' grades that came before it
+	revoked *Revocation
+	bound   float64 // of all outcomes
+	audits  int
+	agreed  float64 // sum of the audits' grades
+}
+
+// A Tally counts what a candidate did under one rubric.
+type Tally struct {
+	Tried    int // answers to cases, and answers that verifiers judged
+	Accepted int // of them, those that somebody would have seen
+	Graded   int // accepted answers to cases
+	Passed   int // of them, with grade 1
+}
+
+// Most is an upper bound for the share of accepted answers that pass: with the
+// given confidence there are no more. It is 1 when nothing is known.
+func (t Tally) Most(confidence float64) float64 {
+	return 1 - LowerBound(t.Graded-t.Passed, t.Graded, confidence)
+}
+
+// A Standing is what a Board knows of a candidate in a skill.
+type Standing struct {
+	Tally
+	Warrant *Warrant    // the latest one; whether it has lapsed is to be asked of it
+	Revoked *Revocation // of that warrant; nil if it was not
+	Audits  int         // since that warrant
+	Agreed  float64     // their mean grade
+	Bound   float64     // the lower bound, in terms of the warrant's Level, of all that is known
+}
+
+// NewBoard returns a board on which nothing stands.
+func NewBoard() *Board {
+	return &Board{units: map[unit]*standing{}, warrants: map[string]*force{}}
+}
+
+// Fold takes a note in. The same note must not come twice.
+func (b *Board) Fold(n Note) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case n.Outcome != nil:
+		b.outcome(n.Outcome)
+	case n.Warrant != nil:
+		b.issue(n.Warrant)
+	case n.Revocation != nil:
+		if f := b.force(n.Revocation.Warrant); f.revoked == nil {
+			f.revoked = n.Revocation
+		}
+	}
+}
+
+func (b *Board) outcome(o *Outcome) {
+	s := b.standing(unit{o.Skill, o.Candidate})
+	switch o.Source {
+	case FromCase:
+		id := [3]string{o.Rubric, o.Case, o.Digest}
+		if s.graded[id] {
+			return
+		}
+		s.graded[id] = true
+		t := s.tally(o.Rubric)
+		t.try(!o.Rejected)
+		if !o.Rejected {
+			t.Graded++
+			if o.Grade == 1 {
+				t.Passed++
+			}
+		}
+	case FromVerifier:
+		s.tally(o.Rubric).try(!o.Rejected)
+	case FromAudit, FromReview:
+		if o.Warrant != "" {
+			b.force(o.Warrant).audit(o.Grade)
+		}
+	}
+}
+
+func (t *Tally) try(accepted bool) {
+	if t.Tried++; accepted {
+		t.Accepted++
+	}
+}
+
+func (b *Board) issue(w *Warrant) {
+	f := b.force(w.ID)
+	f.warrant, f.watch = w, NewWatch(w.Outcomes(), w.Level(), w.Confidence)
+	for _, grade := range f.early {
+		f.watch.Add(w.audited(grade))
+	}
+	f.early, f.bound = nil, f.watch.Bound()
+	s := b.standing(unit{w.Skill, w.Candidate})
+	if s.latest == nil || !w.Time.Before(s.latest.warrant.Time) {
+		s.latest = f
+	}
+}
+
+func (f *force) audit(grade float64) {
+	f.audits++
+	f.agreed += grade
+	if f.watch == nil {
+		f.early = append(f.early, grade)
+		return
+	}
+	f.watch.Add(f.warrant.audited(grade))
+	f.bound = f.watch.Bound()
+}
+
+func (b *Board) force(id string) *force {
+	if b.warrants[id] == nil {
+		b.warrants[id] = &force{}
+	}
+	return b.warrants[id]
+}
+
+func (b *Board) standing(u unit) *standing {
+	if b.units[u] == nil {
+		b.units[u] = &standing{tallies: map[string]*Tally{}, graded: map[[3]string]bool{}}
+	}
+	return b.units[u]
+}
+
+func (s *standing) tally(rubric string) *Tally {
+	if s.tallies[rubric] == nil {
+		s.tallies[rubric] = &Tally{}
+	}
+	return s.tallies[rubric]
+}
+
+// Standing returns what is known of a candidate in a skill with the given rubric.
+// A warrant whose watch has ended is revoked from that moment on, whether or not
+// that is written down yet.
+func (b *Board) Standing(skill, rubric, candidate string) Standing {
+	if b == nil {
+		return Standing{}
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	s := b.units[unit{skill, candidate}]
+	if s == nil {
+		return Standing{}
+	}
+	var out Standing
+	if t := s.tallies[rubric]; t != nil {
+		out.Tally = *t
+	}
+	if f := s.latest; f != nil {
+		out.Warrant, out.Revoked, out.Audits, out.Bound = f.warrant, f.revocation(), f.audits, f.bound
+		if f.audits > 0 {
+			out.Agreed = f.agreed / float64(f.audits)
+		}
+	}
+	return out
+}
+
+// revocation is the one that is written down, or else the one that is due.
+func (f *force) revocation() *Revocation {
+	if f.revoked != nil || f.watch.End() == "" {
+		return f.revoked
+	}
+	w := f.warrant
+	return &Revocation{Warrant: w.ID, Skill: w.Skill, Candidate: w.Candidate, Model: w.Model, End: f.watch.End(), Why: f.why()}
+}
+
+func (f *force) why() string {
+	audits := fmt.Sprintf("of %d answers that were audited %.4g passed", f.audits, f.agreed)
+	if f.watch.End() == Dropped {
+		return audits + ", fewer than the cases had shown"
+	}
+	return fmt.Sprintf("%s, and the bound of all is %.4f, below %.4f", audits, f.bound, f.warrant.Level())
+}
+
+// Due returns the revocations that have to be written down, each once.
+func (b *Board) Due(now time.Time) []*Revocation {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var due []*Revocation
+	for _, f := range b.warrants {
+		if f.warrant == nil || f.revoked != nil || f.watch.End() == "" {
+			continue
+		}
+		f.revoked = f.revocation()
+		f.revoked.Time = now.UTC()
+		due = append(due, f.revoked)
+	}
+	return due
+}
