@@ -7,6 +7,7 @@ import "time"
 type Exchange struct {
 	ID      string // the receipt's id, known from the start
 	Started time.Time
+	AuditOf string // id of the receipt whose request is asked again; "" a caller's own
 
 	Request  Request
 	Screen   Screen

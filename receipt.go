@@ -12,7 +12,8 @@ type Receipt struct {
 	Added   time.Duration `json:"added_ns"` // of that, not spent waiting for an upstream
 	Dialect Dialect       `json:"dialect"`
 	Stream  bool          `json:"stream,omitempty"`
-	Asked   string        `json:"asked"` // the model as the caller named it
+	Asked   string        `json:"asked"`              // the model as the caller named it
+	AuditOf string        `json:"audit_of,omitempty"` // id of the receipt whose request the reference was asked again; "" of a caller's own
 
 	Key  string `json:"key,omitempty"`
 	Team string `json:"team,omitempty"`

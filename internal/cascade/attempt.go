@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -142,9 +143,19 @@ func (a *attempt) take(ev starling.Event, now time.Time) error {
 			a.hurry.Stop() // the caller has its first byte
 		}
 		a.answering()
-		a.reply.Start(&a.Exchange, a.account.AnswerDigest())
+		a.open()
 	}
 	return a.send(ev)
+}
+
+// open tells the caller who answers.
+func (a *attempt) open() {
+	a.sample = a.choose(a.candidate)
+	digest := io.Discard // of an audit, which nobody is sent
+	if a.AuditOf == "" {
+		digest = a.account.AnswerDigest()
+	}
+	a.reply.Start(&a.Exchange, digest)
 }
 
 // streams reports whether the caller sees events as they come.
@@ -196,6 +207,7 @@ func (a *attempt) note(ev starling.Event) {
 // send passes an event to the caller. What cannot be said in the caller's dialect
 // says so itself; a caller who cannot be reached has left.
 func (a *attempt) send(ev starling.Event) error {
+	a.sample.hear(ev)
 	err := a.reply.Event(ev)
 	if _, own := errors.AsType[*starling.Error](err); own {
 		return err
@@ -332,7 +344,7 @@ func (a *attempt) close(err error) error {
 func (a *attempt) release() error {
 	a.Response.Cost, a.Response.Unpriced = a.spent(), a.Unpriced()
 	a.sent = true
-	a.reply.Start(&a.Exchange, a.account.AnswerDigest())
+	a.open()
 	for _, ev := range a.held {
 		if err := a.send(ev); err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	"starling/internal/ledger"
 	"starling/internal/privacy"
 	"starling/internal/route"
+	"starling/internal/skill"
 )
 
 // A Cascade answers requests. It is immutable and safe for concurrent use; a
@@ -51,6 +52,7 @@ func (c *Cascade) Answer(ctx context.Context, req starling.Request, reply Reply)
 		name, class = skill.Name, skill.Rubric.Class
 	}
 	x := c.begin(ctx, req, name, reply)
+	x.skill = skill
 	defer x.end()
 
 	if x.Err = err; err != nil {
@@ -90,7 +92,9 @@ type exchange struct {
 	ctx     context.Context
 	reply   Reply
 	account *ledger.Account
-	calling *attempt // under way; nil between attempts
+	calling *attempt     // under way; nil between attempts
+	skill   *skill.Skill // nil if none was named
+	sample  *Sample      // what is sent, where it is looked at again; nil else
 }
 
 // left reports whether the caller has gone; the context of one who is there ends
@@ -147,6 +151,8 @@ func (x *exchange) settle() {
 		return
 	}
 	x.Receipt = receipt
+	x.Router.Board.FoldReceipt(receipt)
+	x.pass()
 }
 
 func (x *exchange) spent() starling.Money {

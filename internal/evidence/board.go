@@ -30,7 +30,8 @@ type force struct {
 	watch   *Watch
 	early   []float64 // audits' grades that came before it
 	revoked *Revocation
-	bound   float64 // of all outcomes
+	bound   float64         // of all outcomes
+	audited map[string]bool // receipts: the first grade of an answer counts
 	audits  int
 	agreed  float64 // sum of the audits' grades
 }
@@ -101,7 +102,7 @@ func (b *Board) outcome(o *Outcome) {
 		s.tally(o.Rubric).try(!o.Rejected)
 	case FromAudit, FromReview:
 		if o.Warrant != "" {
-			b.force(o.Warrant).audit(o.Grade)
+			b.force(o.Warrant).audit(o.Receipt, o.Grade)
 		}
 	}
 }
@@ -125,7 +126,16 @@ func (b *Board) issue(w *Warrant) {
 	}
 }
 
-func (f *force) audit(grade float64) {
+func (f *force) audit(receipt string, grade float64) {
+	if f.audited[receipt] {
+		return
+	}
+	if receipt != "" {
+		if f.audited == nil {
+			f.audited = map[string]bool{}
+		}
+		f.audited[receipt] = true
+	}
 	f.audits++
 	f.agreed += grade
 	if f.watch == nil {

@@ -160,6 +160,7 @@ func (e *encoder) receipt(r *starling.Receipt) {
 	str(e, "dialect", r.Dialect)
 	e.someTrue("stream", r.Stream)
 	str(e, "asked", r.Asked)
+	someStr(e, "audit_of", r.AuditOf)
 	someStr(e, "key", r.Key)
 	someStr(e, "team", r.Team)
 	e.screen(&r.Screen)

@@ -29,6 +29,7 @@ func (a *Account) receiptOf(ex *starling.Exchange) *starling.Receipt {
 		Dialect:  ex.Request.Dialect,
 		Stream:   ex.Request.Stream,
 		Asked:    shorten(ex.Request.Model, longestName),
+		AuditOf:  ex.AuditOf,
 		Key:      a.hold.Key,
 		Team:     a.hold.Team,
 		Screen:   ex.Screen,
@@ -82,12 +83,13 @@ func briefLeft(fields []string) []string {
 }
 
 // compare fills in what the reference model would have cost. An exchange without
-// an answer has saved nothing: what it cost is a loss.
+// an answer has saved nothing: what it cost is a loss. So is an audit, which nobody
+// would have needed who had asked the reference in the first place.
 func compare(r *starling.Receipt) {
 	if r.Plan.Reference == nil || !r.Plan.Reference.Price.Known() {
 		return
 	}
-	if t := answering(r.Attempts); t != nil {
+	if t := answering(r.Attempts); t != nil && r.AuditOf == "" {
 		_, r.Reference = r.Plan.Reference.Price.Cost(t.Usage, t.Took)
 		r.Estimate = true
 	}

@@ -63,16 +63,19 @@ var ways = []struct {
 	{"cites", func(g *skill.Gold) bool { return g.Cites != nil }, (*grader).cites},
 }
 
-// label compares as the skill's own label verifier reads; without one, the whole
+// reader returns the skill's own label verifier; without one, who reads the whole
 // text.
-func (g *grader) label() string {
-	reader := &label{}
+func (g *grader) reader() *label {
 	for _, v := range g.verifiers {
 		if own, ok := ruleOf(v).(*label); ok {
-			reader = own
-			break
+			return own
 		}
 	}
+	return &label{}
+}
+
+func (g *grader) label() string {
+	reader := g.reader()
 	got, why := reader.of(g.answer)
 	switch {
 	case why != "":
@@ -189,18 +192,24 @@ func isID(word string) bool {
 	return strings.ContainsFunc(word, unicode.IsDigit) && !strings.ContainsFunc(word, strange)
 }
 
-func (g *grader) cites() string {
-	got := map[string]bool{}
-	for _, m := range citation.FindAllStringSubmatch(g.answer, -1) {
+// cited returns the ids that a text cites.
+func cited(text string) map[string]bool {
+	ids := map[string]bool{}
+	for _, m := range citation.FindAllStringSubmatch(text, -1) {
 		if m[2] != "" {
 			continue
 		}
 		for _, id := range strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == ';' || r == ' ' }) {
 			if isID(id) {
-				got[id] = true
+				ids[id] = true
 			}
 		}
 	}
+	return ids
+}
+
+func (g *grader) cites() string {
+	got := cited(g.answer)
 	want := map[string]bool{}
 	for _, id := range g.gold.Cites {
 		if want[id] = true; !got[id] {

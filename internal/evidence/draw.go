@@ -1,0 +1,15 @@
+package evidence
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+)
+
+// Drawn reports whether the exchange with this receipt is one of the share, from 0
+// to 1, that is audited. It follows from the receipt's id alone, which nobody
+// chooses, so it is known before anybody answers, and anybody can check afterwards
+// that the draw was fair (docs/spec/receipt.md).
+func Drawn(receipt string, share float64) bool {
+	sum := sha256.Sum256([]byte(receipt))
+	return float64(binary.BigEndian.Uint64(sum[:])>>11)/(1<<53) < share
+}

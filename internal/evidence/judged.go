@@ -1,0 +1,65 @@
+package evidence
+
+import (
+	"iter"
+
+	"starling"
+)
+
+// Judged yields an outcome of the source FromVerifier for each attempt of an
+// exchange whose answer verifiers accepted or rejected, in order. Its receipt holds
+// them already, so they are written down nowhere else and have no id. What a
+// verifier could not judge is no outcome.
+func Judged(r *starling.Receipt) iter.Seq[Outcome] {
+	return func(yield func(Outcome) bool) {
+		for i := range r.Attempts {
+			a := &r.Attempts[i]
+			unit := judged(r, a)
+			if unit == "" {
+				continue
+			}
+			o := Outcome{
+				Time: r.Time, Skill: r.Plan.Skill, Rubric: r.Plan.Rubric, Candidate: unit, Model: a.Model, Case: "mac " + r.RequestMAC,
+				Rejected: a.Outcome == starling.Rejected, Confidence: a.Confidence, Cost: a.Cost, Took: a.Took,
+				Source: FromVerifier, Receipt: r.ID, Simulated: a.Simulated,
+			}
+			if !o.Rejected {
+				o.Grade = 1
+			}
+			if !yield(o) {
+				return
+			}
+		}
+	}
+}
+
+// judged returns the unit whose answer verifiers judged in the attempt, "" if they
+// did not.
+func judged(r *starling.Receipt, a *starling.Attempt) string {
+	if len(a.Verdicts) == 0 || a.Outcome != starling.Rejected && a.Outcome != starling.Answered {
+		return ""
+	}
+	for i := range r.Plan.Candidates {
+		if c := &r.Plan.Candidates[i]; c.Model.Provider+"/"+c.Model.Name == a.Model {
+			return c.Unit
+		}
+	}
+	return ""
+}
+
+// FoldReceipt takes in what verifiers said in an exchange: it counts the outcomes
+// of [Judged]. The same receipt must not come twice. Every exchange waits for it, so
+// it makes nothing.
+func (b *Board) FoldReceipt(r *starling.Receipt) {
+	if b == nil || r == nil || r.Plan.Skill == "" {
+		return
+	}
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		if name := judged(r, a); name != "" {
+			b.mu.Lock()
+			b.standing(unit{r.Plan.Skill, name}).tally(r.Plan.Rubric).try(a.Outcome != starling.Rejected)
+			b.mu.Unlock()
+		}
+	}
+}
