@@ -30,6 +30,7 @@ func (s *Server) ask(d starling.Dialect) http.HandlerFunc {
 		reply := &reply{server: s, w: w, ctl: http.NewResponseController(w)}
 		ex := s.answer(d, caller, r, reply)
 		reply.flush(ex)
+		s.later(reply.sample)
 		s.metrics.observe(ex)
 		s.record(r.Context(), ex)
 	}

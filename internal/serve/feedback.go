@@ -25,13 +25,14 @@ type feedback struct {
 	Correction string   `json:"correction"` // the right answer; with it the grade is 0 if nothing else is said
 	Input      string   `json:"input"`      // what was asked, for the correction: nobody has kept it
 	Consent    bool     `json:"consent"`    // that input and correction may be kept on this machine
+	Review     bool     `json:"review"`     // a person compared it with what is right: the grade speaks for or against the warrant that covered it
 }
 
 // longestFeedback is the largest body of a feedback: two texts, escaped.
 const longestFeedback = 4 << 20
 
 // feedback answers POST /v1/feedback. The grade goes into the ledger as an
-// outcome of the skill and of who answered; a correction, where the caller
+// outcome of the skill and of who answered; a review counts as an audit does; a correction, where the caller
 // consents, into the corpus.
 func (s *Server) feedback(w http.ResponseWriter, r *http.Request, caller starling.Caller) {
 	f, err := s.readFeedback(w, r)
@@ -77,6 +78,8 @@ func (f *feedback) check() error {
 		return invalidFeedback("its rating is neither up nor down")
 	case f.Rating != "" && f.Grade != nil:
 		return invalidFeedback("it has a rating and a grade")
+	case f.Review && f.Grade == nil && f.Rating == "":
+		return invalidFeedback("a review has a grade")
 	case f.Grade != nil && !(0 <= *f.Grade && *f.Grade <= 1):
 		return invalidFeedback("its grade is not from 0 to 1")
 	case f.Correction != "" && (strings.TrimSpace(f.Input) == "" || !f.Consent):
@@ -86,7 +89,7 @@ func (f *feedback) check() error {
 }
 
 func invalidFeedback(what string) error {
-	return &starling.Error{Kind: starling.Invalid, Op: "feedback: " + what, Hint: `send {"receipt": "rcp_…", "rating": "up" or "down"}, or "grade" from 0 to 1, or "correction" with "input" and "consent": true`}
+	return &starling.Error{Kind: starling.Invalid, Op: "feedback: " + what, Hint: `send {"receipt": "rcp_…", "rating": "up" or "down"}, or "grade" from 0 to 1, or "correction" with "input" and "consent": true; with "review": true if a person looked at it`}
 }
 
 func (f *feedback) grade() float64 {
@@ -115,19 +118,32 @@ func (s *Server) take(ctx context.Context, f feedback, r *starling.Receipt) (tak
 	if err != nil {
 		return taken{}, err
 	}
-	o := []evidence.Outcome{{
+	o := &evidence.Outcome{
 		Time: time.Now(), Skill: sk.Name, Rubric: sk.Hash, Candidate: sk.Unit(m), Model: m.ID(), Case: "mac " + r.RequestMAC,
 		Grade: f.grade(), Cost: r.Cost, Took: r.Took, Source: evidence.FromFeedback, Receipt: r.ID, Simulated: r.Response.Simulated,
-	}}
-	if err := s.ledger.AddOutcomes(ctx, o); err != nil {
+	}
+	if f.Review {
+		o.Source, o.Warrant = evidence.FromReview, covering(r, m)
+	}
+	if err := s.learn(ctx, o); err != nil {
 		return taken{}, err
 	}
-	done := taken{Outcome: o[0].ID, Skill: sk.Name, Model: m.ID(), Grade: o[0].Grade}
+	done := taken{Outcome: o.ID, Skill: sk.Name, Model: m.ID(), Grade: o.Grade}
 	if f.Correction == "" || s.opts.Keep == nil {
 		return done, nil
 	}
 	done.Correction = true
 	return done, s.opts.Keep(ctx, corpus.Text{Skill: sk.Name, Input: f.Input, Answer: f.Correction, Source: "feedback on " + r.ID, Time: time.Now()})
+}
+
+// covering returns the warrant that covered the model's answer, "" if none did.
+func covering(r *starling.Receipt, m starling.Model) string {
+	for i := range r.Plan.Candidates {
+		if c := &r.Plan.Candidates[i]; c.Model.ID() == m.ID() {
+			return c.Warrant
+		}
+	}
+	return ""
 }
 
 // answered returns the skill and the model of an answer.

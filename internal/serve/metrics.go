@@ -20,6 +20,7 @@ type metrics struct {
 	attempts *prometheus.CounterVec
 	tokens   *prometheus.CounterVec
 	cost     *prometheus.CounterVec
+	audits   *prometheus.CounterVec
 	saved    *prometheus.GaugeVec
 	took     *prometheus.HistogramVec
 	added    prometheus.Histogram
@@ -39,6 +40,7 @@ func newMetrics() *metrics {
 	m.attempts = counter("attempts_total", "Calls of candidates, by model and outcome.", "model", "outcome")
 	m.tokens = counter("tokens_total", "Tokens, by model and what they were.", "model", "what")
 	m.cost = counter("cost_dollars_total", "Spent, failed attempts and verifiers included.", "skill", "model")
+	m.audits = counter("audits_total", "Answers that were drawn to be audited, by skill and whether the reference agreed; skipped were not compared for want of room, failed since it could not be asked or compared with.", "skill", "result")
 	m.saved = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "starling_saved_estimate_dollars", Help: "Reference model's price for the same tokens minus everything spent since start; an estimate, and negative when it is."}, []string{"skill"})
 	m.took = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "starling_request_seconds", Help: "From arrival to settlement.", Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 13)}, []string{"skill"})
 	m.added = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "starling_added_seconds", Help: "Of that, not spent waiting for upstreams.", Buckets: prometheus.ExponentialBuckets(0.00005, 2, 14)})
@@ -65,14 +67,27 @@ func (m *metrics) observe(ex *starling.Exchange) {
 	if r.Kind != "" {
 		m.refused(r.Kind)
 	}
+	s := m.spent(r)
+	s.took.Observe(r.Took.Seconds())
+	m.added.Observe(r.Added.Seconds())
+}
+
+// spent counts what the attempts of an exchange took.
+func (m *metrics) spent(r *starling.Receipt) *skillSeries {
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
 		m.attempt(attemptLabels{r.Plan.Skill, a.Model, a.Outcome}).count(a)
 	}
 	s := m.skill(r.Plan.Skill)
 	s.saved.Add(dollars(r.Saved))
-	s.took.Observe(r.Took.Seconds())
-	m.added.Observe(r.Added.Seconds())
+	return s
+}
+
+// audited counts what an audit took. It is nobody's request.
+func (m *metrics) audited(ex *starling.Exchange) {
+	if ex != nil && ex.Receipt != nil {
+		m.spent(ex.Receipt)
+	}
 }
 
 // The series that exchanges are counted in are looked up by values that come

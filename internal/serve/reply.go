@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"starling"
+	"starling/internal/cascade"
 	"starling/internal/wire"
 )
 
@@ -22,8 +23,9 @@ type reply struct {
 	until   time.Time    // when the connection takes no more writing
 	writer  *wire.Writer // nil until started
 	digest  io.Writer
-	buffer  bytes.Buffer // an answer that is not streamed, or the end of one that is
-	refusal *refusal     // what is sent when nothing was started
+	buffer  bytes.Buffer    // an answer that is not streamed, or the end of one that is
+	refusal *refusal        // what is sent when nothing was started
+	sample  *cascade.Sample // of the answer, if it is looked at again
 }
 
 type refusal struct {

@@ -25,6 +25,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	base, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(nil)
 	srv := s.http(base)
+	s.background(base)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
 	select {
@@ -43,7 +44,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 func (s *Server) stop(srv *http.Server, end context.CancelCauseFunc) error {
 	patience, cancel := context.WithTimeout(context.Background(), s.opts.Grace)
 	defer cancel()
-	if srv.Shutdown(patience) == nil {
+	s.stopAudits()
+	defer s.endBackground()
+	if srv.Shutdown(patience) == nil && s.auditing.wait(patience) {
 		return nil
 	}
 	end(&starling.Error{Kind: starling.Overloaded, Op: "the gateway is stopping", Hint: "ask again in a moment", Billed: true})

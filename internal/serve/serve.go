@@ -31,7 +31,8 @@ type Options struct {
 	InFlight int           // most requests at once; 1024
 	Version  string
 
-	Keep func(context.Context, corpus.Text) error // keeps corrections; nil keeps none
+	Keep  func(context.Context, corpus.Text) error // keeps corrections, and where rubrics say so the reference's answers; nil keeps none
+	Learn func(context.Context) error              // has what was just written down in force when it returns; nil waits for nobody
 
 	HeaderTime time.Duration // longest time for a caller to send its headers; 10 seconds
 	Grace      time.Duration // longest time for requests to end when the server is to stop; 10 seconds
@@ -75,11 +76,16 @@ type Server struct {
 
 	swapping sync.RWMutex
 	shift    *shift
+
+	auditing *queue // answers that the reference is asked for too
+	keeping  *queue // the reference's own, to be kept
+	missing  sync.Mutex
+	silences map[[2]string]*silence // by what was missed, and skill; guarded by missing
 }
 
 // New makes a server around a cascade and the ledger that it settles in.
 func New(c *cascade.Cascade, l *ledger.Ledger, log *slog.Logger, o Options) *Server {
-	s := &Server{opts: o.filled(), ledger: l, log: log, metrics: newMetrics(), shift: &shift{cascade: c}}
+	s := &Server{opts: o.filled(), ledger: l, log: log, metrics: newMetrics(), shift: &shift{cascade: c}, auditing: newQueue(), keeping: newQueue()}
 	s.slots = make(chan struct{}, s.opts.InFlight)
 	return s
 }
