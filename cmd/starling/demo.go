@@ -120,11 +120,20 @@ func (c demoCmd) open(p *program, dir string) (*demo, error) {
 	if err != nil {
 		return nil, errors.Join(err, simulation.close())
 	}
+	unaudited(g.set)
 	d := &demo{gateway: g, sim: simulation, packs: packs, done: make(chan error, 1)}
 	ctx, stop := context.WithCancel(p.ctx)
 	d.stop = stop
 	go func() { d.done <- g.run(ctx, nil, nil) }()
 	return d, nil
+}
+
+// unaudited takes the audits out of rubrics that nobody asks by yet: the demo's
+// report is of what its client asked, and of nothing else.
+func unaudited(set *skill.Set) {
+	for _, name := range set.Names() {
+		mustFind(set, name).Rubric.Audit = 0
+	}
 }
 
 // close ends the gateway, then the upstreams.

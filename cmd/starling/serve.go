@@ -81,6 +81,7 @@ func (c serveCmd) config(p *program) (Config, error) {
 // reload replaces.
 type gateway struct {
 	cfg    Config // at the start
+	began  time.Time
 	dir    string // of the data
 	log    *slog.Logger
 	ledger *ledger.Ledger
@@ -95,7 +96,7 @@ type gateway struct {
 
 // open puts a gateway together and listens. Nothing is served before run.
 func open(ctx context.Context, cfg Config, dir string, log *slog.Logger) (*gateway, error) {
-	g := &gateway{cfg: cfg, dir: dir, log: log}
+	g := &gateway{cfg: cfg, dir: dir, log: log, began: time.Now()}
 	var err error
 	if g.parts, err = build(ctx, cfg); err != nil {
 		return nil, err
@@ -106,7 +107,7 @@ func open(ctx context.Context, cfg Config, dir string, log *slog.Logger) (*gatew
 	if g.ledger, err = openLedger(ctx, cfg, dir, g.set, log); err != nil {
 		return nil, err
 	}
-	g.news = &ledger.Follower{Records: g.ledger.Records, Board: evidence.NewBoard()}
+	g.news = &ledger.Follower{Records: g.ledger.Records, Board: evidence.NewBoard(), Revoked: g.revoked}
 	err = g.news.Catch(ctx)
 	if err == nil {
 		err = g.listen()
@@ -141,7 +142,7 @@ func (g *gateway) listen() error {
 		return &starling.Error{Kind: starling.Forbidden, Op: "listen on " + addr + " without keys", Hint: "make a key first (starling key create), or listen on 127.0.0.1"}
 	}
 	g.server = serve.New(c, g.ledger, g.log, serve.Options{
-		Hosts: g.cfg.Hosts, Origins: g.cfg.Origins, MaxBody: g.cfg.MaxBody, InFlight: g.cfg.MaxInFlight, Version: version, Keep: keepIn(g.dir),
+		Hosts: g.cfg.Hosts, Origins: g.cfg.Origins, MaxBody: g.cfg.MaxBody, InFlight: g.cfg.MaxInFlight, Version: version, Keep: keepIn(g.dir), Learn: g.news.Catch,
 	})
 	if g.ln, err = net.Listen("tcp", addr); err != nil {
 		return &starling.Error{Kind: starling.Invalid, Op: "listen on " + addr, Hint: "is another starling running? choose another address with --listen", Err: err}
@@ -169,6 +170,7 @@ func (g *gateway) run(ctx context.Context, hup <-chan os.Signal, reload func() (
 	group.Go(func() error { return g.server.Serve(ctx, g.ln) })
 	group.Go(func() error { return g.follow(ctx, hup, reload) })
 	group.Go(func() error { return g.keepUp(ctx) })
+	group.Go(func() error { return g.recall(ctx) })
 	return group.Wait()
 }
 

@@ -14,6 +14,7 @@ import (
 type Follower struct {
 	Records *Records
 	Board   *evidence.Board
+	Revoked func(*evidence.Revocation) // is told of each that is due, once; nil is told nothing
 
 	mu    sync.Mutex
 	place Place
@@ -33,6 +34,9 @@ func (f *Follower) Catch(ctx context.Context) error {
 	}
 	var due []evidence.Note
 	for _, r := range f.Board.Due(time.Now()) {
+		if f.Revoked != nil {
+			f.Revoked(r)
+		}
 		due = append(due, evidence.Note{Revocation: r})
 	}
 	if len(due) == 0 {
