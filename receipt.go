@@ -29,8 +29,8 @@ type Receipt struct {
 
 	Cost      Money `json:"cost_nanodollars"`                // all attempts and verdicts
 	Reference Money `json:"reference_nanodollars,omitempty"` // the reference model's price for the answer's tokens
-	Saved     Money `json:"saved_nanodollars"`               // Reference − Cost; negative is negative; 0 without a reference
-	Estimate  bool  `json:"saved_is_estimate,omitempty"`     // always, until audits measure the reference
+	Saved     Money `json:"saved_nanodollars"`               // Reference − Cost; negative is negative; 0 without a reference; −Cost of an audit
+	Estimate  bool  `json:"saved_is_estimate,omitempty"`     // of an answer, always: the reference was not asked
 
 	RequestMAC string `json:"request_mac,omitempty"` // HMAC-SHA-256 of the request's body under the ledger's own secret, hex
 	AnswerMAC  string `json:"answer_mac,omitempty"`  // of the bytes sent to the caller

@@ -137,3 +137,15 @@ func TestAReceiptOfTooManyPartsIsKeptWithoutThem(t *testing.T) {
 	must(t, err)
 	verified(t, l.Records)
 }
+
+// TestAnAuditHasSavedNothing: it is asked on top of what it is compared with.
+func TestAnAuditHasSavedNothing(t *testing.T) {
+	l := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t)
+	dear := model("dear", 10_000_000_000, 30_000_000_000)
+	r, err := l.Begin(ada, "triage").Settle(&starling.Exchange{AuditOf: "rcp_1", Plan: starling.Plan{Reference: &dear},
+		Attempts: []starling.Attempt{{Outcome: starling.Answered, Usage: starling.Usage{Input: 1000}, Cost: 10_000_000}}})
+	must(t, err)
+	if r.AuditOf != "rcp_1" || r.Saved != -r.Cost || r.Cost != 10_000_000 || r.Reference != 0 || r.Estimate {
+		t.Fatalf("got %+v", r)
+	}
+}

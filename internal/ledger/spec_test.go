@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -92,4 +93,16 @@ func TestTheSpecificationsVectorsHold(t *testing.T) {
 	sealed := &Sealed{ID: entries[1].id, Payload: json.RawMessage(strings.Split(v["receipts"], "\n")[1]), Chain: v["chain"], Seq: 2,
 		Prev: strings.Split(v["hashes"], "\n")[0], Hash: strings.Split(v["hashes"], "\n")[1], Public: s.public, Checkpoint: json.RawMessage(v["envelope"])}
 	must(t, sealed.Check())
+}
+
+// TestTheSpecificationNamesEveryMemberOfAReceipt, of its outermost object.
+func TestTheSpecificationNamesEveryMemberOfAReceipt(t *testing.T) {
+	text, err := os.ReadFile("../../docs/spec/receipt.md")
+	must(t, err)
+	for f := range reflect.TypeFor[starling.Receipt]().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("it does not say what %s is", name)
+		}
+	}
 }
