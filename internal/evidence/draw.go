@@ -10,6 +10,7 @@ import (
 // chooses, so it is known before anybody answers, and anybody can check afterwards
 // that the draw was fair (docs/spec/receipt.md).
 func Drawn(receipt string, share float64) bool {
-	sum := sha256.Sum256([]byte(receipt))
+	var room [64]byte
+	sum := sha256.Sum256(append(room[:0], receipt...))
 	return float64(binary.BigEndian.Uint64(sum[:])>>11)/(1<<53) < share
 }

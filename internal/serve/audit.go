@@ -75,16 +75,16 @@ func (s *Server) audit(ctx context.Context, sample *cascade.Sample) {
 		s.unaudited(failedAudit, sample.Skill, done.Err.Error())
 		return
 	}
-	result := agreedAudit
-	if done.Outcome.Grade < 1 {
-		result = disagreedAudit
-	}
-	s.metrics.audits.WithLabelValues(sample.Skill, result).Inc()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writing)
 	defer cancel()
 	if err := s.learn(ctx, done.Outcome); err != nil {
 		s.log.ErrorContext(ctx, "the outcome of an audit is not written down", "receipt", done.Outcome.Receipt, "skill", sample.Skill, "err", err)
 	}
+	result := agreedAudit
+	if done.Outcome.Grade < 1 {
+		result = disagreedAudit
+	}
+	s.metrics.audits.WithLabelValues(sample.Skill, result).Inc()
 }
 
 // survive ends an audit that a bug has ended, and nothing else.

@@ -48,7 +48,7 @@ func (q *queue) work(ctx context.Context, workers int, do func(context.Context, 
 	for range workers {
 		q.workers.Go(func() {
 			for s := range q.samples {
-				size := s.Size() // it may shrink when it is read
+				size := s.Size() // before it is read
 				do(ctx, s)
 				q.mu.Lock()
 				q.bytes -= size

@@ -20,6 +20,7 @@ import (
 
 	"starling"
 	"starling/internal/cascade"
+	"starling/internal/evidence"
 	"starling/internal/ledger"
 	"starling/internal/privacy"
 	"starling/internal/provider"
@@ -56,7 +57,8 @@ type stand struct {
 	asked   map[string]string // the upstreams' URLs
 	key     string            // sent with every question; "" for none
 	cascade *cascade.Cascade
-	stop    func() // has the gateway stop, and waits until it has
+	news    *ledger.Follower // keeps the board of evidence up to date
+	stop    func()           // has the gateway stop, and waits until it has
 }
 
 // dollar is a price that makes tokens easy to follow: a dollar for a million,
@@ -70,6 +72,7 @@ type standOptions struct {
 	skills  fstest.MapFS
 	trip    int  // failures in a row that stop the calls to a model; 5
 	keyed   bool // there is a key, and questions carry it
+	log     *slog.Logger
 }
 
 func newClient() *http.Client {
@@ -110,10 +113,12 @@ func newStand(t testing.TB, o standOptions, ups ...upstreamAt) *stand {
 }
 
 func (s *stand) open(o standOptions, providers map[string]starling.Provider, directory *route.Directory) {
-	log := slog.New(slog.DiscardHandler)
+	log := cmp.Or(o.log, slog.New(slog.DiscardHandler))
 	s.dir = s.t.TempDir()
 	s.ledger = must(ledger.Open(context.Background(), ledger.Options{Dir: s.dir, Log: log, Budgets: o.budgets}))
 	s.t.Cleanup(func() { _ = s.ledger.Close() })
+	s.news = &ledger.Follower{Records: s.ledger.Records, Board: evidence.NewBoard()}
+	o.serve.Learn = s.news.Catch
 	set := must(skill.LoadAll(o.skills))
 	verifiers := map[string][]starling.Verifier{}
 	for _, name := range set.Names() {
@@ -121,7 +126,7 @@ func (s *stand) open(o standOptions, providers map[string]starling.Provider, dir
 		verifiers[name] = must(verify.ForSkill(sk))
 	}
 	c := &cascade.Cascade{
-		Policy: &privacy.Policy{}, Router: &route.Router{Directory: directory, Skills: set, Verifiers: verifiers},
+		Policy: &privacy.Policy{}, Router: &route.Router{Directory: directory, Skills: set, Verifiers: verifiers, Board: s.news.Board},
 		Providers: providers, Ledger: s.ledger, Log: log,
 	}
 	if o.keyed {
