@@ -53,6 +53,9 @@ func explain(w io.Writer, r *starling.Receipt) {
 	if r.Key != "" || r.Team != "" {
 		printf(w, "by         key %s, team %s\n", dash(r.Key), dash(r.Team))
 	}
+	if r.AuditOf != "" {
+		printf(w, "audit of   %s: nobody was sent this answer\n", r.AuditOf)
+	}
 	printf(w, "class      %s: may travel as far as %s (%v)\n", dash(string(r.Screen.Class)), r.Screen.Furthest, r.Screen.From)
 	printf(w, "outcome    %s\n", outcomeLine(r))
 	if r.Plan.Skill != "" {
@@ -65,6 +68,8 @@ func explain(w io.Writer, r *starling.Receipt) {
 	case r.Plan.Reference != nil && r.Estimate && (r.Outcome == starling.Answered || r.Reference > 0):
 		printf(w, "reference  %s at %s for the same tokens\n", r.Reference, r.Plan.Reference.ID())
 		printf(w, "saved      %s (an estimate: the reference was not asked)\n", r.Saved)
+	case r.AuditOf != "":
+		printf(w, "saved      %s: it was asked to compare, and what it cost is spent\n", r.Saved)
 	case r.Saved != 0:
 		printf(w, "saved      %s: nothing was answered, and what it cost is lost\n", r.Saved)
 	}

@@ -28,6 +28,8 @@ func TestOnlyAnAnswerIsComparedWithTheReference(t *testing.T) {
 		{"a refusal", starling.Receipt{Outcome: starling.Failed}, "cost       $0.00\n", "saved"},
 		{"answers that were rejected", starling.Receipt{Outcome: starling.Failed, Cost: 5, Saved: -5},
 			"saved      -$0.000000005: nothing was answered, and what it cost is lost\n", "reference"},
+		{"an audit", starling.Receipt{Outcome: starling.Answered, AuditOf: "rcp_1", Cost: 5, Saved: -5},
+			"saved      -$0.000000005: it was asked to compare, and what it cost is spent\n", "estimate"},
 	} {
 		c.receipt.Plan.Reference = premium
 		var out bytes.Buffer

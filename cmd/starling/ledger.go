@@ -155,10 +155,14 @@ func answerer(r *starling.Receipt) string {
 }
 
 func outcomeText(r *starling.Receipt) string {
-	if r.Response.Simulated {
-		return string(r.Outcome) + " [simulated]"
+	text := string(r.Outcome)
+	if r.AuditOf != "" {
+		text += " [audit]"
 	}
-	return string(r.Outcome)
+	if r.Response.Simulated {
+		text += " [simulated]"
+	}
+	return text
 }
 
 func savedText(r *starling.Receipt) string {
