@@ -17,7 +17,7 @@ import (
 func (r *run) settle(ctx context.Context, out *Report) error {
 	now := time.Now().UTC()
 	var notes []evidence.Note
-	var lines []*Line // of the warrants among the notes
+	var lines []*Line // of the notes
 	for i, v := range out.verdicts {
 		l := out.line(r.tried[i])
 		if l == nil {
@@ -32,8 +32,7 @@ func (r *run) settle(ctx context.Context, out *Report) error {
 		}
 		l.NoWarrant = l.Why
 		if w := was.Warrant; w != nil && was.Revoked == nil && w.Rubric == r.Skill.Hash && now.Before(w.Expires) && v.notShown(out.Bar) {
-			l.Revoked = w.ID
-			notes = append(notes, evidence.Note{Revocation: &evidence.Revocation{
+			lines, notes = append(lines, l), append(notes, evidence.Note{Revocation: &evidence.Revocation{
 				Time: now, Warrant: w.ID, Skill: w.Skill, Candidate: w.Candidate, Model: w.Model, End: evidence.BelowBar, Why: l.Why,
 			}})
 		}
@@ -41,24 +40,27 @@ func (r *run) settle(ctx context.Context, out *Report) error {
 	return r.issue(ctx, notes, lines)
 }
 
-// issue writes the notes down, and their ids into the lines.
+// issue writes the notes down, and into the lines what they are; without a hand to
+// write, what they would be.
 func (r *run) issue(ctx context.Context, notes []evidence.Note, lines []*Line) error {
-	if r.Issue == nil {
-		for _, l := range lines {
-			l.NoWarrant = "it is only said what would be issued"
-		}
-		return nil
-	}
 	if len(notes) == 0 {
 		return nil
 	}
-	if err := r.Issue(ctx, notes...); err != nil {
-		return err
+	if r.Issue != nil {
+		if err := r.Issue(ctx, notes...); err != nil {
+			return err
+		}
 	}
-	for _, n := range notes {
-		if n.Warrant != nil {
-			lines[0].Warrant, lines[0].Expires = n.Warrant.ID, n.Warrant.Expires
-			lines = lines[1:]
+	for i, n := range notes {
+		switch w, l := n.Warrant, lines[i]; {
+		case r.Issue == nil && w != nil:
+			l.NoWarrant = "it would be issued, but for the dry run"
+		case r.Issue == nil:
+			l.NoWarrant = "its warrant " + n.Revocation.Warrant + " would be revoked, but for the dry run"
+		case w != nil:
+			l.Warrant, l.Expires = w.ID, w.Expires
+		default:
+			l.Revoked = n.Revocation.Warrant
 		}
 	}
 	return nil

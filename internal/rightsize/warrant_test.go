@@ -294,7 +294,7 @@ func TestStoppingEarlyChangesNoVerdict(t *testing.T) {
 }
 
 func TestAMarginComparesCaseByCase(t *testing.T) {
-	// Both miss the same cases, the other one misses as many others.
+	// Two miss the same cases, the other one misses as many others.
 	misses := func(from int) func(int) bool { return func(i int) bool { return i < from || i >= from+15 } }
 	w := newWorld(200, skill.Bar{Margin: 0.05, Confidence: 0.95}, misses(50), misses(0), misses(0)).withReference()
 	w.Skill.Rubric.Reference = "c2"
@@ -404,7 +404,11 @@ func TestWhoDoesNotShowTheBarAnyMoreIsRevoked(t *testing.T) {
 	w.Skill.Cases = "cases-2"
 	w.quality["c0"] = never
 	w.again()
-	w.issued = nil
+	w.issued, w.Issue = nil, nil
+	if l := ran(t, w).Lines[0]; l.Revoked != "" || l.NoWarrant != "its warrant war_1 would be revoked, but for the dry run" {
+		t.Errorf("a dry run: %+v", l)
+	}
+	w.Known, w.Issue = w.kept, w.issue
 	r := ran(t, w)
 	if len(w.issued) != 2 || w.issued[0].Revocation == nil || w.issued[1].Warrant == nil {
 		t.Fatalf("%+v", w.issued)
