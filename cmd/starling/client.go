@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,6 +50,8 @@ type reply struct {
 	receipt string
 	cost    starling.Money
 	took    time.Duration
+
+	confidence float64 // of the model in its answer, where the gateway says it; 0 unknown
 }
 
 // kind is that of an error: the gateway's own, where an upstream's did not take its
@@ -90,7 +93,7 @@ func (c *client) send(ctx context.Context, w way, body []byte, header map[string
 	if r.text, r.code, err = answerText(resp, w); err != nil {
 		return r, err
 	}
-	r.took = time.Since(began)
+	r.took, r.confidence = time.Since(began), toldConfidence(resp.Header)
 	r.cost, err = toldCost(resp)
 	return r, err
 }
@@ -101,6 +104,16 @@ func toldCost(resp *http.Response) (starling.Money, error) {
 	said := resp.Header.Get("X-Starling-Cost") + resp.Trailer.Get("X-Starling-Cost")
 	amount, _, _ := strings.Cut(said, " ")
 	return starling.ParseMoney(amount)
+}
+
+// toldConfidence reads how sure the model says that it is. What is no share of 1 is
+// nothing that can be compared with.
+func toldConfidence(h http.Header) float64 {
+	said, err := strconv.ParseFloat(h.Get("X-Starling-Confidence"), 64)
+	if err != nil || !(0 < said && said <= 1) {
+		return 0
+	}
+	return said
 }
 
 // question is a case in the given dialect, for a model as the gateway knows it.

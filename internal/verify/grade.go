@@ -213,16 +213,34 @@ func (g *grader) cites() string {
 	return ""
 }
 
-// verified asks the verifiers as the gateway does, with the case's input as the
-// request.
+// verified asks the verifiers, with the case's input as the request.
 func (g *grader) verified(ctx context.Context, input string) (string, error) {
-	body, err := json.Marshal(map[string]any{"messages": []map[string]string{{"role": "user", "content": input}}})
+	return Rejects(ctx, "", input, g.answer, g.verifiers)
+}
+
+// Rejects asks verifiers as the gateway does, in order, until one says no; the
+// request is the prompt, if there is one, and the input. Why names the verifier
+// that rejects the answer, and is "" if all accept it. Errors: as from the
+// verifiers.
+func Rejects(ctx context.Context, prompt, input, answer string, verifiers []starling.Verifier) (why string, err error) {
+	if len(verifiers) == 0 {
+		return "", nil
+	}
+	type message struct {
+		Role    string `json:"role"`
+		Content string `json:"content"`
+	}
+	messages := []message{{"user", input}}
+	if prompt != "" {
+		messages = []message{{"system", prompt}, {"user", input}}
+	}
+	body, err := json.Marshal(map[string]any{"messages": messages})
 	if err != nil {
-		return "", &starling.Error{Kind: starling.Internal, Op: "grade", Err: err}
+		return "", &starling.Error{Kind: starling.Internal, Op: "judge an answer", Err: err}
 	}
 	request := &starling.Request{Dialect: starling.OpenAI, Body: body}
-	for _, v := range g.verifiers {
-		verdict, err := v.Verify(ctx, request, &starling.Answer{Text: g.answer, Finish: starling.Stopped})
+	for _, v := range verifiers {
+		verdict, err := v.Verify(ctx, request, &starling.Answer{Text: answer, Finish: starling.Stopped})
 		if err != nil {
 			return "", err
 		}
