@@ -37,6 +37,7 @@ type Call struct {
 	Request  *Request
 	Furthest Zone               // as screened; the egress guard checks it again
 	Deltas   bool               // fill Event.Deltas even when Raw passes through
+	Logprobs bool               // have the model say how sure it is, where its dialect can: Event.Confidence
 	Patience time.Duration      // how long a refused call may be tried again; 0 when somebody else is next
 	Left     func(field string) // told of each field that translation cannot carry; never nil
 }
