@@ -58,6 +58,7 @@ type Candidate struct {
 	Unit        string   `json:"unit,omitempty"`      // the whole that answers, as evidence names it; "" outside a skill
 	Warrant     string   `json:"warrant,omitempty"`   // id of the one in force that covers its answers; "" none
 	Threshold   float64  `json:"threshold,omitempty"` // own confidence from which its answer is accepted; 0 none. Only a warrant sets it
+	Logprobs    bool     `json:"logprobs,omitempty"`  // it is asked how sure it is, by its tokens' log-probabilities
 	Verify      []string `json:"verify,omitempty"`    // verifiers that must accept before anything is seen
 	Probability float64  `json:"probability"`         // that its answer is accepted
 	Basis       string   `json:"basis"`               // where the probability is from

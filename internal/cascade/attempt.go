@@ -70,7 +70,7 @@ func (a *attempt) reserve() error {
 // run has the model generate, and passes the answer on or holds it back.
 func (a *attempt) run() error {
 	ctx := a.ctx
-	call := starling.Call{Model: a.candidate.Model, Request: &a.Request, Furthest: a.Screen.Furthest, Deltas: a.verified(), Left: a.leave}
+	call := starling.Call{Model: a.candidate.Model, Request: &a.Request, Furthest: a.Screen.Furthest, Deltas: a.verified(), Logprobs: a.candidate.Logprobs, Left: a.leave}
 	if a.last {
 		call.Patience = patience
 	} else if a.Plan.Patience > 0 {
@@ -184,6 +184,9 @@ func (a *attempt) note(ev starling.Event) {
 	}
 	if ev.Finish != "" {
 		a.Finish = ev.Finish
+	}
+	if ev.Confidence > 0 {
+		a.Confidence = ev.Confidence
 	}
 	if ev.Usage != nil {
 		a.Usage, a.counted = *ev.Usage, true

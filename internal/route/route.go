@@ -161,6 +161,7 @@ func (r *Router) consider(p *starling.Plan, req *starling.Request, screen starli
 
 func candidate(req *starling.Request, m starling.Model, c skill.Candidate, verify []starling.Verifier, worst starling.Money) starling.Candidate {
 	out := starling.Candidate{Model: m, Worst: worst, Probability: c.Probability, Basis: "stated in the rubric", Why: "unverified"}
+	out.Logprobs = c.Confidence == skill.ByLogprob
 	if len(verify) > 0 && !c.SkipVerify {
 		for _, v := range verify {
 			out.Verify = append(out.Verify, v.Name())

@@ -43,7 +43,12 @@ type Candidate struct {
 	Model       string  `yaml:"model"` // an alias or "provider/model"
 	SkipVerify  bool    `yaml:"skip_verify"`
 	Probability float64 `yaml:"probability"` // that its answer is accepted; 0 unsaid
+	Confidence  string  `yaml:"confidence"`  // how it says how sure it is: [ByLogprob], or "" for not at all
 }
+
+// ByLogprob is the confidence that comes of the log-probabilities of an answer's
+// tokens.
+const ByLogprob = "logprob"
 
 // UnmarshalText reads a candidate of which only the model is said.
 func (c *Candidate) UnmarshalText(text []byte) error {
