@@ -15,6 +15,7 @@
 //	Outgoing  Request → bytes for an upstream                  outgoing.go
 //	Read      an upstream's bytes → Events                     read.go, sse.go
 //	Writer    Events → bytes for the caller                    writer.go
+//	Reword    Request → the same under another system prompt   reword.go
 //	ErrorReply, ReadError                                      errors.go, readerror.go
 //
 // Two rules hold everywhere. In the caller's own dialect bytes stay as they
