@@ -90,7 +90,7 @@ type Attempt struct {
 	Finish     Finish        `json:"finish,omitempty"`
 	Usage      Usage         `json:"usage"`
 	Lines      []CostLine    `json:"lines,omitempty"`
-	Cost       Money         `json:"cost_nanodollars"`         // lines and verdicts
+	Cost       Money         `json:"cost_nanodollars"`         // of its lines
 	Upstream   string        `json:"upstream_id,omitempty"`    // the upstream's id of its answer
 	Said       string        `json:"upstream_model,omitempty"` // the model's name as the upstream says it
 	Left       []string      `json:"left_out,omitempty"`       // fields that translation could not carry
@@ -108,10 +108,13 @@ const (
 	Abandoned Outcome = "abandoned" // the caller left
 	Lost      Outcome = "lost"      // a hedge or first try that another call overtook
 	Skipped   Outcome = "skipped"   // not called: no budget, no time or an open breaker
+	Consulted Outcome = "consulted" // asked by a verifier about the answer of another attempt, which follows
 )
 
 // A Verdict is what a verifier says of an answer. Why names the rule that
-// failed; it never quotes the answer.
+// failed; it never quotes the answer. Cost is that of the calls that the verifier
+// made: they are attempts of their own, with [Consulted] as outcome, and booked
+// there.
 type Verdict struct {
 	Verifier string `json:"verifier"`
 	Accept   bool   `json:"accept"`

@@ -53,3 +53,32 @@ type Verifier interface {
 	// verdict. Safe for concurrent use.
 	Verify(ctx context.Context, r *Request, a *Answer) (Verdict, error)
 }
+
+// An AskingVerifier is a Verifier that asks a model before it says anything. Its
+// Verify is an Invalid error: without an Asker it cannot judge. Implementations
+// live in internal/verify and must pass conform.AskingVerifier.
+type AskingVerifier interface {
+	Verifier
+
+	// VerifyAsking judges as Verify does, by what ask is told, and says in
+	// Verdict.Cost what that did cost. The same input is asked in the same words,
+	// and the same replies get the same verdict. What the asker cannot get, and a
+	// reply that is none, is an error, never a verdict: it fails closed.
+	VerifyAsking(ctx context.Context, r *Request, a *Answer, ask Asker) (Verdict, error)
+}
+
+// An Asker asks models for a verifier, as carefully as candidates are asked:
+// within the zone that the exchange's data may travel to, and under every cap.
+// What it spends is in the books already when it returns.
+//
+// It belongs to the goroutine of the exchange.
+type Asker interface {
+	// Ask has a model answer q and returns the whole answer, and what that did
+	// cost. The model is named by an alias or by "provider/model"; "" is the one
+	// whose answer is judged. q is not streamed.
+	//
+	// Errors are *Error: Forbidden when the model runs further away than the data
+	// may travel, OverBudget when the call may cost more than is allowed, NotFound
+	// when nobody offers the model, and those of [Provider.Generate].
+	Ask(ctx context.Context, model string, q *Request) (*Answer, Money, error)
+}

@@ -18,8 +18,12 @@ import (
 // and whether JSON may stand in a code fence. Why names the first way in which the
 // answer fails, without a word of it.
 //
+// Verifiers that ask a model have no say here: nobody can be asked off line
+// ([Unasked]).
+//
 // Errors: Invalid if the gold speaks of none of the ways in how, since then
-// nothing would be compared; else as from the verifiers.
+// nothing would be compared, and if it wants verifiers where all of them ask; else
+// as from the verifiers.
 func Grade(ctx context.Context, c skill.Case, how []string, answer string, verifiers []starling.Verifier) (pass bool, why string, err error) {
 	g := grader{gold: c.Gold, answer: answer, verifiers: verifiers}
 	compared := slices.Contains(how, "verified")
@@ -214,14 +218,19 @@ func (g *grader) cites() string {
 }
 
 // verified asks the verifiers as the gateway does, with the case's input as the
-// request.
+// request. One at least has to judge: who was not asked has accepted nothing.
 func (g *grader) verified(ctx context.Context, input string) (string, error) {
 	body, err := json.Marshal(map[string]any{"messages": []map[string]string{{"role": "user", "content": input}}})
 	if err != nil {
 		return "", &starling.Error{Kind: starling.Internal, Op: "grade", Err: err}
 	}
 	request := &starling.Request{Dialect: starling.OpenAI, Body: body}
+	judged := false
 	for _, v := range g.verifiers {
+		if _, asks := v.(starling.AskingVerifier); asks {
+			continue
+		}
+		judged = true
 		verdict, err := v.Verify(ctx, request, &starling.Answer{Text: g.answer, Finish: starling.Stopped})
 		if err != nil {
 			return "", err
@@ -229,6 +238,9 @@ func (g *grader) verified(ctx context.Context, input string) (string, error) {
 		if !verdict.Accept {
 			return "verifier " + v.Name() + ": " + verdict.Why, nil
 		}
+	}
+	if !judged && len(g.verifiers) > 0 {
+		return "", &starling.Error{Kind: starling.Invalid, Op: "grade by verified: every verifier asks a model, and nobody can be asked here", Hint: "add a verifier of another kind, or grade in another way"}
 	}
 	return "", nil
 }
