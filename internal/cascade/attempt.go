@@ -47,10 +47,10 @@ func (x *exchange) try(c *starling.Candidate, last bool) (sent bool, err error) 
 	x.calling = a
 	err = a.run()
 	a.book(err)
+	x.account.Spend(a.Cost) // before the verifiers, who may spend on their own
 	if err == nil {
 		err = a.judge()
 	}
-	x.account.Spend(a.Cost)
 	if err = a.close(err); err == nil && !a.sent {
 		err = a.release()
 	}
@@ -270,12 +270,11 @@ func (a *attempt) judge() error {
 	}
 	answer := a.collector.Answer()
 	for _, v := range a.Router.Verifiers[a.Plan.Skill] {
-		verdict, err := v.Verify(a.ctx, &a.Request, answer)
+		verdict, err := a.verdict(v, answer)
 		if err != nil {
 			return fmt.Errorf("verifier %s: %w", v.Name(), err)
 		}
 		a.Verdicts = append(a.Verdicts, verdict)
-		a.Cost = a.Cost.Plus(verdict.Cost)
 		if !verdict.Accept {
 			a.Outcome = starling.Rejected
 			return &starling.Error{Kind: starling.Refused, Op: "the answer was rejected by verifier " + v.Name(), Hint: verdict.Why}
@@ -329,6 +328,9 @@ func (a *attempt) reason() string {
 	}
 	for i := range a.Attempts {
 		before := &a.Attempts[i]
+		if before.Outcome == starling.Consulted { // about somebody's answer, not instead of it
+			continue
+		}
 		text += fmt.Sprintf("; after %s %s", before.Model, before.Outcome)
 		if before.Kind != "" {
 			text += " (" + string(before.Kind) + ")"
