@@ -100,6 +100,9 @@ func explainAttempts(w io.Writer, attempts []starling.Attempt) {
 		if a.Why != "" {
 			printf(w, "       why: %s\n", a.Why)
 		}
+		if a.Confidence > 0 {
+			printf(w, "       confidence: %.4f, its own\n", a.Confidence)
+		}
 		for _, v := range a.Verdicts {
 			printf(w, "       verdict of %s: %s %s\n", v.Verifier, map[bool]string{true: "accept", false: "reject:"}[v.Accept], v.Why)
 		}
