@@ -42,6 +42,7 @@ const (
 	NotFound        Kind = "not_found"       // no such model, skill or receipt
 	TooLarge        Kind = "too_large"       // beyond a stated limit
 	OverBudget      Kind = "over_budget"     // every candidate costs more than allowed
+	Unproven        Kind = "unproven"        // nothing shows that it is good enough
 	Overloaded      Kind = "overloaded"      // trying later may work
 	Refused         Kind = "refused"         // the upstream said no; later will not help
 	Cancelled       Kind = "cancelled"       // the caller left
@@ -49,7 +50,7 @@ const (
 )
 
 // Kinds lists every kind, so that a table over them can be shown complete.
-var Kinds = []Kind{Invalid, Unauthenticated, Forbidden, NotFound, TooLarge, OverBudget, Overloaded, Refused, Cancelled, Internal}
+var Kinds = []Kind{Invalid, Unauthenticated, Forbidden, NotFound, TooLarge, OverBudget, Unproven, Overloaded, Refused, Cancelled, Internal}
 
 // Error renders "op: cause (hint)".
 func (e *Error) Error() string {

@@ -67,6 +67,9 @@ type Candidate struct {
 	Why         string   `json:"why"`
 }
 
+// Held reports whether its answer is held back until it is accepted.
+func (c *Candidate) Held() bool { return len(c.Verify) > 0 || c.Threshold > 0 }
+
 // Left is a model that was considered and may not answer.
 type Left struct {
 	Model string `json:"model"`

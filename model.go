@@ -18,6 +18,7 @@ type Model struct {
 	Released  string `json:"released,omitempty"`   // YYYY-MM-DD
 	Digest    string `json:"digest,omitempty"`     // of what answers, where it is known: change it and it is another candidate
 
+	Student   bool `json:"student,omitempty"`   // a small classifier of ours: it answers only what a warrant covers
 	Hedged    bool `json:"hedged,omitempty"`    // one attempt may buy two answers
 	Simulated bool `json:"simulated,omitempty"` // a simulated upstream: nothing it says is a model's
 

@@ -16,6 +16,7 @@ import (
 	"starling"
 	"starling/internal/cascade"
 	"starling/internal/catalog"
+	"starling/internal/evidence"
 	"starling/internal/ledger"
 	"starling/internal/privacy"
 	"starling/internal/provider"
@@ -126,7 +127,7 @@ func (c Config) directory(models []starling.Model, silent []string) (*route.Dire
 
 // cascade puts skills on the parts. Skills whose verifiers cannot be made are
 // errors of the rubric.
-func (p *parts) cascade(set *skill.Set, l *ledger.Ledger, log *slog.Logger) (*cascade.Cascade, error) {
+func (p *parts) cascade(set *skill.Set, l *ledger.Ledger, board *evidence.Board, log *slog.Logger) (*cascade.Cascade, error) {
 	verifiers := map[string][]starling.Verifier{}
 	for _, name := range set.Names() {
 		s, _ := set.Find(name)
@@ -142,7 +143,7 @@ func (p *parts) cascade(set *skill.Set, l *ledger.Ledger, log *slog.Logger) (*ca
 	}
 	return &cascade.Cascade{
 		Policy:    p.policy,
-		Router:    &route.Router{Directory: p.directory, Skills: set, Verifiers: verifiers},
+		Router:    &route.Router{Directory: p.directory, Skills: set, Verifiers: verifiers, Board: board},
 		Providers: providers,
 		Ledger:    l,
 		Log:       log,

@@ -32,7 +32,7 @@ func (c checkCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	if _, err := parts.cascade(set, nil, p.logger(true)); err != nil {
+	if _, err := parts.cascade(set, nil, nil, p.logger(true)); err != nil {
 		return err
 	}
 	keys, err := p.keys(cfg)

@@ -85,12 +85,20 @@ func explainPlan(w io.Writer, p *starling.Plan) {
 	printf(w, "\nplan       %s\n", dash(p.Rule))
 	t := newTable(w)
 	for i, c := range p.Candidates {
-		printf(t, "  %d\t%s\t%s\texpected %s\tat most %s\tpass %.2f (%s)\t%s\n", i+1, c.Model.ID(), c.Model.Zone, c.Expected, c.Worst, c.Probability, c.Basis, c.Why)
+		printf(t, "  %d\t%s\t%s\texpected %s\tat most %s\tpass %.2f (%s)\t%s\n", i+1, c.Model.ID(), c.Model.Zone, c.Expected, c.Worst, c.Probability, c.Basis, covered(&c))
 	}
 	for _, l := range p.Left {
 		printf(t, "  -\t%s\tleft out\t%s\t\t\t%s\n", l.Model, l.Kind, l.Why)
 	}
 	t.Flush()
+}
+
+// covered says why a candidate is there, and which warrant covers it.
+func covered(c *starling.Candidate) string {
+	if c.Warrant == "" {
+		return c.Why
+	}
+	return c.Why + " (" + c.Warrant + ")"
 }
 
 func explainAttempts(w io.Writer, attempts []starling.Attempt) {
@@ -101,7 +109,7 @@ func explainAttempts(w io.Writer, attempts []starling.Attempt) {
 			printf(w, "       why: %s\n", a.Why)
 		}
 		if a.Confidence > 0 {
-			printf(w, "       confidence: %.4f, its own\n", a.Confidence)
+			printf(w, "       its own confidence: %.4g\n", a.Confidence)
 		}
 		for _, v := range a.Verdicts {
 			printf(w, "       verdict of %s: %s %s\n", v.Verifier, map[bool]string{true: "accept", false: "reject:"}[v.Accept], v.Why)

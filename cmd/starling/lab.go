@@ -76,7 +76,7 @@ func (l *lab) beside(p *program, gateway string) (err error) {
 	if l.set, err = l.cfg.loadSkills(); err != nil {
 		return err
 	}
-	if l.cascade, err = l.parts.cascade(l.set, nil, p.logger(true)); err != nil {
+	if l.cascade, err = l.parts.cascade(l.set, nil, nil, p.logger(true)); err != nil {
 		return err
 	}
 	_, books, err := p.books()
@@ -95,7 +95,7 @@ func (l *lab) beside(p *program, gateway string) (err error) {
 func (l *lab) alone(ctx context.Context, g *gateway) (err error) {
 	l.later(func() error { g.close(); return nil })
 	l.parts, l.set, l.books = g.parts, g.set, g.ledger.Records
-	if l.cascade, err = g.parts.cascade(g.set, g.ledger, g.log); err != nil {
+	if l.cascade, err = g.parts.cascade(g.set, g.ledger, nil, g.log); err != nil {
 		return err
 	}
 	serving, stop := context.WithCancel(ctx)

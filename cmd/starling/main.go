@@ -116,7 +116,7 @@ const (
 // exitCodes say what kind of error ended a command; docs/runbook.md lists them.
 var exitCodes = map[starling.Kind]int{
 	starling.Invalid: 3, starling.Unauthenticated: 4, starling.Forbidden: 5, starling.NotFound: 6, starling.TooLarge: 7,
-	starling.OverBudget: 8, starling.Overloaded: 9, starling.Refused: 10, starling.Cancelled: 130, starling.Internal: exitInternal,
+	starling.OverBudget: 8, starling.Overloaded: 9, starling.Refused: 10, starling.Unproven: 11, starling.Cancelled: 130, starling.Internal: exitInternal,
 }
 
 func fail(stderr io.Writer, err error) int {

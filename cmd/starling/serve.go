@@ -12,12 +12,14 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
 	"starling"
 	"starling/internal/corpus"
+	"starling/internal/evidence"
 	"starling/internal/ledger"
 	"starling/internal/serve"
 	"starling/internal/skill"
@@ -82,6 +84,7 @@ type gateway struct {
 	dir    string // of the data
 	log    *slog.Logger
 	ledger *ledger.Ledger
+	news   *ledger.Follower // keeps the board of evidence up to date
 	parts  *parts
 	set    *skill.Set
 	server *serve.Server
@@ -103,7 +106,12 @@ func open(ctx context.Context, cfg Config, dir string, log *slog.Logger) (*gatew
 	if g.ledger, err = openLedger(ctx, cfg, dir, g.set, log); err != nil {
 		return nil, err
 	}
-	if err := g.listen(); err != nil {
+	g.news = &ledger.Follower{Records: g.ledger.Records, Board: evidence.NewBoard()}
+	err = g.news.Catch(ctx)
+	if err == nil {
+		err = g.listen()
+	}
+	if err != nil {
 		return nil, errors.Join(err, g.ledger.Close())
 	}
 	return g, nil
@@ -121,7 +129,7 @@ func openLedger(ctx context.Context, cfg Config, dir string, set *skill.Set, log
 // listen makes the server and its socket. Without keys nobody but this machine
 // is served, so an address that others can reach is refused.
 func (g *gateway) listen() error {
-	c, err := g.parts.cascade(g.set, g.ledger, g.log)
+	c, err := g.parts.cascade(g.set, g.ledger, g.news.Board, g.log)
 	if err != nil {
 		return err
 	}
@@ -160,6 +168,7 @@ func (g *gateway) run(ctx context.Context, hup <-chan os.Signal, reload func() (
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.server.Serve(ctx, g.ln) })
 	group.Go(func() error { return g.follow(ctx, hup, reload) })
+	group.Go(func() error { return g.keepUp(ctx) })
 	return group.Wait()
 }
 
@@ -226,7 +235,7 @@ func (g *gateway) reconfigure(ctx context.Context, reload func() (Config, error)
 // swap puts parts, skills and caps in force, all or none, and reports whether it
 // did.
 func (g *gateway) swap(what string, cfg Config, parts *parts, set *skill.Set) bool {
-	c, err := parts.cascade(set, g.ledger, g.log)
+	c, err := parts.cascade(set, g.ledger, g.news.Board, g.log)
 	if err == nil {
 		err = g.ledger.Cap(cfg.budgets(set))
 	}
@@ -238,6 +247,26 @@ func (g *gateway) swap(what string, cfg Config, parts *parts, set *skill.Set) bo
 	g.parts, g.set = parts, set
 	g.log.Info(what + " reloaded")
 	return true
+}
+
+// keepUp takes in what others write down beside this gateway: outcomes, warrants
+// and revocations.
+func (g *gateway) keepUp(ctx context.Context) error {
+	every := time.NewTicker(time.Second)
+	defer every.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
+		}
+		err := g.news.Catch(ctx)
+		if err != nil && ctx.Err() == nil && !failing {
+			g.log.Error("the evidence is not up to date; what is known stays in force", "err", err)
+		}
+		failing = err != nil
+	}
 }
 
 // close frees everything, after run.

@@ -182,11 +182,11 @@ func (a *attempt) note(ev starling.Event) {
 	if ev.Model != "" {
 		a.Said = ev.Model
 	}
+	if ev.Confidence != 0 {
+		a.Confidence = ev.Confidence
+	}
 	if ev.Finish != "" {
 		a.Finish = ev.Finish
-	}
-	if ev.Confidence > 0 {
-		a.Confidence = ev.Confidence
 	}
 	if ev.Usage != nil {
 		a.Usage, a.counted = *ev.Usage, true
@@ -268,19 +268,44 @@ func (a *attempt) judge() error {
 	if !a.verified() {
 		return nil
 	}
+	if a.candidate.Threshold > 0 {
+		if err := a.rule(a.sure()); err != nil {
+			return err
+		}
+	}
+	if len(a.candidate.Verify) == 0 {
+		return nil
+	}
 	answer := a.collector.Answer()
 	for _, v := range a.Router.Verifiers[a.Plan.Skill] {
 		verdict, err := a.verdict(v, answer)
 		if err != nil {
 			return fmt.Errorf("verifier %s: %w", v.Name(), err)
 		}
-		a.Verdicts = append(a.Verdicts, verdict)
-		if !verdict.Accept {
-			a.Outcome = starling.Rejected
-			return &starling.Error{Kind: starling.Refused, Op: "the answer was rejected by verifier " + v.Name(), Hint: verdict.Why}
+		if err := a.rule(verdict); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// sure compares the candidate's own confidence with what its warrant covers.
+func (a *attempt) sure() starling.Verdict {
+	v := starling.Verdict{Verifier: "confidence", Accept: a.Confidence >= a.candidate.Threshold}
+	if !v.Accept {
+		v.Why = fmt.Sprintf("its confidence of %.4g is below %.4g", a.Confidence, a.candidate.Threshold)
+	}
+	return v
+}
+
+// rule books a verdict. A rejection is an error.
+func (a *attempt) rule(v starling.Verdict) error {
+	a.Verdicts = append(a.Verdicts, v)
+	if v.Accept {
+		return nil
+	}
+	a.Outcome = starling.Rejected
+	return &starling.Error{Kind: starling.Refused, Op: "the answer was rejected by verifier " + v.Verifier, Hint: v.Why}
 }
 
 // close writes the attempt down; it is final from here on.
@@ -339,7 +364,7 @@ func (a *attempt) reason() string {
 	return text
 }
 
-func (a *attempt) verified() bool { return len(a.candidate.Verify) > 0 }
+func (a *attempt) verified() bool { return a.candidate.Held() }
 
 func (a *attempt) leave(field string) { a.Left = append(a.Left, field) }
 

@@ -18,6 +18,7 @@ import (
 
 	"starling"
 	"starling/internal/cascade"
+	"starling/internal/evidence"
 	"starling/internal/ledger"
 	"starling/internal/privacy"
 	"starling/internal/route"
@@ -39,6 +40,7 @@ type says struct {
 	idle  bool          // a sign of life comes before all that
 	bug   bool          // it panics
 	near  bool          // while it waits the question has not left
+	sure  float64       // its confidence
 }
 
 var (
@@ -96,7 +98,7 @@ func (f fake) Generate(ctx context.Context, c starling.Call) iter.Seq2[starling.
 			return
 		}
 		u := f.says.usage
-		yield(starling.Event{Raw: []byte("data: [DONE]\n\n"), Finish: starling.Stopped, Usage: &u}, nil)
+		yield(starling.Event{Raw: []byte("data: [DONE]\n\n"), Finish: starling.Stopped, Usage: &u, Confidence: f.says.sure}, nil)
 	}
 }
 
@@ -221,6 +223,47 @@ func TestTheContractOfTheCascade(t *testing.T) {
 				t.Errorf("attempts %q, Σ %s, receipt %s; want %q", got, sum, ex.Receipt.Cost, c.outcomes)
 			}
 		})
+	}
+}
+
+// TestAWarrantWithAThresholdCoversWhatTheCandidateIsSureOf: the rest climbs, and
+// nobody sees it, though no verifier says anything against it.
+func TestAWarrantWithAThresholdCoversWhatTheCandidateIsSureOf(t *testing.T) {
+	for _, c := range []struct {
+		sure          float64
+		seen, outcome string
+	}{
+		{0.93, "cheap", "answered"},
+		{0.8, "cheap", "answered"},
+		{0.79, "dear", "rejected answered"},
+		{0, "dear", "rejected answered"}, // it does not say
+	} {
+		var calls []string
+		cas := newCascade(t, "bar: {pass: 0.9, confidence: 0.95}\n", []fake{
+			{name: "p0", zone: starling.Machine, says: says{text: "cheap", usage: tokens, sure: c.sure}, calls: &calls},
+			{name: "p1", zone: starling.Machine, says: says{text: "dear", usage: tokens}, calls: &calls},
+		})
+		s, _ := cas.Router.Skills.Find("test")
+		m, _ := cas.Router.Directory.Find("p0/m")
+		now := time.Now()
+		cas.Router.Board = evidence.NewBoard()
+		cas.Router.Board.Fold(evidence.Note{Warrant: &evidence.Warrant{
+			ID: "war_1", Time: now, Expires: now.Add(time.Hour), Skill: "test", Rubric: s.Hash, Candidate: s.Unit(m),
+			Pass: 0.9, Confidence: 0.95, Threshold: 0.8, Asked: 90, Covered: 80, Passed: 80,
+		}})
+		var out caller
+		ex := cas.Answer(t.Context(), question(""), &out)
+		var outcomes []string
+		for _, a := range ex.Receipt.Attempts {
+			outcomes = append(outcomes, string(a.Outcome))
+		}
+		first := ex.Receipt.Attempts[0]
+		if out.seen.String() != c.seen || strings.Join(outcomes, " ") != c.outcome || first.Confidence != c.sure || first.Verdicts[0].Verifier != "confidence" {
+			t.Errorf("at %v: saw %q of %v, with the verdicts %+v", c.sure, out.seen.String(), outcomes, first.Verdicts)
+		}
+		if k := ex.Receipt.Plan.Candidates[0]; k.Warrant != "war_1" || k.Threshold != 0.8 {
+			t.Errorf("the receipt does not say what covers it: %+v", k)
+		}
 	}
 }
 

@@ -218,6 +218,7 @@ func (e *encoder) model(m *starling.Model) {
 	e.someTrue("no_images", m.NoImages)
 	someStr(e, "released", m.Released)
 	someStr(e, "digest", m.Digest)
+	e.someTrue("student", m.Student)
 	e.someTrue("hedged", m.Hedged)
 	e.someTrue("simulated", m.Simulated)
 	e.close('}')

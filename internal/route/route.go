@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"starling"
+	"starling/internal/evidence"
 	"starling/internal/skill"
 )
 
@@ -32,6 +33,7 @@ type Router struct {
 	Directory *Directory
 	Skills    *skill.Set
 	Verifiers map[string][]starling.Verifier // by skill
+	Board     *evidence.Board                // what evidence says of candidates; nil nothing
 }
 
 // Skill returns the skill of a request: the one named by the model, else by the
@@ -59,57 +61,73 @@ func (r *Router) Skill(req *starling.Request) (*skill.Skill, error) {
 //
 // Errors: NotFound for an unknown model, Forbidden when every candidate is
 // further away than the data may travel, OverBudget when every one may cost more
-// than the skill allows, Invalid otherwise. The plan is returned with an error
-// too: it says who was considered.
+// than the skill allows, Unproven when nothing shows that any is good enough,
+// Invalid otherwise. The plan is returned with an error too: it says who was
+// considered.
 func (r *Router) Plan(req *starling.Request, screen starling.Screen, s *skill.Skill) (starling.Plan, error) {
-	p := starling.Plan{}
+	p := &planning{Router: r, req: req, screen: screen, skill: s}
 	if s != nil {
-		p.Skill, p.Rubric = s.Name, s.Hash
+		p.Plan.Skill, p.Rubric = s.Name, s.Hash
 		p.Limit, p.Patience = s.Rubric.Budget.Request, s.Rubric.Latency
 		if ref, ok := r.Directory.Find(s.Rubric.Reference); ok {
 			p.Reference = &ref
 		}
 	}
-	if !strings.HasPrefix(req.Model, Prefix) {
-		return r.pin(p, req, screen)
+	err := p.make()
+	return p.Plan, err
+}
+
+// A planning is a plan in the making.
+type planning struct {
+	starling.Plan
+	*Router
+	req    *starling.Request
+	screen starling.Screen
+	skill  *skill.Skill // nil if none was named
+}
+
+func (p *planning) make() error {
+	switch {
+	case !strings.HasPrefix(p.req.Model, Prefix):
+		return p.pin()
+	case p.skill == nil:
+		return &starling.Error{Kind: starling.Invalid, Op: "model " + Auto + " without a skill", Hint: "name one: model " + Prefix + "<skill>, the header X-Starling-Skill, or a key with a default skill"}
 	}
-	if s == nil {
-		return p, &starling.Error{Kind: starling.Invalid, Op: "model " + Auto + " without a skill", Hint: "name one: model " + Prefix + "<skill>, the header X-Starling-Skill, or a key with a default skill"}
-	}
-	return r.ladder(p, req, screen, s)
+	return p.ladder()
 }
 
 // pin plans for a caller who named the model: that one, or nobody.
-func (r *Router) pin(p starling.Plan, req *starling.Request, screen starling.Screen) (starling.Plan, error) {
+func (p *planning) pin() error {
 	p.Pinned, p.Rule = true, "pinned by the caller"
-	m, ok := r.Directory.Find(req.Model)
+	m, ok := p.Directory.Find(p.req.Model)
 	if !ok {
-		return p, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("there is no model %q", clip(req.Model)), Hint: r.Directory.hint(req.Model)}
+		return &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("there is no model %q", clip(p.req.Model)), Hint: p.Directory.hint(p.req.Model)}
 	}
 	p.Patience = 0 // a latency limit chooses between candidates; there is no choice here
-	r.consider(&p, req, screen, skill.Candidate{Model: m.ID(), Probability: 1}, nil)
+	p.consider(skill.Candidate{Model: m.ID(), Probability: 1}, nil, true)
 	if len(p.Candidates) == 0 {
-		return p, refusal(p.Left)
+		return refusal(p.Left)
 	}
 	p.Candidates[0].Basis = "not needed: the caller chose"
 	p.Candidates[0].Why = p.Rule
-	return p, nil
+	return nil
 }
 
-// ladder plans by the skill's rubric.
-func (r *Router) ladder(p starling.Plan, req *starling.Request, screen starling.Screen, s *skill.Skill) (starling.Plan, error) {
-	candidates, why, err := decide(s, req, screen)
+// ladder plans by the skill's rubric. The last candidate is the safest there is:
+// somebody has to answer what nobody was shown to be good enough for.
+func (p *planning) ladder() error {
+	candidates, why, err := decide(p.skill, p.req, p.screen)
 	p.Rule = why
 	if err != nil {
-		return p, err
+		return err
 	}
-	for _, c := range candidates {
-		r.consider(&p, req, screen, c, r.Verifiers[s.Name])
+	for i, c := range candidates {
+		p.consider(c, p.Verifiers[p.skill.Name], i == len(candidates)-1)
 	}
 	if len(p.Candidates) == 0 {
-		return p, refusal(p.Left)
+		return refusal(p.Left)
 	}
-	return p, nil
+	return nil
 }
 
 // decide asks the rubric who should try, in order.
@@ -129,50 +147,64 @@ func decide(s *skill.Skill, req *starling.Request, screen starling.Screen) ([]sk
 	return d.Candidates, "rule: " + d.Why, nil
 }
 
-// consider adds a candidate to the plan, or to those left out.
-func (r *Router) consider(p *starling.Plan, req *starling.Request, screen starling.Screen, c skill.Candidate, verify []starling.Verifier) {
-	m, ok := r.Directory.Find(c.Model)
+// consider adds a candidate to the plan, or to those left out. Who is trusted
+// answers without evidence.
+func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trusted bool) {
+	m, ok := p.Directory.Find(c.Model)
 	if !ok {
-		p.Left = append(p.Left, starling.Left{Model: c.Model, Kind: starling.NotFound, Why: "no provider offers it: " + r.Directory.hint(c.Model)})
+		p.leave(c.Model, starling.NotFound, "no provider offers it: "+p.Directory.hint(c.Model))
 		return
 	}
 	if slices.ContainsFunc(p.Candidates, func(before starling.Candidate) bool { return before.Model.ID() == m.ID() }) {
-		p.Left = append(p.Left, starling.Left{Model: m.ID(), Kind: starling.Invalid, Why: fmt.Sprintf("it is a candidate already; %q is another name for it", c.Model)})
+		p.leave(m.ID(), starling.Invalid, fmt.Sprintf("it is a candidate already; %q is another name for it", c.Model))
 		return
 	}
-	if len(verify) > 0 && !c.SkipVerify && req.Choices > 1 {
-		p.Left = append(p.Left, starling.Left{Model: m.ID(), Kind: starling.Invalid, Why: "of several choices only one would be verified; ask for one"})
+	if c.SkipVerify {
+		verify = nil
+	}
+	input, output := m.Bounds(p.req)
+	if kind, why := unsuited(p.req, p.screen, m, input, output); kind != "" {
+		p.leave(m.ID(), kind, why)
 		return
 	}
-	input, output := m.Bounds(req)
-	if kind, why := unsuited(req, screen, m, input, output); kind != "" {
-		p.Left = append(p.Left, starling.Left{Model: m.ID(), Kind: kind, Why: why})
-		return
-	}
-	worst := worst(req, m, input, output)
+	worst := worst(p.req, m, input, output)
 	if p.Limit > 0 && worst > p.Limit {
-		p.Left = append(p.Left, starling.Left{Model: m.ID(), Kind: starling.OverBudget, Why: fmt.Sprintf("may cost %s, the skill allows %s a request%s", worst, p.Limit, outputHint(req, m, p.Limit))})
+		p.leave(m.ID(), starling.OverBudget, fmt.Sprintf("may cost %s, the skill allows %s a request%s", worst, p.Limit, outputHint(p.req, m, p.Limit)))
 		return
 	}
-	next := candidate(req, m, c, verify, worst)
-	next.Why = fmt.Sprintf("candidate %d, %s", len(p.Candidates)+1, next.Why)
-	p.Candidates = append(p.Candidates, next)
+	next := starling.Candidate{Model: m, Worst: worst, Probability: c.Probability, Basis: "stated in the rubric", Logprobs: c.Confidence == skill.ByLogprob}
+	for _, v := range verify {
+		next.Verify = append(next.Verify, v.Name())
+	}
+	proof := p.proof(&next, trusted)
+	if proof.against != "" {
+		p.leave(m.ID(), starling.Unproven, proof.against)
+		return
+	}
+	if next.Held() && p.req.Choices > 1 {
+		p.leave(m.ID(), starling.Invalid, "of several choices only one would be verified; ask for one")
+		return
+	}
+	p.add(next, proof)
 }
 
-func candidate(req *starling.Request, m starling.Model, c skill.Candidate, verify []starling.Verifier, worst starling.Money) starling.Candidate {
-	out := starling.Candidate{Model: m, Worst: worst, Probability: c.Probability, Basis: "stated in the rubric", Why: "unverified"}
-	out.Logprobs = c.Confidence == skill.ByLogprob
-	if len(verify) > 0 && !c.SkipVerify {
-		for _, v := range verify {
-			out.Verify = append(out.Verify, v.Name())
-		}
-		out.Why = "verified by " + strings.Join(out.Verify, ", ")
+func (p *planning) leave(model string, kind starling.Kind, why string) {
+	p.Left = append(p.Left, starling.Left{Model: model, Kind: kind, Why: why})
+}
+
+func (p *planning) add(c starling.Candidate, proof proof) {
+	c.Why = fmt.Sprintf("candidate %d, unverified", len(p.Candidates)+1)
+	if len(c.Verify) > 0 {
+		c.Why = fmt.Sprintf("candidate %d, verified by %s", len(p.Candidates)+1, strings.Join(c.Verify, ", "))
+	}
+	if proof.why != "" {
+		c.Why += ", " + proof.why
 	}
 	if c.Probability == 0 {
-		out.Probability, out.Basis = assumed(out.Verify), "assumed, no evidence yet"
+		c.Probability, c.Basis = assumed(c.Verify), "assumed, no evidence yet"
 	}
-	_, out.Expected = m.Price.Cost(m.Expect(req), time.Second)
-	return out
+	_, c.Expected = c.Model.Price.Cost(c.Model.Expect(p.req), time.Second)
+	p.Candidates = append(p.Candidates, c)
 }
 
 // assumed is the chance of acceptance that is printed, as an assumption, while
@@ -194,7 +226,7 @@ func refusal(left []starling.Left) error {
 		kinds[l.Kind] = true
 	}
 	kind := starling.NotFound
-	for _, k := range []starling.Kind{starling.Forbidden, starling.OverBudget, starling.TooLarge, starling.Invalid} {
+	for _, k := range []starling.Kind{starling.Forbidden, starling.OverBudget, starling.TooLarge, starling.Unproven, starling.Invalid} {
 		if kinds[k] {
 			kind = k
 			break

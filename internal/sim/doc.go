@@ -13,6 +13,9 @@
 // changes an answer. Only failures depend on how often the same conversation was
 // asked, so that trying again can help.
 //
+// A [Shop] makes up what customers ask (shop.go, shop.txt). They are
+// hard in ways in which real messages are, but no evidence about those.
+//
 // The wire structs here are its own and owe nothing to internal/wire, so that
 // each can be tested against the other. What it counts ([Server.Tally]) is the
 // invoice that a ledger is compared with.

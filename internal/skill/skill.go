@@ -18,6 +18,8 @@ type Skill struct {
 	Hash        string // hex SHA-256 over SKILL.md, rubric.yaml and assets ([hashOf])
 	Cases       string // hex SHA-256 of cases.jsonl, "" if there is none
 	Rubric      Rubric
+
+	prompt string // [promptHash] of the rubric's; "" for a skill that was not loaded
 }
 
 // A Rubric says what a good enough answer is, who may try and what it may cost.
@@ -68,6 +70,12 @@ type Bar struct {
 
 // DefaultValid is how long a warrant holds if the rubric does not say.
 const DefaultValid = 90 * 24 * time.Hour
+
+// What [Bar.Unproven] says.
+const (
+	Verified = "verified"
+	Climb    = "climb"
+)
 
 // Set reports whether there is a bar.
 func (b Bar) Set() bool { return b.Confidence > 0 }

@@ -12,7 +12,7 @@ func (openAI) refusal(k starling.Kind) refusal {
 		return refusal{status: 400, word: "invalid_request_error"}
 	case starling.Unauthenticated:
 		return refusal{status: 401, word: "authentication_error"}
-	case starling.Forbidden:
+	case starling.Forbidden, starling.Unproven:
 		return refusal{status: 403, word: "permission_error", final: true}
 	case starling.NotFound:
 		return refusal{status: 404, word: "not_found_error"}

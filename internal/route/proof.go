@@ -1,0 +1,81 @@
+package route
+
+import (
+	"fmt"
+	"time"
+
+	"starling"
+	"starling/internal/evidence"
+	"starling/internal/skill"
+)
+
+// A proof is what stands for a candidate, or against it.
+type proof struct {
+	why     string // for people, "" if there is nothing to say
+	against string // why it may not answer, "" if it may
+}
+
+// proof says whether the evidence lets a candidate answer in the skill, and names
+// on it the warrant that covers its answers. Where the rubric has a bar
+//
+//   - a candidate with a warrant in force may answer what that covers;
+//   - one whose warrant was revoked, or whose cases show that it is below the bar,
+//     may not, whatever verifiers say: they know what is malformed, not what is
+//     plausible and wrong;
+//   - of the others, those may try whose answers are verified before anybody sees
+//     them, unless the rubric says that they must climb.
+//
+// The last of a ladder and the reference are trusted, and need none of it. A
+// student is never trusted: what it says is always well-formed.
+func (p *planning) proof(c *starling.Candidate, trusted bool) proof {
+	if p.skill == nil {
+		return proof{}
+	}
+	c.Unit = p.skill.Unit(c.Model)
+	if p.Pinned {
+		return proof{}
+	}
+	bar := p.skill.Rubric.Bar
+	s := p.Board.Standing(p.skill.Name, p.skill.Hash, c.Unit)
+	w := s.Warrant
+	trusted = !c.Model.Student && (trusted || !bar.Set() || p.Reference != nil && p.Reference.ID() == c.Model.ID())
+	switch {
+	case w != nil && s.Revoked == nil && p.covers(w, c):
+		c.Warrant, c.Threshold = w.ID, w.Threshold
+		return proof{why: warranted(w)}
+	case trusted:
+		return proof{}
+	case s.Revoked != nil && w.Rubric == p.skill.Hash:
+		return proof{against: "its warrant was revoked: " + s.Revoked.Why}
+	case bar.Pass > 0 && s.Most(bar.Confidence) < bar.Pass:
+		return proof{against: fmt.Sprintf("its cases show that at most %.1f %% pass, and the bar is %.4g %%", 100*s.Most(bar.Confidence), 100*bar.Pass)}
+	case c.Model.Student, len(c.Verify) == 0, bar.Unproven == skill.Climb:
+		return proof{against: "no warrant covers it" + p.lapsed(w) + "; starling rightsize " + p.skill.Name + " finds out whether it is good enough"}
+	}
+	return proof{why: "not yet shown to be good enough"}
+}
+
+// covers reports whether a warrant holds for answers that are accepted as the plan
+// has them accepted.
+func (p *planning) covers(w *evidence.Warrant, c *starling.Candidate) bool {
+	return (!w.Verified || len(c.Verify) > 0) && w.Lapsed(p.skill.Hash, p.skill.Cases, time.Now()) == ""
+}
+
+func (p *planning) lapsed(w *evidence.Warrant) string {
+	if w == nil {
+		return ""
+	}
+	if why := w.Lapsed(p.skill.Hash, p.skill.Cases, time.Now()); why != "" {
+		return ": " + why
+	}
+	return ": the one that there is was for verified answers"
+}
+
+// warranted says what a warrant was issued on.
+func warranted(w *evidence.Warrant) string {
+	text := fmt.Sprintf("warranted: %d of %d passed", w.Passed, w.Covered)
+	if w.Threshold > 0 {
+		text += fmt.Sprintf(" from a confidence of %.4g", w.Threshold)
+	}
+	return text
+}
