@@ -84,6 +84,7 @@ func (c rightsizeCmd) try(p *program, lab *lab) (*rightsize.Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.unasked(trial.Skill, trial.Verifiers)
 	if err := c.mayspend(p, trial); err != nil {
 		return nil, err
 	}
