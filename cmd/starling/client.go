@@ -18,13 +18,15 @@ import (
 	"starling/internal/skill"
 )
 
-// A way is a path and whether the answer is streamed.
+// A way is a path, whether the answer is streamed, and whether the model is to say
+// how sure it is.
 type way struct {
-	dialect starling.Dialect
-	stream  bool
+	dialect  starling.Dialect
+	stream   bool
+	logprobs bool // in OpenAI's dialect
 }
 
-var ways = []way{{starling.OpenAI, false}, {starling.OpenAI, true}, {starling.Anthropic, false}, {starling.Anthropic, true}}
+var ways = []way{{dialect: starling.OpenAI}, {dialect: starling.OpenAI, stream: true}, {dialect: starling.Anthropic}, {dialect: starling.Anthropic, stream: true}}
 
 var paths = map[starling.Dialect]string{starling.OpenAI: "/v1/chat/completions", starling.Anthropic: "/v1/messages"}
 
@@ -124,6 +126,9 @@ func question(model, prompt string, cs skill.Case, limit int, w way) ([]byte, er
 	}
 	user := message{"user", cs.Input}
 	body := map[string]any{"model": model, "stream": w.stream, "max_tokens": limit}
+	if w.logprobs {
+		body["logprobs"] = true
+	}
 	if w.dialect == starling.Anthropic {
 		body["system"], body["messages"] = prompt, []message{user}
 	} else {

@@ -182,7 +182,7 @@ func (l *lab) candidates(c rightsizeCmd, s *skill.Skill) ([]rightsize.Candidate,
 	for _, candidate := range s.Rubric.Candidates {
 		name := candidate.Model
 		names = append(names, name)
-		who := rightsize.Candidate{Name: name, SkipVerify: candidate.SkipVerify, Aside: len(c.Candidate) > 0 && !slices.Contains(c.Candidate, name)}
+		who := rightsize.Candidate{Name: name, SkipVerify: candidate.SkipVerify, Logprobs: candidate.Confidence == skill.ByLogprob, Aside: len(c.Candidate) > 0 && !slices.Contains(c.Candidate, name)}
 		m, ok := l.parts.directory.Find(name)
 		switch {
 		case ok:
@@ -237,7 +237,9 @@ func (l *lab) ask(ctx context.Context, c rightsizeCmd, s *skill.Skill, who right
 
 // askOnce pins the candidate; the data is of the skill's class.
 func (l *lab) askOnce(ctx context.Context, c rightsizeCmd, s *skill.Skill, who rightsize.Candidate, cs skill.Case) (a rightsize.Answer, err error) {
-	body, err := question(who.Model.ID(), s.Rubric.Prompt, cs, c.MaxTokens, plainWay)
+	way := plainWay
+	way.logprobs = who.Logprobs
+	body, err := question(who.Model.ID(), s.Rubric.Prompt, cs, c.MaxTokens, way)
 	if err != nil {
 		return a, err
 	}
@@ -245,7 +247,7 @@ func (l *lab) askOnce(ctx context.Context, c rightsizeCmd, s *skill.Skill, who r
 	if s.Rubric.Class != "" {
 		header["X-Starling-Class"] = string(s.Rubric.Class)
 	}
-	r, err := l.client.send(ctx, plainWay, body, header)
+	r, err := l.client.send(ctx, way, body, header)
 	a = rightsize.Answer{Text: r.text, Confidence: r.confidence, Cost: r.cost, Took: r.took, Receipt: r.receipt}
 	switch {
 	case ctx.Err() != nil:

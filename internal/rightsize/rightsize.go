@@ -27,6 +27,7 @@ type Candidate struct {
 	Model      starling.Model // that the name stands for
 	ID         string         // names the whole unit, as in [evidence.Outcome]; "" if nobody offers it
 	SkipVerify bool           // its answers are seen whatever verifiers would say
+	Logprobs   bool           // it is to say how sure it is, by log-probabilities
 
 	// Aside candidates have their place in the sequence and are not asked: what is
 	// known of them counts, and they are not reported.
