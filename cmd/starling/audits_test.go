@@ -11,19 +11,19 @@ import (
 	"starling/internal/evidence"
 )
 
-// saying is a log that may be read while it is written.
-type saying struct {
+// journal is a log that may be read while it is written.
+type journal struct {
 	mu sync.Mutex
 	b  strings.Builder
 }
 
-func (s *saying) Write(p []byte) (int, error) {
+func (s *journal) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.Write(p)
 }
 
-func (s *saying) text() string {
+func (s *journal) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
@@ -32,7 +32,7 @@ func (s *saying) text() string {
 // TestARevocationIsLoggedOnce: whoever reads the log learns why requests go up from
 // now on.
 func TestARevocationIsLoggedOnce(t *testing.T) {
-	var said saying
+	var said journal
 	g, err := open(t.Context(), Config{Listen: "127.0.0.1:0", Providers: map[string]*Upstream{}}, t.TempDir(), slog.New(slog.NewTextHandler(&said, nil)))
 	if err != nil {
 		t.Fatal(err)

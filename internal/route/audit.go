@@ -10,8 +10,8 @@ import (
 // Audit plans for asking the skill's reference what was answered already, in the
 // exchange of the given receipt: it alone may answer, under the rules of every
 // request. What it says is a measure only if it would have been accepted, so the
-// skill's verifiers judge it, unless the rubric says that they do not judge the
-// reference. Errors: as of Plan.
+// skill's verifiers judge it, but for those that ask models, and unless the rubric says
+// that they do not judge the reference. Errors: as of Plan.
 func (r *Router) Audit(req *starling.Request, screen starling.Screen, s *skill.Skill, receipt string) (starling.Plan, error) {
 	asked := *req
 	asked.Model = s.Rubric.Reference
@@ -24,7 +24,9 @@ func (r *Router) Audit(req *starling.Request, screen starling.Screen, s *skill.S
 			continue
 		}
 		for _, v := range r.Verifiers[s.Name] {
-			c.Verify = append(c.Verify, v.Name())
+			if _, asks := v.(starling.AskingVerifier); !asks {
+				c.Verify = append(c.Verify, v.Name())
+			}
 		}
 	}
 	return plan, err
