@@ -26,4 +26,14 @@
 //	rows   ×  float               scale of its weights
 //	rows   ×  labels × int8       its weights, in units of the scale
 //	32 bytes                      SHA-256 of all that is before
+//
+// One that is at work ([Taught]) has in its file, besides, what it was taught:
+//
+//	"TAUGHT\x01\x00"              the format and its version
+//	uint32, bytes                 length and JSON of its [Lesson]
+//	bytes                         the student, as above
+//	32 bytes                      SHA-256 of all that is before
+//
+// Its digest, the first 8 bytes of the SHA-256 of the whole file in hex, names it
+// where evidence speaks of it.
 package student
