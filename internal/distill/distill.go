@@ -117,6 +117,8 @@ func (c *Course) Run(ctx context.Context) (*Result, error) {
 func (c *Course) check() error {
 	bar := c.Skill.Rubric.Bar
 	switch {
+	case !Named(c.Skill): // to name it later would change the rubric, and end the warrant
+		return c.invalid("the rubric of "+c.Skill.Name+" does not name a student among its candidates", "write candidates: [student, …], with the others behind it, and distill then")
 	case !bar.Set():
 		return c.invalid("the rubric of "+c.Skill.Name+" has no bar, and a student answers nothing without a warrant", "add bar: {pass: 0.95, confidence: 0.95}")
 	case bar.Margin > 0 && c.Reference.Name == "":

@@ -32,6 +32,7 @@ func shop(t testing.TB, seed uint64, n int) *Course {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Rubric.Candidates = slices.Insert(s.Rubric.Candidates, 0, skill.Candidate{Model: "student"})
 	c := &Course{Skill: s}
 	if c.Verifiers, err = verify.ForSkill(s); err != nil {
 		t.Fatal(err)
@@ -272,6 +273,7 @@ func TestWhatNobodyCouldLearnFromIsRefusedWithWhatToDo(t *testing.T) {
 				c.Texts[i].Answer = "yes"
 			}
 		}, []string{"the same label"}},
+		{"nobody who asks it", func(c *Course) { c.Skill.Rubric.Candidates = nil }, []string{"does not name a student", "candidates: [student"}},
 		{"no bar", func(c *Course) { c.Skill.Rubric.Bar = skill.Bar{} }, []string{"has no bar", "add bar:"}},
 		{"no reference", func(c *Course) {
 			c.Skill.Rubric.Reference = "premium"

@@ -32,7 +32,7 @@ type exam struct {
 // An answer is what came of one question.
 type answer struct {
 	label, said string
-	confidence  float64 // 0 for an answer that is never given: no label fits, or a verifier says no
+	confidence  float64 // 0 for an answer that is never given
 	right       bool
 	graded      *graded // of a case; nil for a text
 }
@@ -52,7 +52,7 @@ func (e *exam) texts(ctx context.Context, held []sorted) {
 		p := e.student.Predict(t.input)
 		a := answer{label: t.label, said: p.Label, confidence: p.Confidence}
 		a.right = p.Label != "" && p.Label == t.label && compact(t.form) == compact(e.form)
-		if p.Label == "" || e.rejected(ctx, t.input, e.form.Say(p.Label)) {
+		if silent(p) != "" || e.rejected(ctx, t.input, e.form.Say(p.Label)) {
 			a.confidence = 0
 		}
 		e.answers = append(e.answers, a)
@@ -64,9 +64,9 @@ func (e *exam) cases(ctx context.Context) {
 	for _, cs := range e.Cases {
 		began := time.Now()
 		p := e.student.Predict(cs.Input)
-		g := &graded{Case: cs, confidence: p.Confidence, why: "none of its labels seems to fit", took: time.Since(began)}
+		g := &graded{Case: cs, confidence: p.Confidence, why: silent(p), took: time.Since(began)}
 		a := answer{label: cs.Gold.Label, said: p.Label, confidence: p.Confidence, graded: g}
-		if p.Label == "" {
+		if g.why != "" {
 			a.confidence, g.confidence = 0, 0
 			e.answers = append(e.answers, a)
 			continue
@@ -80,6 +80,18 @@ func (e *exam) cases(ctx context.Context) {
 		}
 		e.answers = append(e.answers, a)
 	}
+}
+
+// silent says why the provider keeps an answer back whatever the threshold, "" if
+// it does not.
+func silent(p student.Prediction) string {
+	switch {
+	case p.Label == "":
+		return "none of its labels seems to fit"
+	case p.Strange:
+		return "the text is unlike all that it learned from"
+	}
+	return ""
 }
 
 // rejected asks the verifiers, where they judge what the student says.

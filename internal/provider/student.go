@@ -35,8 +35,7 @@ var _ starling.Provider = (*Students)(nil)
 // electricity: a text is read up to a limit, in far less than a millisecond.
 const longestThought = time.Second
 
-// usualToken is how many bytes of a label a token has, for comparing it with a limit
-// in tokens.
+// usualToken is how many bytes a token of plain text has.
 const usualToken = 4
 
 // NewStudents returns the provider of the given students, of which each is of
@@ -77,7 +76,8 @@ func (s *Students) Models() []starling.Model {
 }
 
 // Generate implements [starling.Provider]. Of its errors Invalid says that the
-// question is another than was taught, and Refused that none of the labels fits.
+// question is another than was taught, and Refused that none of the labels fits or
+// the text is a strange one.
 // A student reads and writes no tokens: the usage is an estimate of what another
 // model would have needed, so that the two can be compared.
 func (s *Students) Generate(ctx context.Context, c starling.Call) iter.Seq2[starling.Event, error] {
@@ -114,8 +114,11 @@ func (s *Students) answer(ctx context.Context, c starling.Call) (ev starling.Eve
 		return ev, otherwise(why)
 	}
 	p := t.Predict(text)
-	if p.Label == "" {
+	switch {
+	case p.Label == "":
 		return ev, &starling.Error{Kind: starling.Refused, Op: op + ": none of its labels seems to fit", Hint: "the next candidate may know better"}
+	case p.Strange:
+		return ev, &starling.Error{Kind: starling.Refused, Op: op + ": the text is unlike all that it learned from", Hint: "the next candidate may know better"}
 	}
 	return worded(c, chat, t.Lesson.Form.Say(p.Label), p.Confidence)
 }
@@ -140,11 +143,21 @@ func worded(c starling.Call, chat *starling.Chat, text string, confidence float6
 	for name := range chat.Extra {
 		c.Left(name)
 	}
-	usage := c.Model.Estimate(c.Request, len(text), 0)
+	usage := spared(chat, text)
 	return starling.Event{
 		Whole: !c.Request.Stream, Deltas: []starling.Delta{{Kind: starling.TextPart, Text: text}}, Model: c.Model.Name,
 		Finish: starling.Stopped, Confidence: confidence, Usage: &usage, Bytes: len(text),
 	}, nil
+}
+
+// spared estimates the tokens that another model would have needed. A saving is
+// claimed of them, so the estimate rather errs downwards, unlike that of what is
+// charged ([starling.Model.Estimate]): of the words alone, and few tokens to them.
+func spared(chat *starling.Chat, answer string) starling.Usage {
+	system, _ := textOf(chat.System)
+	question, _ := textOf(chat.Messages[0].Parts)
+	tokens := func(text string) int64 { return int64((len(text) + usualToken - 1) / usualToken) }
+	return starling.Usage{Input: tokens(system) + tokens(question), Output: tokens(answer), Estimated: true}
 }
 
 // asked returns the text that a question asks about, or why it is none that was

@@ -47,7 +47,7 @@ func TestAStudentConforms(t *testing.T) {
 		p := NewStudents([]*student.Taught{taught}, free)
 		return &conform.Bench{Provider: p, Model: p.Models()[0], Alone: true, Ask: func(stream bool) *starling.Request {
 			r := asking(starling.OpenAI, stream)
-			r.Body = []byte(strings.Replace(string(r.Body), `"sing"`, `"where is my parcel"`, 1))
+			r.Body = []byte(strings.Replace(string(r.Body), `"sing"`, `"where is parcel 7 that i ordered"`, 1))
 			return r
 		}}
 	})
@@ -88,7 +88,7 @@ func (q *questioner) ask(t testing.TB, d starling.Dialect, body string) (starlin
 func TestAStudentAnswersWhatItWasTaughtAndNothingElse(t *testing.T) {
 	spaced, _ := json.Marshal("Answer with  one label: parcel or money.\n")
 	system := fmt.Sprintf(`{"role":"system","content":%s}`, spaced)
-	q := `{"role":"user","content":"where is my parcel"}`
+	q := `{"role":"user","content":"where is parcel 7 that i ordered"}`
 	schema := func(s string) string {
 		return `{"messages":[` + system + `,` + q + `],"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":` + s + `}}}`
 	}
@@ -101,7 +101,7 @@ func TestAStudentAnswersWhatItWasTaughtAndNothingElse(t *testing.T) {
 	}{
 		{"its prompt, otherwise spaced", starling.OpenAI, `{` + both + `}`, ""},
 		{"Anthropic's", starling.Anthropic, `{"max_tokens":9,"system":` + string(spaced) + `,"messages":[` + q + `]}`, ""},
-		{"Anthropic's, marked for a cache", starling.Anthropic, `{"max_tokens":9,"system":[{"type":"text","text":` + string(spaced) + `,"cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":[{"type":"text","text":"where is my parcel"}]}]}`, ""},
+		{"Anthropic's, marked for a cache", starling.Anthropic, `{"max_tokens":9,"system":[{"type":"text","text":` + string(spaced) + `,"cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":[{"type":"text","text":"where is parcel 7 that i ordered"}]}]}`, ""},
 		{"what makes no difference", starling.OpenAI, `{` + both + `,"temperature":0.7,"seed":3,"user":"u","metadata":{"a":"b"},"logprobs":false,"store":true,"max_tokens":2}`, ""},
 		{"free text in so many words", starling.OpenAI, `{` + both + `,"response_format":{"type":"text"}}`, ""},
 		{"no prompt", starling.OpenAI, `{"messages":[` + q + `]}`, "the system prompt is another"},
@@ -111,7 +111,7 @@ func TestAStudentAnswersWhatItWasTaughtAndNothingElse(t *testing.T) {
 		{"the assistant begins", starling.OpenAI, `{"messages":[` + system + `,{"role":"assistant","content":"parcel"}]}`, "more than one message"},
 		{"a tool", starling.OpenAI, `{` + both + `,"tools":[{"type":"function","function":{"name":"f"}}]}`, "tools"},
 		{"an older tool", starling.OpenAI, `{` + both + `,"functions":[{"name":"f"}]}`, "functions"},
-		{"a picture", starling.OpenAI, `{"messages":[` + system + `,{"role":"user","content":[{"type":"text","text":"where is my parcel"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]}]}`, "more than text"},
+		{"a picture", starling.OpenAI, `{"messages":[` + system + `,{"role":"user","content":[{"type":"text","text":"where is parcel 7 that i ordered"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]}]}`, "more than text"},
 		{"a document", starling.Anthropic, `{"max_tokens":9,"system":` + string(spaced) + `,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"text","media_type":"text/plain","data":"x"}}]}]}`, ""},
 		{"two choices", starling.OpenAI, `{` + both + `,"n":2}`, "more than one answer"},
 		{"probabilities", starling.OpenAI, `{` + both + `,"logprobs":true}`, "logprobs"},
@@ -154,7 +154,7 @@ func TestAStudentAnswersInItsFormWhereThatIsDemanded(t *testing.T) {
 		`{"type":"json_schema","json_schema":{"name":"x","schema":{"$ref":"https://example.com/schema"}}}`:                                                                                  false,
 		`{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object","properties":{"label":{"enum":["money"]}}}}}`:                                                            false,
 	} {
-		ev, _, err := q.ask(t, starling.OpenAI, `{"messages":[{"role":"user","content":"where is my parcel"}],"response_format":`+format+`}`)
+		ev, _, err := q.ask(t, starling.OpenAI, `{"messages":[{"role":"user","content":"where is parcel 7 that i ordered"}],"response_format":`+format+`}`)
 		if (err == nil) != ok || ok && ev.Deltas[0].Text != `{"label": "parcel"}` || !ok && starling.KindOf(err) != starling.Invalid {
 			t.Errorf("%s: %+v, %v", format, ev, err)
 		}
@@ -166,7 +166,7 @@ func TestTheCallerGetsAnAnswerOfItsDialect(t *testing.T) {
 	q := questions(t, student.Lesson{})
 	for _, d := range []starling.Dialect{starling.OpenAI, starling.Anthropic} {
 		for _, stream := range []bool{true, false} {
-			ev, r, err := q.ask(t, d, fmt.Sprintf(`{"stream":%v,"max_tokens":9,"messages":[{"role":"user","content":"you owe me money"}]}`, stream))
+			ev, r, err := q.ask(t, d, fmt.Sprintf(`{"stream":%v,"max_tokens":9,"messages":[{"role":"user","content":"sing of the money 3 that you owe me"}]}`, stream))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -227,7 +227,7 @@ func TestAPlanIsOfOneStudent(t *testing.T) {
 
 func TestWhatAStudentLeavesOutIsTold(t *testing.T) {
 	q := questions(t, student.Lesson{})
-	r, err := wire.Parse(starling.OpenAI, []byte(`{"model":"m","metadata":{"a":"b"},"messages":[{"role":"user","content":"where is my parcel"}]}`))
+	r, err := wire.Parse(starling.OpenAI, []byte(`{"model":"m","metadata":{"a":"b"},"messages":[{"role":"user","content":"where is parcel 7 that i ordered"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

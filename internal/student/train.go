@@ -54,7 +54,7 @@ func Train(ctx context.Context, examples []Example, o Options) (*Student, error)
 	}
 	s := students[c.asked]
 	trials := c.ask(students[:c.asked])
-	s.sharpness = calibrate(trials)
+	s.sharpness, s.familiar = calibrate(trials), acquaint(trials)
 	s.steps = s.climb(trials)
 	return s, nil
 }
