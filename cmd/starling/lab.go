@@ -16,6 +16,7 @@ import (
 	"starling/internal/cascade"
 	"starling/internal/ledger"
 	"starling/internal/rightsize"
+	"starling/internal/route"
 	"starling/internal/skill"
 	"starling/internal/verify"
 	"starling/internal/wire"
@@ -69,7 +70,7 @@ func (l *lab) beside(p *program, gateway string) (err error) {
 		return err
 	}
 	l.asks(cmp.Or(gateway, "http://"+addr), os.Getenv("STARLING_KEY"))
-	if l.parts, err = build(p.ctx, l.cfg); err != nil {
+	if l.parts, err = build(p.ctx, l.cfg, l.cfg.dataDir(p.flags.Data)); err != nil {
 		return err
 	}
 	l.later(func() error { l.parts.close(); return nil })
@@ -163,7 +164,10 @@ func (l *lab) candidates(c rightsizeCmd, s *skill.Skill) ([]rightsize.Candidate,
 		if names = append(names, name); len(c.Candidate) > 0 && !slices.Contains(c.Candidate, name) {
 			continue
 		}
-		m, ok := l.parts.directory.Find(name)
+		m, ok := l.parts.directory.Find(route.Named(s.Name, name))
+		if !ok && name == starling.StudentName && len(c.Candidate) == 0 {
+			continue // it comes with starling distill
+		}
 		if !ok {
 			return nil, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("rightsize: no provider offers %q", name), Hint: "give it a model under models in the configuration, or leave it out with --candidate"}
 		}
