@@ -99,10 +99,13 @@ type gateway struct {
 
 // open puts a gateway together and listens. Nothing is served before run.
 func open(ctx context.Context, cfg Config, dir string, log *slog.Logger) (*gateway, error) {
-	g := &gateway{cfg: cfg, dir: dir, log: log, roll: rollCall(dir), look: time.Second, lessons: time.Minute}
+	g := &gateway{cfg: cfg, dir: dir, log: log, roll: rollCall(dir), look: time.Second, lessons: 5 * time.Minute}
 	var err error
 	if g.parts, err = build(ctx, cfg, dir); err != nil {
 		return nil, err
+	}
+	for _, why := range g.parts.damaged {
+		log.Error(why)
 	}
 	if g.set, err = cfg.loadSkills(); err != nil {
 		return nil, err
