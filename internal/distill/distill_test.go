@@ -347,7 +347,7 @@ func TestWhereARungIsNotVerifiedNeitherIsTheWarrant(t *testing.T) {
 // too seldom at every threshold, in many worlds. The share of those that are
 // warranted all the same is at most what the confidence allows.
 func TestBelowTheBarIsWarrantedAsRarelyAsPromised(t *testing.T) {
-	const worlds, delta = 4000, 0.05
+	const worlds, delta = 1500, 0.05
 	for _, bar := range []skill.Bar{{Pass: 0.9, Confidence: 1 - delta}, {Margin: 0.1, Confidence: 1 - delta}} {
 		n := worlds
 		if bar.Margin > 0 {

@@ -82,10 +82,10 @@ func (c *Course) sort() (*lot, error) {
 	l := &lot{}
 	latest := c.latest(l)
 	for _, key := range slices.SortedFunc(maps.Keys(latest), func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) }) {
-		if side := &l.train; heldBack(key) {
+		if heldBack(key) {
 			l.held = append(l.held, latest[key])
 		} else {
-			*side = append(*side, latest[key])
+			l.train = append(l.train, latest[key])
 		}
 	}
 	if verify.Labels(c.Verifiers) == nil {
