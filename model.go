@@ -26,5 +26,9 @@ type Model struct {
 	Longest time.Duration `json:"-"` // that a call may take; 0 unknown
 }
 
+// StudentName is the provider of all students. In a rubric it is the candidate that
+// is the skill's own: "student/" and the skill's name.
+const StudentName = "student"
+
 // ID returns "provider/name", which names the model unmistakably.
 func (m Model) ID() string { return m.Provider + "/" + m.Name }

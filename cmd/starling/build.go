@@ -27,15 +27,19 @@ import (
 )
 
 // parts are what a configuration comes to: everything that a cascade is made of
-// and that a change of skills does not touch.
+// and that a change of skills does not touch. The students change by themselves
+// ([parts.teach]).
 type parts struct {
 	policy    *privacy.Policy
-	directory *route.Directory
+	directory *route.Directory // students included
+	upstreams *route.Directory // without them
 	providers map[string]*provider.HTTP
+	students  *provider.Students
 	guard     *provider.Guard
 	catalog   *catalog.Catalog
 	warnings  []string // of what may be missed now
 	kept      []string // of the catalog's prices, beside the user's own
+	damaged   []string // students that cannot be read
 
 	answering sync.WaitGroup // cascades of these parts that were replaced and may still answer
 }
@@ -58,9 +62,9 @@ func (p *parts) close() {
 	p.guard.Close()
 }
 
-// build makes the parts of a configuration. It calls nobody but the local
-// servers whose models nobody listed.
-func build(ctx context.Context, cfg Config) (*parts, error) {
+// build makes the parts of a configuration, with the students of a data folder. It
+// calls nobody but the local servers whose models nobody listed.
+func build(ctx context.Context, cfg Config, dir string) (*parts, error) {
 	policy, err := policyOf(cfg)
 	if err != nil {
 		return nil, err
@@ -98,7 +102,10 @@ func build(ctx context.Context, cfg Config) (*parts, error) {
 	if err := together(errs); err != nil {
 		return nil, err
 	}
-	if p.directory, err = cfg.directory(models, silent); err != nil {
+	if p.upstreams, err = cfg.directory(models, silent); err != nil {
+		return nil, err
+	}
+	if err := p.teach(readStudents(dir)); err != nil {
 		return nil, err
 	}
 	for _, alias := range p.directory.Aliases() {
@@ -137,10 +144,11 @@ func (p *parts) cascade(set *skill.Set, l *ledger.Ledger, board *evidence.Board,
 		}
 		verifiers[name] = v
 	}
-	providers := make(map[string]starling.Provider, len(p.providers))
+	providers := make(map[string]starling.Provider, len(p.providers)+1)
 	for name, up := range p.providers {
 		providers[name] = up
 	}
+	providers[starling.StudentName] = p.students
 	return &cascade.Cascade{
 		Policy:    p.policy,
 		Router:    &route.Router{Directory: p.directory, Skills: set, Verifiers: verifiers, Board: board},

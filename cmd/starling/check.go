@@ -24,7 +24,7 @@ func (c checkCmd) Run(p *program) error {
 	if _, err := cfg.ledgerURL(); err != nil {
 		return err
 	}
-	parts, err := build(p.ctx, cfg)
+	parts, err := build(p.ctx, cfg, cfg.dataDir(p.flags.Data))
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func TestTheConfigurationInTheDocumentIsAConfiguration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		parts, err := build(t.Context(), cfg)
+		parts, err := build(t.Context(), cfg, t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -140,6 +140,9 @@ func (c evidenceForgetCmd) Run(p *program) error {
 		}
 	}
 	printf(p.stdout, "%d texts of %s removed\n", n, c.Skill)
+	if file := (school{dir: books.Dir}).file(c.Skill); exists(filepath.Split(file)) {
+		printf(p.stdout, "the student that learned from them stays, with its labels and no text: remove %s to be rid of it\n", file)
+	}
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"starling/internal/evidence"
 	"starling/internal/ledger"
 	"starling/internal/rightsize"
+	"starling/internal/route"
 	"starling/internal/skill"
 	"starling/internal/verify"
 	"starling/internal/wire"
@@ -70,7 +71,7 @@ func (l *lab) beside(p *program, gateway string) (err error) {
 		return err
 	}
 	l.asks(cmp.Or(gateway, "http://"+addr), os.Getenv("STARLING_KEY"))
-	if l.parts, err = build(p.ctx, l.cfg); err != nil {
+	if l.parts, err = build(p.ctx, l.cfg, l.cfg.dataDir(p.flags.Data)); err != nil {
 		return err
 	}
 	l.later(func() error { l.parts.close(); return nil })
@@ -183,10 +184,12 @@ func (l *lab) candidates(c rightsizeCmd, s *skill.Skill) ([]rightsize.Candidate,
 		name := candidate.Model
 		names = append(names, name)
 		who := rightsize.Candidate{Name: name, SkipVerify: candidate.SkipVerify, Logprobs: candidate.Confidence == skill.ByLogprob, Aside: len(c.Candidate) > 0 && !slices.Contains(c.Candidate, name)}
-		m, ok := l.parts.directory.Find(name)
+		m, ok := l.parts.directory.Find(route.Named(s.Name, name))
 		switch {
 		case ok:
 			who.Model, who.ID = m, s.Unit(m)
+		case name == starling.StudentName && !slices.Contains(c.Candidate, name):
+			continue // it comes with starling distill
 		case !who.Aside:
 			return nil, nobodyOffers(name, "give it a model under models in the configuration, or leave it out with --candidate")
 		}

@@ -36,6 +36,8 @@ type commands struct {
 	Simulate  simulateCmd  `cmd:"" help:"Serve simulated upstreams of both dialects, for load tests and what-ifs."`
 	Rightsize rightsizeCmd `cmd:"" help:"Try a skill's candidates on its cases, and say which are good enough."`
 	Warrant   warrantCmd   `cmd:"" help:"List, explain and revoke warrants: who was shown to be good enough."`
+	Distill   distillCmd   `cmd:"" help:"Make a small student of a skill's texts, and say from which confidence on it may answer."`
+	Student   studentCmd   `cmd:"" help:"List and explain the students of skills."`
 	Evidence  evidenceCmd  `cmd:"" help:"List graded outcomes, and import and forget texts to learn from."`
 	Explain   explainCmd   `cmd:"" help:"Show what was done to one request, and why."`
 	Ledger    ledgerCmd    `cmd:"" help:"List, sum up and verify receipts."`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"starling"
 )
@@ -16,7 +17,7 @@ func (c modelsCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	parts, err := build(p.ctx, cfg)
+	parts, err := build(p.ctx, cfg, cfg.dataDir(p.flags.Data))
 	if err != nil {
 		return err
 	}
@@ -37,7 +38,7 @@ func (c modelsCmd) Run(p *program) error {
 			printf(p.stdout, "%s = %s\n", name, m.ID())
 		}
 	}
-	for _, w := range parts.warnings {
+	for _, w := range slices.Concat(parts.warnings, parts.damaged) {
 		printf(p.stderr, "note: %s\n", w)
 	}
 	return nil

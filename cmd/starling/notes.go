@@ -18,7 +18,7 @@ import (
 // binds nothing, what will be refused. The keys are nil where nobody can know
 // them.
 func (c Config) notes(p *parts, set *skill.Set, keys []ledger.Key) []string {
-	return slices.Concat(p.warnings, c.gaps(p, set), c.classless(p, set), c.priced(p), p.kept, c.capped(set, keys), keeping(set), peopleOnly(set))
+	return slices.Concat(p.warnings, p.damaged, c.gaps(p, set), c.classless(p, set), c.priced(p), p.kept, c.capped(set, keys), keeping(set), peopleOnly(set))
 }
 
 // place is where in its file a value stands, for the beginning of a note.
@@ -35,15 +35,22 @@ func (c Config) place(path ...string) string {
 // been said.
 func (c Config) gaps(p *parts, set *skill.Set) []string {
 	missed := map[string][]string{} // skills, by what they miss
+	var untaught []string
 	for _, name := range set.Names() {
 		s, _ := set.Find(name)
 		for _, model := range named(s.Rubric) {
+			if model == starling.StudentName {
+				if _, ok := p.students.Find(name); !ok {
+					untaught = append(untaught, fmt.Sprintf("skill %s names a student, and there is none; starling distill %s makes one, once there are texts to learn from", name, name))
+				}
+				continue
+			}
 			if _, ok := p.directory.Find(model); !ok && len(p.directory.Awaits(model)) == 0 {
 				missed[model] = append(missed[model], name)
 			}
 		}
 	}
-	var out []string
+	out := untaught
 	for _, model := range slices.Sorted(maps.Keys(missed)) {
 		out = append(out, fmt.Sprintf("no provider offers %q, which %s; give it a model under models in the configuration", model, naming(missed[model])))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite"
+
+	"starling/internal/sim"
 )
 
 // TestMain makes the test binary a starling too, so that scripts and tests can
@@ -38,7 +41,7 @@ func TestScripts(t *testing.T) {
 		Setup:              stage,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"absent": absent, "ask": ask, "end": end, "eventually": eventually, "exits": exits, "expand": expand,
-			"logged": logged, "remember": remember, "send": send, "start": start, "tamper": tamper,
+			"logged": logged, "remember": remember, "send": send, "shop": shop, "start": start, "tamper": tamper,
 		},
 	})
 }
@@ -303,6 +306,33 @@ func (q inquiry) ask() (said, receipt string, err error) {
 	}
 	fmt.Fprintf(&b, "\n%s\n", body)
 	return b.String(), resp.Header.Get("X-Starling-Receipt"), err
+}
+
+// shop traces|cases FILE SEED FROM TO writes some messages of a made-up shop with
+// their labels, as lines of a trace or as cases.
+func shop(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 5 {
+		ts.Fatalf("usage: shop traces|cases FILE SEED FROM TO")
+	}
+	seed, err := strconv.ParseUint(args[2], 10, 64)
+	ts.Check(err)
+	from, err := strconv.Atoi(args[3])
+	ts.Check(err)
+	to, err := strconv.Atoi(args[4])
+	ts.Check(err)
+	var b bytes.Buffer
+	open := sim.NewShop(seed)
+	for i := range to {
+		m := open.Next()
+		line := map[string]any{"input": m.Input, "label": m.Answer}
+		if args[0] == "cases" {
+			line = map[string]any{"id": fmt.Sprint("s-", i), "input": m.Input, "answer": m.Answer, "gold": map[string]string{"label": m.Answer}, "wrong": m.Wrong}
+		}
+		if i >= from {
+			ts.Check(json.NewEncoder(&b).Encode(line))
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b.Bytes(), 0o600))
 }
 
 // tamper DB changes one byte of one receipt in a stopped gateway's books.

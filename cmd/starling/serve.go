@@ -91,15 +91,22 @@ type gateway struct {
 	server *serve.Server
 	ln     net.Listener
 
+	roll    string        // of the students' folder, before it was read
+	look    time.Duration // between two looks at it
+	lessons time.Duration // between two looks whether a student has more to learn
+
 	retiring sync.WaitGroup // parts that were replaced and may still answer
 }
 
 // open puts a gateway together and listens. Nothing is served before run.
 func open(ctx context.Context, cfg Config, dir string, log *slog.Logger) (*gateway, error) {
-	g := &gateway{cfg: cfg, dir: dir, log: log, began: time.Now()}
+	g := &gateway{cfg: cfg, dir: dir, log: log, began: time.Now(), roll: rollCall(dir), look: time.Second, lessons: 5 * time.Minute}
 	var err error
-	if g.parts, err = build(ctx, cfg); err != nil {
+	if g.parts, err = build(ctx, cfg, dir); err != nil {
 		return nil, err
+	}
+	for _, why := range g.parts.damaged {
+		log.Error(why)
 	}
 	if g.set, err = cfg.loadSkills(); err != nil {
 		return nil, err
@@ -174,13 +181,16 @@ func (g *gateway) run(ctx context.Context, hup <-chan os.Signal, reload func() (
 	return group.Wait()
 }
 
-// follow takes changes in: of the skills' folder at once, of the configuration
-// on SIGHUP. What is invalid is logged and changes nothing. This goroutine
-// alone replaces parts and set.
+// follow takes changes in: of the skills' folder at once, of the students' soon, of
+// the configuration on SIGHUP. What is invalid is logged and changes nothing. This
+// goroutine alone replaces parts and set.
 func (g *gateway) follow(ctx context.Context, hup <-chan os.Signal, reload func() (Config, error)) error {
-	sets := make(chan *skill.Set)
+	sets, classes := make(chan *skill.Set), make(chan class)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.watchSkills(ctx, sets) })
+	group.Go(func() error { return g.watchStudents(ctx, classes) })
+	lessons := newLessons(g)
+	group.Go(func() error { return lessons.run(ctx) })
 	group.Go(func() error {
 		for {
 			select {
@@ -190,6 +200,9 @@ func (g *gateway) follow(ctx context.Context, hup <-chan os.Signal, reload func(
 				g.reconfigure(ctx, reload)
 			case set := <-sets:
 				g.swap("skills", g.cfg, g.parts, set)
+			case c := <-classes:
+				g.enrol(c)
+			case lessons.ask <- g.school():
 			}
 		}
 	})
@@ -218,7 +231,7 @@ func (g *gateway) reconfigure(ctx context.Context, reload func() (Config, error)
 	cfg, err := reload()
 	var fresh *parts
 	if err == nil {
-		fresh, err = build(ctx, cfg)
+		fresh, err = build(ctx, cfg, g.dir)
 	}
 	if err != nil {
 		g.log.Error("configuration not reloaded; the old one stays in force", "err", err)

@@ -17,6 +17,9 @@ import (
 // upstream fills in what the configuration left unsaid of a provider from the
 // vendors' table.
 func (c Config) upstream(name string, own *Upstream) (*upstream, error) {
+	if name == starling.StudentName {
+		return nil, c.ofProvider(&starling.Error{Kind: starling.Invalid, Op: "the name is that of the students' own provider", Hint: "choose another name"}, name, "")
+	}
 	vendor, known := catalog.VendorNamed(cmp.Or(own.Vendor, name))
 	if !known && (own.Dialect == "" || own.URL == "" || own.Zone == starling.Nowhere) {
 		return nil, c.ofProvider(unknownVendor(cmp.Or(own.Vendor, name)), name, "vendor")

@@ -9,6 +9,7 @@ import (
 	"starling"
 	"starling/internal/evidence"
 	"starling/internal/ledger"
+	"starling/internal/route"
 	"starling/internal/skill"
 )
 
@@ -56,7 +57,7 @@ func (p *program) warrants(l *ledger.Records) ([]warranted, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts, err := build(p.ctx, cfg)
+	parts, err := build(p.ctx, cfg, cfg.dataDir(p.flags.Data))
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func ended(w *evidence.Warrant, parts *parts, set *skill.Set) string {
 		return why
 	}
 	for _, c := range s.Rubric.Candidates {
-		if m, ok := parts.directory.Find(c.Model); ok && s.Unit(m) == w.Candidate {
+		if m, ok := parts.directory.Find(route.Named(s.Name, c.Model)); ok && s.Unit(m) == w.Candidate {
 			return ""
 		}
 	}

@@ -44,10 +44,13 @@ const (
 	AfterWord Hang = "after its first word"
 )
 
-// A Bench is a provider in front of a test upstream that follows a script.
+// A Bench is a provider in front of a test upstream that follows a script, or one
+// that answers by itself. The latter gives the words of its script as they are, has
+// no key, and nobody to call.
 type Bench struct {
 	Provider starling.Provider
 	Model    starling.Model // one of the provider's
+	Alone    bool           // it answers by itself: Key, Calls, Connections and Gone are empty
 	Key      string         // the credential that the provider sends
 
 	Ask         func(stream bool) *starling.Request // a question that the upstream can answer
@@ -63,27 +66,43 @@ const patience = 20 * time.Second
 var story = Script{Words: []string{"The ", "starling ", "sings — ", "über."}, Usage: starling.Usage{Input: 17, Output: 5}}
 
 // Provider runs the contract of [starling.Provider] against what open sets up,
-// once for each script it is called with.
+// once for each script it is called with. What can only go wrong with an upstream
+// is left out where there is none.
 func Provider(t *testing.T, open func(t *testing.T, s Script) *Bench) {
-	s := suite{open}
+	alone := open(t, story).Alone
+	s := suite{open: func(t *testing.T, s Script) *Bench { return open(t, s).filled() }}
 	for _, stream := range []bool{true, false} {
 		form := map[bool]string{true: "streamed", false: "whole"}[stream]
 		t.Run(form, func(t *testing.T) {
 			t.Run("the answer is all there and counted", func(t *testing.T) { s.answers(t, stream) })
 			t.Run("the request is not changed", func(t *testing.T) { s.keepsTheRequest(t, stream) })
+			t.Run("a call that may not travel never leaves", func(t *testing.T) { s.staysInItsZone(t, stream) })
+			t.Run("a caller who has left calls nobody", func(t *testing.T) { s.cancelledBefore(t, stream) })
+			t.Run("many callers at once get their answers", func(t *testing.T) { s.concurrent(t, stream) })
+			if alone {
+				return
+			}
 			t.Run("a refusal says whether later helps", func(t *testing.T) { s.refuses(t, stream) })
 			t.Run("the key is in no error", func(t *testing.T) { s.hidesTheKey(t, stream) })
 			t.Run("a broken answer is an error", func(t *testing.T) { s.breaks(t, stream) })
-			t.Run("a call that may not travel never leaves", func(t *testing.T) { s.staysInItsZone(t, stream) })
 			t.Run("a caller who leaves while waiting ends the call", func(t *testing.T) { s.cancelled(t, stream) })
-			t.Run("a caller who has left calls nobody", func(t *testing.T) { s.cancelledBefore(t, stream) })
-			t.Run("many callers at once get their answers", func(t *testing.T) { s.concurrent(t, stream) })
 		})
 	}
-	t.Run("leaving within a stream ends the call", s.cancelledWithin)
-	t.Run("ranging no further ends the call", s.stopped)
 	t.Run("models are listed from memory", s.models)
 	t.Run("an unknown model is not found", s.unknown)
+	t.Run("ranging no further ends the call", s.stopped)
+	if !alone {
+		t.Run("leaving within a stream ends the call", s.cancelledWithin)
+	}
+}
+
+// filled counts nothing where there is nobody to call.
+func (b *Bench) filled() *Bench {
+	none := func() int { return 0 }
+	if b.Alone {
+		b.Calls, b.Connections = none, none
+	}
+	return b
 }
 
 type suite struct {
@@ -152,7 +171,12 @@ func (s suite) answers(t *testing.T, stream bool) {
 	if want := strings.Join(story.Words, ""); h.err != nil || h.text != want {
 		t.Errorf("heard %q and error %v, want %q", h.text, h.err, want)
 	}
-	if h.usage == nil || h.usage.Input != story.Usage.Input || h.usage.Output != story.Usage.Output || h.usage.Estimated {
+	switch {
+	case h.usage != nil && b.Alone: // nobody counts what nobody charges for
+		if !h.usage.Estimated || h.usage.Input <= 0 || h.usage.Output <= 0 {
+			t.Errorf("usage is %+v by the end, want an estimate that says so", h.usage)
+		}
+	case h.usage == nil || h.usage.Input != story.Usage.Input || h.usage.Output != story.Usage.Output || h.usage.Estimated:
 		t.Errorf("usage is %+v by the end, want the upstream's %+v", h.usage, story.Usage)
 	}
 }
@@ -298,7 +322,9 @@ func (s suite) stopped(t *testing.T) {
 		}
 		return true
 	})
-	b.hungUp(t)
+	if !b.Alone {
+		b.hungUp(t)
+	}
 }
 
 func says(ev starling.Event) bool {

@@ -46,12 +46,34 @@ func NewDirectory(models []starling.Model, aliases map[string]string, silent ...
 	return d, nil
 }
 
+// With returns a directory that has these models too, behind its own. Errors are
+// Invalid, for a model that is there twice.
+func (d *Directory) With(models []starling.Model) (*Directory, error) {
+	wider, err := NewDirectory(append(slices.Clip(d.models), models...), d.alias, d.silent...)
+	if wider == nil {
+		return nil, err
+	}
+	return wider, nil // what is wrong with an alias was said of the narrower one
+}
+
+// Named returns what a name means in a rubric of the skill, "" none: the reserved
+// one is that of the skill's own student.
+func Named(skill, name string) string {
+	if name == starling.StudentName && skill != "" {
+		return name + "/" + skill
+	}
+	return name
+}
+
 // CheckAlias returns an Invalid error for an alias that leads nowhere or in a
 // circle, and for one that no request could reach because it is written like a
-// skill. One that leads to a silent provider is good: it waits ([Directory.Awaits]).
+// skill or like a student. One that leads to a silent provider is good: it waits ([Directory.Awaits]).
 func (d *Directory) CheckAlias(name string) error {
 	if strings.HasPrefix(name, Prefix) {
 		return &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("alias %q is written like a skill", name), Hint: "choose a name that does not begin with " + Prefix}
+	}
+	if name == starling.StudentName {
+		return &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("alias %q is what rubrics call their own student", name), Hint: "choose another name"}
 	}
 	target, straight := d.follow(name)
 	if !straight {
@@ -120,6 +142,9 @@ func (d *Directory) Aliases() []string {
 
 // hint says what a request can do that names what does not exist.
 func (d *Directory) hint(name string) string {
+	if skill, ok := strings.CutPrefix(name, starling.StudentName+"/"); ok {
+		return "there is no student yet: starling distill " + clip(skill) + " makes one"
+	}
 	if who := d.Awaits(name); len(who) > 0 {
 		target, _ := d.follow(name)
 		return fmt.Sprintf("it is %s, and provider %s offers no models now: start it, then send the gateway SIGHUP", target, strings.Join(who, " or "))

@@ -54,6 +54,7 @@ func TestADirectoryThatMakesNoSenseIsRefused(t *testing.T) {
 		{"an alias of itself without such a model", []starling.Model{at("p", "m")}, map[string]string{"x": "x"}, []string{`"x"`}},
 		{"a model that is there twice", []starling.Model{at("p", "m"), at("p", "m")}, nil, []string{"p/m is there twice"}},
 		{"an alias that is written like a skill", []starling.Model{at("p", "m")}, map[string]string{"starling/x": "m"}, []string{"written like a skill"}},
+		{"an alias that is the word for a student", []starling.Model{at("p", "m")}, map[string]string{"student": "m"}, []string{"rubrics call their own student"}},
 		{"an alias without any provider", nil, map[string]string{"x": "y"}, []string{"no provider is configured"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

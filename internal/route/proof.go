@@ -50,9 +50,17 @@ func (p *planning) proof(c *starling.Candidate, trusted bool) proof {
 	case bar.Pass > 0 && s.Most(bar.Confidence) < bar.Pass:
 		return proof{against: fmt.Sprintf("its cases show that at most %.1f %% pass, and the bar is %.4g %%", 100*s.Most(bar.Confidence), 100*bar.Pass)}
 	case c.Model.Student, len(c.Verify) == 0, bar.Unproven == skill.Climb:
-		return proof{against: "no warrant covers it" + p.lapsed(w, c) + "; starling rightsize " + p.skill.Name + " finds out whether it is good enough"}
+		return proof{against: "no warrant covers it" + p.lapsed(w, c) + "; starling " + shows(c.Model) + " " + p.skill.Name + " finds out whether it is good enough"}
 	}
 	return proof{why: "not yet shown to be good enough"}
+}
+
+// shows is the command that issues warrants to a model.
+func shows(m starling.Model) string {
+	if m.Student {
+		return "distill"
+	}
+	return "rightsize"
 }
 
 // covers reports whether a warrant holds for answers that are accepted as the plan

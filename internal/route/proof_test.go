@@ -72,7 +72,7 @@ func TestWhoMayAnswerIsSaidByTheEvidence(t *testing.T) {
 		{"whose warrant was revoked may not answer, verified or not", barred, false, true, as, []evidence.Note{revoked}, "-its warrant was revoked: of 40 answers that were audited 30 passed"},
 		{"whose cases show that it is below the bar neither", barred, false, true, nil, graded(20, 30), "-its cases show that at most 80.7 % pass, and the bar is 90 %"},
 		{"cases that may still show it are no reason", barred, false, true, nil, graded(27, 30), "candidate 1, verified by label, not yet shown to be good enough"},
-		{"a student answers nothing without a warrant, not even without a bar", ladder, true, true, nil, nil, "-no warrant covers it"},
+		{"a student answers nothing without a warrant, not even without a bar", ladder, true, true, nil, nil, "-no warrant covers it; starling distill test finds out"},
 		{"with one it does, from its threshold", barred, true, false, func(w *evidence.Warrant) { w.Threshold = 0.75 }, nil, "candidate 1, unverified, warranted: 89 of 90 passed from a confidence of 0.75"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -127,5 +127,29 @@ func TestAPinNeedsNoEvidence(t *testing.T) {
 	p, err := plan(r, req, starling.Cloud)
 	if err != nil || p.Candidates[0].Unit == "" || p.Candidates[0].Why != "pinned by the caller" {
 		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestARubricsStudentIsItsOwn: the same word in two rubrics means two students.
+func TestARubricsStudentIsItsOwn(t *testing.T) {
+	const rubric = "candidates: [student, cloud/limited]\n"
+	r := router(rubric)
+	p, err := plan(r, asking("starling/test"), starling.Cloud)
+	if err != nil || len(p.Candidates) != 1 || len(p.Left) != 1 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if l := p.Left[0]; l.Model != "student/test" || l.Kind != starling.NotFound || !strings.Contains(l.Why, "starling distill test makes one") {
+		t.Errorf("without a student: %+v", l)
+	}
+	mine, other := at("student", "test"), at("student", "other")
+	mine.Student, other.Student = true, true
+	r.Directory = must(r.Directory.With([]starling.Model{other, mine}))
+	r.Board = board(r, "student/test", func(w *evidence.Warrant) { w.Threshold = 0.75 })
+	p, err = plan(r, asking("starling/test"), starling.Cloud)
+	if err != nil || len(p.Candidates) != 2 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if c := p.Candidates[0]; c.Model.ID() != "student/test" || c.Threshold != 0.75 || c.Warrant != "war_1" {
+		t.Errorf("%+v", c)
 	}
 }

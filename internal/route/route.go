@@ -150,9 +150,13 @@ func decide(s *skill.Skill, req *starling.Request, screen starling.Screen) ([]sk
 // consider adds a candidate to the plan, or to those left out. Who is trusted
 // answers without evidence.
 func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trusted bool) {
-	m, ok := p.Directory.Find(c.Model)
+	name := c.Model
+	if p.skill != nil {
+		name = Named(p.skill.Name, name)
+	}
+	m, ok := p.Directory.Find(name)
 	if !ok {
-		p.leave(c.Model, starling.NotFound, "no provider offers it: "+p.Directory.hint(c.Model))
+		p.leave(name, starling.NotFound, "no provider offers it: "+p.Directory.hint(name))
 		return
 	}
 	if slices.ContainsFunc(p.Candidates, func(before starling.Candidate) bool { return before.Model.ID() == m.ID() }) {

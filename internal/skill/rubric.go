@@ -58,6 +58,9 @@ func (c *check) rubric(r *Rubric) {
 			c.complain(at, "a budget must be more than nothing", "remove the line for no limit")
 		}
 	}
+	if r.Reference == starling.StudentName {
+		c.complain([]string{"reference"}, "a student is no reference: it learned from one", "name the model that it learns from")
+	}
 	c.bar(r)
 	for i := range r.Verify {
 		at := []string{"verify", strconv.Itoa(i)}

@@ -10,7 +10,8 @@ import (
 // trained on it.
 type trial struct {
 	scores []float32
-	class  int // the right one
+	class  int     // the right one
+	known  float64 // share of its n-grams
 }
 
 const (
@@ -76,6 +77,22 @@ const fineness = 200
 // so that cases it has not seen can test them in a fixed order.
 func (s *Student) Steps() []Step { return slices.Clone(s.steps) }
 
+// strangest is the share of the examples that are taken for strangers: their own
+// are those of which the least is known.
+const strangest = 0.01
+
+// acquaint returns the share of a text's n-grams that must be known for it to be
+// like the examples: all but the strangest of them reach it, each seen by a student
+// that was not trained on it.
+func acquaint(trials []trial) float64 {
+	known := make([]float64, len(trials))
+	for i, t := range trials {
+		known[i] = t.known
+	}
+	slices.Sort(known)
+	return downwards(known[int(strangest*float64(len(known)))])
+}
+
 // climb derives the steps from the trials.
 func (s *Student) climb(trials []trial) (steps []Step) {
 	type answer struct {
@@ -85,7 +102,7 @@ func (s *Student) climb(trials []trial) (steps []Step) {
 	var answers []answer
 	for _, t := range trials {
 		best, _ := firstTwo(t.scores)
-		if s.labels[best] != "" {
+		if s.labels[best] != "" && t.known >= s.familiar {
 			answers = append(answers, answer{downwards(confidences(t.scores, s.sharpness)[best]), best == t.class})
 		}
 	}

@@ -83,8 +83,8 @@ func (c *course) ask(students []*Student) (trials []trial) {
 			continue
 		}
 		s := students[c.folds[i]]
-		v, _ := s.lexicon.vector(t)
-		trials = append(trials, trial{s.scores(v), c.classes[i]})
+		v, known := s.lexicon.vector(t)
+		trials = append(trials, trial{s.scores(v), c.classes[i], known})
 	}
 	return trials
 }

@@ -15,10 +15,10 @@
 //
 // All numbers are little-endian; a float is 32-bit IEEE 754.
 //
-//	"STUDENT\x01"                 the format and its version
+//	"STUDENT\x02"                 the format and its version
 //	uint32                        0; reserved for other kinds of features
 //	uint32 × 3                    how many labels, rows and steps follow
-//	float                         sharpness: the inverse temperature
+//	float × 2                     sharpness: the inverse temperature; share of n-grams known of the familiar
 //	labels ×  uint16, bytes       length and UTF-8 text, ascending
 //	steps  ×  float × 3           confidence, coverage, agreement
 //	rows   ×  uint32              hash of an n-gram, ascending
@@ -26,4 +26,14 @@
 //	rows   ×  float               scale of its weights
 //	rows   ×  labels × int8       its weights, in units of the scale
 //	32 bytes                      SHA-256 of all that is before
+//
+// One that is at work ([Taught]) has in its file, besides, what it was taught:
+//
+//	"TAUGHT\x01\x00"              the format and its version
+//	uint32, bytes                 length and JSON of its [Lesson]
+//	bytes                         the student, as above
+//	32 bytes                      SHA-256 of all that is before
+//
+// Its digest, the first 8 bytes of the SHA-256 of the whole file in hex, names it
+// where evidence speaks of it.
 package student

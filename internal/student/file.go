@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	magic  = "STUDENT\x01"
-	header = 4 * 5
+	magic  = "STUDENT\x02"
+	header = 4 * 6
 
 	// maxFile is the most bytes that a student takes in a file.
 	maxFile = 8_000_000
@@ -42,7 +42,7 @@ func (s *Student) encode() []byte {
 	for _, n := range []int{0, len(s.labels), len(s.scales), len(s.steps)} {
 		b = binary.LittleEndian.AppendUint32(b, uint32(n))
 	}
-	b = appendFloats(b, float32(s.sharpness))
+	b = appendFloats(b, float32(s.sharpness), float32(s.familiar))
 	for _, l := range s.labels {
 		b = append(binary.LittleEndian.AppendUint16(b, uint16(len(l))), l...)
 	}

@@ -83,7 +83,7 @@ func FuzzRead(f *testing.F) {
 	small := train(f, examples(22, 2, 3, 0)).encode()
 	f.Add(small[:len(small)-sha256.Size])
 	f.Add([]byte(magic))
-	f.Add(append([]byte(magic), 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 128, 63))
+	f.Add(append([]byte(magic), 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 128, 63, 0, 0, 0, 63))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if _, err := Read(bytes.NewReader(body)); err != nil && starling.KindOf(err) != starling.Invalid {
 			t.Fatal(err)

@@ -60,7 +60,7 @@ func TestTheSharpnessIsThatOfTheTrials(t *testing.T) {
 				}
 				class++
 			}
-			trials = append(trials, trial{scores, class})
+			trials = append(trials, trial{scores, class, 1})
 		}
 		if got := calibrate(trials); math.Abs(got-want) > 0.1*want {
 			t.Errorf("%v, want %v", got, want)

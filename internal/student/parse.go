@@ -41,12 +41,12 @@ type parser struct {
 
 func (p *parser) student() *Student {
 	reserved, labels, rows, steps := p.count(), p.count(), p.count(), p.count()
-	sharpness := p.floats(1)
+	scale := p.floats(2)
 	if p.bad || reserved != 0 || labels < 2 || labels > maxLabels || rows > maxRows(labels) || steps > fineness {
 		p.bad = true
 		return nil
 	}
-	s := &Student{sharpness: float64(sharpness[0]), labels: make([]string, labels), steps: make([]Step, steps)}
+	s := &Student{sharpness: float64(scale[0]), familiar: float64(scale[1]), labels: make([]string, labels), steps: make([]Step, steps)}
 	for i := range s.labels {
 		s.labels[i] = string(p.take(int(binary.LittleEndian.Uint16(p.take(2)))))
 	}
@@ -115,7 +115,7 @@ func (s *Student) sound() bool {
 	unsound := func(t Step) bool {
 		return !within(t.Confidence, 0, 1) || !within(t.Coverage, 0, 1) || !within(t.Agreement, 0, 1)
 	}
-	return within(s.sharpness, bluntest, sharpest) && !slices.ContainsFunc(s.steps, unsound)
+	return within(s.sharpness, bluntest, sharpest) && within(s.familiar, 0, 1) && !slices.ContainsFunc(s.steps, unsound)
 }
 
 // within is false for what is not a number.

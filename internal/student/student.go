@@ -10,6 +10,7 @@ type Student struct {
 	scales    []float32 // of a row's weights
 	weights   []int8    // row by row, one for each label
 	sharpness float64   // what scores are multiplied by before they become shares
+	familiar  float64   // the share of n-grams that must be known of a text
 	steps     []Step
 }
 
@@ -31,6 +32,10 @@ type Prediction struct {
 	// training. One that has seen none of them knows nothing: its confidence is
 	// that of a blind choice.
 	Known float64
+
+	// Strange is set for a text of which less is known than of all but one in a
+	// hundred of the training examples: Confidence says nothing of such texts.
+	Strange bool
 }
 
 // Labels returns the labels, ascending. The first is "" for a student that was
@@ -47,7 +52,7 @@ func (s *Student) Predict(text string) Prediction {
 	return Prediction{
 		Label: s.labels[best], Confidence: shares[best],
 		Second: s.labels[second], SecondConfidence: shares[second],
-		Known: known,
+		Known: known, Strange: known < s.familiar,
 	}
 }
 

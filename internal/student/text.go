@@ -1,6 +1,7 @@
 package student
 
 import (
+	"crypto/sha256"
 	"unicode"
 	"unicode/utf8"
 )
@@ -53,6 +54,14 @@ func normalise(message string) text {
 	}
 	t.close()
 	return t
+}
+
+// Key names what a student sees of a text: two texts have the same key if no
+// student can tell them apart. It is false for a text in which there is nothing to
+// see.
+func Key(text string) (key [sha256.Size]byte, ok bool) {
+	t := normalise(text)
+	return sha256.Sum256(t.bytes), len(t.words) > 0
 }
 
 // close ends the word that is being read, if one is.

@@ -19,6 +19,10 @@ type Options struct {
 	// with the same seed make the same student, bit by bit, on every machine.
 	Seed uint64
 
+	// Workers is how many goroutines train; 0 as many as Go uses processors. It
+	// changes how long it takes and nothing else.
+	Workers int
+
 	// Progress, if set, is told how much of the work is done, from 0 to total.
 	// It is called by one goroutine at a time, and never after Train returned.
 	Progress func(done, total int)
@@ -36,8 +40,8 @@ const (
 // into one. How far its confidence can be trusted is found by training others on
 // all but some of the examples, and asking them for those.
 //
-// Work is shared among as many goroutines as Go uses processors, which have all
-// ended when Train returns. Errors are Invalid, for examples that nothing can be
+// The goroutines among which the work is shared have all ended when Train
+// returns. Errors are Invalid, for examples that nothing can be
 // learned from, and Cancelled.
 func Train(ctx context.Context, examples []Example, o Options) (*Student, error) {
 	c, err := enrol(examples)
@@ -50,7 +54,7 @@ func Train(ctx context.Context, examples []Example, o Options) (*Student, error)
 	}
 	s := students[c.asked]
 	trials := c.ask(students[:c.asked])
-	s.sharpness = calibrate(trials)
+	s.sharpness, s.familiar = calibrate(trials), acquaint(trials)
 	s.steps = s.climb(trials)
 	return s, nil
 }
@@ -62,7 +66,7 @@ func (c *course) fitAll(ctx context.Context, o Options) ([]*Student, error) {
 	report := meter{tell: o.Progress, total: 2 * passes * len(students)}
 	var taken atomic.Int64
 	var all sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(students)) {
+	for range min(cmp.Or(max(o.Workers, 0), runtime.GOMAXPROCS(0)), len(students)) {
 		all.Go(func() {
 			for {
 				// The longest first, so that the others fill what it leaves.
