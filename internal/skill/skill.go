@@ -28,6 +28,7 @@ type Rubric struct {
 	Version    int            `yaml:"version"`
 	Reference  string         `yaml:"reference"` // an alias or "provider/model"
 	Candidates []Candidate    `yaml:"candidates"`
+	Order      string         `yaml:"order"` // who tries first: "cost", the cheapest in expectation, once evidence shows it; "listed", the candidates as they stand. "": cost
 	Bar        Bar            `yaml:"bar"`
 	Class      starling.Class `yaml:"class"`
 	Budget     Budget         `yaml:"budget"`
@@ -62,6 +63,9 @@ type Bar struct {
 	Valid      time.Duration `yaml:"valid"`      // how long what was shown holds; 0: [DefaultValid]
 	Unproven   string        `yaml:"unproven"`   // who was not shown to be good enough may answer "verified", or must "climb"; "": verified
 }
+
+// Listed is the order that keeps the candidates as they stand.
+const Listed = "listed"
 
 // DefaultValid is how long a warrant holds if the rubric does not say.
 const DefaultValid = 90 * 24 * time.Hour
