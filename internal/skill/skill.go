@@ -3,6 +3,7 @@ package skill
 import (
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"starling"
@@ -120,6 +121,9 @@ type Set struct {
 	skills map[string]*Skill
 	plain  []string
 	broken map[string]bool // folders that could not be read as a skill
+
+	fold    sync.Once
+	prompts map[string]*Skill // by prompt, white space folded; nil for one that two skills have
 }
 
 // Find returns the skill of that name.
