@@ -46,15 +46,13 @@ func NewSessions() *Sessions {
 
 // A session is one conversation.
 type session struct {
-	id     string
-	turn   int64
-	bytes  int64     // of text, of its last request
-	rate   float64   // tokens that an upstream counted for a byte of it; 0 unknown
-	growth float64   // tokens that a turn adds; 0 unknown
-	output float64   // tokens of an answer; 0 unknown
-	last   time.Time // when it was heard of
-	slow   bool      // its last turn came when the caches had forgotten it
-	asked  [mostAsked]asked
+	id    string
+	turn  int64
+	bytes int64     // of text, of its last request
+	last  time.Time // when it was heard of
+	slow  bool      // its last turn came when the caches had forgotten it
+	asked [mostAsked]asked
+	usual
 }
 
 // An asked is a model that was asked in a session.
@@ -71,8 +69,19 @@ type kindOfTalk struct {
 	tools bool
 }
 
-// A length sums up conversations.
-type length struct{ talks, turns float64 }
+// A length sums up the conversations of a kind, and says what one of their calls
+// takes: what a new one is taken to be like.
+type length struct {
+	talks, turns float64
+	usual
+}
+
+// usual is what a call in a conversation takes, of which the latest counts most.
+type usual struct {
+	rate   float64 // tokens that an upstream counted for a byte of text; 0 unknown
+	growth float64 // tokens that a turn adds; 0 unknown
+	output float64 // tokens of an answer; 0 unknown
+}
 
 // Before any was seen, a conversation is taken to have so many turns: agents with
 // tools go on by themselves, people ask again once or twice. That counts like so
@@ -107,8 +116,9 @@ func (s *Sessions) id(who *starling.Caller, o *wire.Outline) string {
 	return string(mac.Sum(nil)[:16])
 }
 
-// look returns what is known of a session: nothing, for one that is new.
-func (s *Sessions) look(id string, now time.Time) session {
+// look returns what is known of a session: of one that is new what is usual in its
+// kind.
+func (s *Sessions) look(id string, kind kindOfTalk, now time.Time) session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.all[id]; e != nil {
@@ -116,7 +126,11 @@ func (s *Sessions) look(id string, now time.Time) session {
 			return *known
 		}
 	}
-	return session{id: id}
+	known := session{id: id}
+	if l := s.lengths[kind]; l != nil {
+		known.usual = l.usual
+	}
+	return known
 }
 
 // Remember takes in what came of an exchange.
@@ -128,10 +142,13 @@ func (s *Sessions) Remember(ex *starling.Exchange) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known, fresh := s.open(ex.Plan.Session.ID, now)
-	s.count(kindOfTalk{ex.Plan.Skill, ex.Request.Tools > 0}, fresh, ex.Plan.Session.Turn-known.turn)
-	bytes := int64(max(len(ex.Request.Body)-ex.Request.Opaque, 1))
 	turns := ex.Plan.Session.Turn - known.turn
+	kind := s.count(kindOfTalk{ex.Plan.Skill, ex.Request.Tools > 0}, fresh, turns)
+	if fresh {
+		known.usual = kind.usual
+	}
 	known.slow = !fresh && now.Sub(known.last) > usualCache
+	bytes := int64(max(len(ex.Request.Body)-ex.Request.Opaque, 1))
 	for i := range ex.Attempts {
 		a := &ex.Attempts[i]
 		if a.Usage.Estimated || a.Usage.TotalInput() == 0 {
@@ -145,6 +162,7 @@ func (s *Sessions) Remember(ex *starling.Exchange) {
 		known.growth = mixed(known.growth, float64(bytes-known.bytes)/float64(turns)*known.rate)
 	}
 	known.turn, known.bytes, known.last = max(known.turn, ex.Plan.Session.Turn), bytes, now
+	kind.usual = known.usual
 }
 
 // mixed is a mean in which the latest counts most.
@@ -177,9 +195,9 @@ func (s *Sessions) open(id string, now time.Time) (known *session, fresh bool) {
 	return known, true
 }
 
-// count adds turns to the lengths of conversations of a kind. Once there are many,
-// the old ones fade.
-func (s *Sessions) count(kind kindOfTalk, fresh bool, turns int64) {
+// count adds turns to what is known of conversations of a kind. Once there are
+// many, the old ones fade.
+func (s *Sessions) count(kind kindOfTalk, fresh bool, turns int64) *length {
 	l := s.lengths[kind]
 	if l == nil {
 		l = &length{}
@@ -192,6 +210,7 @@ func (s *Sessions) count(kind kindOfTalk, fresh bool, turns int64) {
 	if l.talks > 1000 {
 		l.talks, l.turns = l.talks/2, l.turns/2
 	}
+	return l
 }
 
 // ask notes that a model was asked, and whether its cache knew what it should have.

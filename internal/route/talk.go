@@ -28,9 +28,9 @@ func (p *planning) talk() *talk {
 		return nil
 	}
 	p.Session = starling.Session{ID: p.Sessions.id(&p.req.Caller, o), Turn: turn}
-	t := &talk{now: time.Now()}
-	t.session = p.Sessions.look(p.Session.ID, t.now)
-	t.turns = p.Sessions.expect(kindOfTalk{p.Plan.Skill, p.req.Tools > 0}, turn)
+	kind := kindOfTalk{p.Plan.Skill, p.req.Tools > 0}
+	t := &talk{now: time.Now(), turns: p.Sessions.expect(kind, turn)}
+	t.session = p.Sessions.look(p.Session.ID, kind, t.now)
 	return t
 }
 
