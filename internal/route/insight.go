@@ -135,7 +135,7 @@ type known struct {
 // and what became of their answers to its cases. It returns nil if there is
 // nothing.
 func (r *Router) prepare(p Past, columns map[string]int) *studied {
-	s := &studied{Past: p, skill: p.Skill}
+	s := &studied{Past: p, skill: p.Skill, reference: -1}
 	plan := &planning{Router: r, req: &starling.Request{Choices: 1}, skill: p.Skill}
 	if ref, ok := r.Directory.Find(p.Skill.Rubric.Reference); ok {
 		plan.Reference = &ref
@@ -159,11 +159,12 @@ func (r *Router) prepare(p Past, columns map[string]int) *studied {
 		}
 		if plan.Reference != nil && plan.Reference.ID() == m.ID() {
 			s.reference = len(judged)
-		} else if plan.Reference == nil {
-			s.reference = len(judged) // the last
 		}
 		units[next.Unit] = len(judged)
 		judged, s.models = append(judged, next), append(s.models, m.ID())
+	}
+	if s.reference < 0 {
+		s.reference = len(judged) - 1
 	}
 	s.gather(judged, units)
 	if len(s.trials) == 0 {
