@@ -26,14 +26,19 @@ func known(r *route.Router) *evidence.Board {
 
 func BenchmarkPlan(b *testing.B) {
 	for name, with := range map[string]func(*route.Router){
-		"without evidence": func(*route.Router) {},
-		"with evidence":    func(r *route.Router) { r.Board = known(r) },
+		"without evidence":  func(*route.Router) {},
+		"with evidence":     func(r *route.Router) { r.Board = known(r) },
+		"ordered by it":     func(r *route.Router) { r.Board = known(r); guarded(r, route.Guard{On: true}) },
+		"in a conversation": func(r *route.Router) { r.Board, r.Sessions = known(r), route.NewSessions() },
 	} {
 		b.Run(name, func(b *testing.B) {
 			r := router(ladder + "verify: [{kind: label, values: [a]}]\n")
 			r.Verifiers = map[string][]starling.Verifier{"test": {accepting{"label"}}}
 			with(r)
 			req := asking("starling/test")
+			if r.Sessions != nil {
+				req = talking(20)
+			}
 			s := must(r.Skill(req))
 			screen := starling.Screen{Class: "some", Furthest: starling.Cloud}
 			b.ReportAllocs()

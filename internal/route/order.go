@@ -202,7 +202,9 @@ func (p *planning) settle(t *talk, measured bool) {
 			p.Candidates[i].Expected = min(starling.Money(c.rungs[i].now), p.Candidates[i].Worst)
 		}
 	}
-	p.reorder(order)
+	if !slices.IsSorted(order) {
+		p.reorder(order)
+	}
 	p.because(why)
 }
 

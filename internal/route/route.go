@@ -2,7 +2,14 @@
 // can be called, it says who should try, in which order, and why; and who may
 // not, and why not.
 //
-// It calls nobody and measures nothing. Start reading at [Router.Plan].
+//	which skill it is, where nobody said     identify.go
+//	who may answer                           route.go, bounds.go, proof.go
+//	how likely an answer is accepted         odds.go, prompt.go
+//	in which order they try                  order.go, talk.go, sessions.go
+//	what is learned beside the requests      insight.go, guard.go
+//
+// It calls nobody, and remembers nothing but what prompt caches may know of
+// conversations under way ([Sessions]). Start reading at [Router.Plan].
 package route
 
 import (
