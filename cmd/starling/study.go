@@ -26,15 +26,22 @@ type study struct {
 	sessions *route.Sessions
 	router   atomic.Pointer[route.Router] // in force
 
-	// Of run alone: what was studied last, and when.
-	set   *skill.Set
-	cases int
-	at    time.Time
+	// Of run alone.
+	set   *skill.Set // that was studied last
+	cases int        // then
+	at    time.Time  // when
+	seen  int        // cases, at the last look
+	since time.Time  // of the first look that saw so many
 	known *skill.Set // whose skills the recogniser learned
 }
 
-// restudy is how long a study rests: it takes seconds of a processor.
-const restudy = time.Minute
+const (
+	// restudy is how long a study rests: it takes seconds of a processor.
+	restudy = time.Minute
+	// settled is how long no outcome has to come before those that came are studied:
+	// they come in batches.
+	settled = 3 * time.Second
+)
 
 func newStudy(files fs.FS, log *slog.Logger) *study {
 	return &study{files: files, log: log, insight: &route.Insight{}, sessions: route.NewSessions()}
@@ -67,7 +74,11 @@ func (s *study) look(ctx context.Context, outcomes outcomesOf) error {
 	r := s.router.Load()
 	cases, learn := r.Board.Cases(), s.insight.Wanted() && s.known != r.Skills
 	news := cases != s.cases || s.set != r.Skills && cases > 0
-	if !learn && (!news || !s.at.IsZero() && time.Since(s.at) < restudy) {
+	if cases != s.seen {
+		s.seen, s.since = cases, time.Now()
+	}
+	news = news && time.Since(s.since) >= settled && time.Since(s.at) >= restudy
+	if !learn && !news {
 		return nil
 	}
 	past, err := s.past(ctx, r, outcomes)
