@@ -4,8 +4,9 @@ package starling
 // streamed is one event with Whole set.
 //
 // Raw is what the upstream sent, byte for byte except that the provider's own
-// key is hidden where it is echoed: a whole server-sent event with
-// its terminator (comments are events too), or a whole body. Deltas say the same
+// key is hidden where it is echoed, and that log-probabilities which the caller
+// did not ask for ([Call.Logprobs]) are null: a whole server-sent event with its
+// terminator (comments are events too), or a whole body. Deltas say the same
 // in no dialect. A provider fills Raw when its dialect is the request's, and
 // Deltas whenever the request needs translation or was asked for them
 // ([Call.Deltas]); at least one of the two is there, except in an event that
@@ -20,7 +21,7 @@ type Event struct {
 	ID         string  // the upstream's id of the answer, once known
 	Model      string  // the model's name as the upstream says it, once known
 	Finish     Finish  // why the answer ended, once known
-	Confidence float64 // the model's own in its answer, in (0, 1], once known
+	Confidence float64 // the model's own in its answer so far, in (0, 1], once known: the last one counts
 	Usage      *Usage  // the upstream's own count so far: cumulative, the last one counts
 	Bytes      int     // bytes of answer in this event, to estimate tokens if no usage ever comes
 	Idle       bool    // a sign of life, such as a comment: it belongs to no answer

@@ -68,6 +68,7 @@ type Candidate struct {
 	Unit        string   `json:"unit,omitempty"`      // the whole that answers, as evidence names it; "" outside a skill
 	Warrant     string   `json:"warrant,omitempty"`   // id of the one in force that covers its answers; "" none
 	Threshold   float64  `json:"threshold,omitempty"` // own confidence from which its answer is accepted; 0 none. Only a warrant sets it
+	Logprobs    bool     `json:"logprobs,omitempty"`  // it is asked how sure it is, by its tokens' log-probabilities
 	Verify      []string `json:"verify,omitempty"`    // verifiers that must accept before anything is seen
 	Probability float64  `json:"probability"`         // that its answer is accepted
 	Basis       string   `json:"basis"`               // where the probability is from
@@ -102,7 +103,7 @@ type Attempt struct {
 	Finish     Finish        `json:"finish,omitempty"`
 	Usage      Usage         `json:"usage"`
 	Lines      []CostLine    `json:"lines,omitempty"`
-	Cost       Money         `json:"cost_nanodollars"`         // lines and verdicts
+	Cost       Money         `json:"cost_nanodollars"`         // of its lines
 	Upstream   string        `json:"upstream_id,omitempty"`    // the upstream's id of its answer
 	Said       string        `json:"upstream_model,omitempty"` // the model's name as the upstream says it
 	Left       []string      `json:"left_out,omitempty"`       // fields that translation could not carry
@@ -120,10 +121,13 @@ const (
 	Abandoned Outcome = "abandoned" // the caller left
 	Lost      Outcome = "lost"      // a hedge or first try that another call overtook
 	Skipped   Outcome = "skipped"   // not called: no budget, no time or an open breaker
+	Consulted Outcome = "consulted" // asked by a verifier about the answer of another attempt, which follows
 )
 
 // A Verdict is what a verifier says of an answer. Why names the rule that
-// failed; it never quotes the answer.
+// failed; it never quotes the answer. Cost is that of the calls that the verifier
+// made: they are attempts of their own, with [Consulted] as outcome, and booked
+// there.
 type Verdict struct {
 	Verifier string `json:"verifier"`
 	Accept   bool   `json:"accept"`

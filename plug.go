@@ -37,6 +37,7 @@ type Call struct {
 	Request  *Request
 	Furthest Zone               // as screened; the egress guard checks it again
 	Deltas   bool               // fill Event.Deltas even when Raw passes through
+	Logprobs bool               // have the model say how sure it is, where its dialect can: Event.Confidence
 	Patience time.Duration      // how long a refused call may be tried again; 0 when somebody else is next
 	Left     func(field string) // told of each field that translation cannot carry; never nil
 }
@@ -51,4 +52,33 @@ type Verifier interface {
 	// rejection; an empty answer is a rejection. The same input gets the same
 	// verdict. Safe for concurrent use.
 	Verify(ctx context.Context, r *Request, a *Answer) (Verdict, error)
+}
+
+// An AskingVerifier is a Verifier that asks a model before it says anything. Its
+// Verify is an Invalid error: without an Asker it cannot judge. Implementations
+// live in internal/verify and must pass conform.AskingVerifier.
+type AskingVerifier interface {
+	Verifier
+
+	// VerifyAsking judges as Verify does, by what ask is told, and says in
+	// Verdict.Cost what that did cost. The same input is asked in the same words,
+	// and the same replies get the same verdict. What the asker cannot get, and a
+	// reply that is none, is an error, never a verdict: it fails closed.
+	VerifyAsking(ctx context.Context, r *Request, a *Answer, ask Asker) (Verdict, error)
+}
+
+// An Asker asks models for a verifier, as carefully as candidates are asked:
+// within the zone that the exchange's data may travel to, and under every cap.
+// What it spends is in the books already when it returns.
+//
+// It belongs to the goroutine of the exchange.
+type Asker interface {
+	// Ask has a model answer q and returns the whole answer, and what that did
+	// cost. The model is named by an alias or by "provider/model"; "" is the one
+	// whose answer is judged. q is not streamed.
+	//
+	// Errors are *Error: Forbidden when the model runs further away than the data
+	// may travel, OverBudget when the call may cost more than is allowed, NotFound
+	// when nobody offers the model, and those of [Provider.Generate].
+	Ask(ctx context.Context, model string, q *Request) (*Answer, Money, error)
 }

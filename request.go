@@ -23,6 +23,7 @@ type Request struct {
 	Model     string // as the caller named it
 	Stream    bool   // the caller wants events
 	WantUsage bool   // the caller asked for usage inside the stream
+	WantProbs bool   // the caller asked for the tokens' log-probabilities
 	MaxTokens int64  // most output tokens per choice the caller allows; 0 if unsaid
 	Choices   int64  // how many answers are asked for; at least 1
 	Tools     int    // tools offered to the model

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,13 +18,15 @@ import (
 	"starling/internal/skill"
 )
 
-// A way is a path and whether the answer is streamed.
+// A way is a path, whether the answer is streamed, and whether the model is to say
+// how sure it is.
 type way struct {
-	dialect starling.Dialect
-	stream  bool
+	dialect  starling.Dialect
+	stream   bool
+	logprobs bool // in OpenAI's dialect
 }
 
-var ways = []way{{starling.OpenAI, false}, {starling.OpenAI, true}, {starling.Anthropic, false}, {starling.Anthropic, true}}
+var ways = []way{{dialect: starling.OpenAI}, {dialect: starling.OpenAI, stream: true}, {dialect: starling.Anthropic}, {dialect: starling.Anthropic, stream: true}}
 
 var paths = map[starling.Dialect]string{starling.OpenAI: "/v1/chat/completions", starling.Anthropic: "/v1/messages"}
 
@@ -49,6 +52,8 @@ type reply struct {
 	receipt string
 	cost    starling.Money
 	took    time.Duration
+
+	confidence float64 // of the model in its answer, where the gateway says it; 0 unknown
 }
 
 // kind is that of an error: the gateway's own, where an upstream's did not take its
@@ -90,7 +95,7 @@ func (c *client) send(ctx context.Context, w way, body []byte, header map[string
 	if r.text, r.code, err = answerText(resp, w); err != nil {
 		return r, err
 	}
-	r.took = time.Since(began)
+	r.took, r.confidence = time.Since(began), toldConfidence(resp.Header)
 	r.cost, err = toldCost(resp)
 	return r, err
 }
@@ -103,6 +108,16 @@ func toldCost(resp *http.Response) (starling.Money, error) {
 	return starling.ParseMoney(amount)
 }
 
+// toldConfidence reads how sure the model says that it is. What is no share of 1 is
+// nothing that can be compared with.
+func toldConfidence(h http.Header) float64 {
+	said, err := strconv.ParseFloat(h.Get("X-Starling-Confidence"), 64)
+	if err != nil || !(0 < said && said <= 1) {
+		return 0
+	}
+	return said
+}
+
 // question is a case in the given dialect, for a model as the gateway knows it.
 func question(model, prompt string, cs skill.Case, limit int, w way) ([]byte, error) {
 	type message struct {
@@ -111,6 +126,9 @@ func question(model, prompt string, cs skill.Case, limit int, w way) ([]byte, er
 	}
 	user := message{"user", cs.Input}
 	body := map[string]any{"model": model, "stream": w.stream, "max_tokens": limit}
+	if w.logprobs {
+		body["logprobs"] = true
+	}
 	if w.dialect == starling.Anthropic {
 		body["system"], body["messages"] = prompt, []message{user}
 	} else {

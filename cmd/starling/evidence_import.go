@@ -107,6 +107,7 @@ func (i *importer) open(cfg Config) error {
 	if i.verifiers, err = verify.ForSkill(s); err != nil {
 		return err
 	}
+	i.unasked(s, i.verifiers)
 	dir := cfg.dataDir(i.flags.Data)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return &starling.Error{Kind: starling.Invalid, Op: "import: data folder " + dir, Hint: "name a folder that can be one", Err: err}
@@ -189,9 +190,12 @@ func (i *importer) line(line []byte) error {
 }
 
 // rejected asks the skill's verifiers: an answer that would be rejected teaches
-// nothing.
+// nothing. Those that would have to ask a model have no say.
 func (i *importer) rejected(t corpus.Text) string {
 	for _, v := range i.verifiers {
+		if _, asks := v.(starling.AskingVerifier); asks {
+			continue
+		}
 		verdict, err := v.Verify(i.ctx, &starling.Request{Body: []byte(t.Input)}, &starling.Answer{Text: t.Answer, Finish: starling.Stopped})
 		switch {
 		case err != nil:

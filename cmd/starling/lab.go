@@ -14,6 +14,7 @@ import (
 
 	"starling"
 	"starling/internal/cascade"
+	"starling/internal/evidence"
 	"starling/internal/ledger"
 	"starling/internal/rightsize"
 	"starling/internal/skill"
@@ -128,6 +129,9 @@ func (l *lab) trial(ctx context.Context, c rightsizeCmd) (*rightsize.Trial, erro
 		return nil, noSkill(c.Skill, l.set)
 	}
 	t := &rightsize.Trial{Skill: s, Workers: c.Workers, Limit: c.Limit.Money, Keep: l.books.AddOutcomes}
+	if !c.DryRun {
+		t.Issue = l.books.AddNotes
+	}
 	var err error
 	if t.Verifiers, err = verify.ForSkill(s); err != nil {
 		return nil, err
@@ -141,11 +145,11 @@ func (l *lab) trial(ctx context.Context, c rightsizeCmd) (*rightsize.Trial, erro
 	if t.Candidates, err = l.candidates(c, s); err != nil {
 		return nil, err
 	}
-	for o, err := range l.books.Outcomes(ctx, s.Name, "") {
-		if err != nil {
-			return nil, err
-		}
-		t.Known = append(t.Known, o)
+	if t.Reference, err = l.reference(s); err != nil {
+		return nil, err
+	}
+	if t.Known, t.Board, err = l.known(ctx, s.Name); err != nil {
+		return nil, err
 	}
 	t.Ask = func(ctx context.Context, who rightsize.Candidate, cs skill.Case) (rightsize.Answer, error) {
 		return l.ask(ctx, c, s, who, cs)
@@ -154,20 +158,39 @@ func (l *lab) trial(ctx context.Context, c rightsizeCmd) (*rightsize.Trial, erro
 	return t, nil
 }
 
-// candidates are those of the rubric, or the named ones of them, in its order.
+// known reads what the books say of a skill.
+func (l *lab) known(ctx context.Context, skill string) ([]*evidence.Outcome, *evidence.Board, error) {
+	var outcomes []*evidence.Outcome
+	board := evidence.NewBoard()
+	for n, err := range l.books.Notes(ctx, new(ledger.Place)) {
+		if err != nil {
+			return nil, nil, err
+		}
+		board.Fold(n)
+		if n.Outcome != nil && n.Outcome.Skill == skill {
+			outcomes = append(outcomes, n.Outcome)
+		}
+	}
+	return outcomes, board, nil
+}
+
+// candidates are those of the rubric, in its order. Where some are named, the
+// others stand aside.
 func (l *lab) candidates(c rightsizeCmd, s *skill.Skill) ([]rightsize.Candidate, error) {
 	var all []rightsize.Candidate
 	var names []string
 	for _, candidate := range s.Rubric.Candidates {
 		name := candidate.Model
-		if names = append(names, name); len(c.Candidate) > 0 && !slices.Contains(c.Candidate, name) {
-			continue
-		}
+		names = append(names, name)
+		who := rightsize.Candidate{Name: name, SkipVerify: candidate.SkipVerify, Logprobs: candidate.Confidence == skill.ByLogprob, Aside: len(c.Candidate) > 0 && !slices.Contains(c.Candidate, name)}
 		m, ok := l.parts.directory.Find(name)
-		if !ok {
-			return nil, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("rightsize: no provider offers %q", name), Hint: "give it a model under models in the configuration, or leave it out with --candidate"}
+		switch {
+		case ok:
+			who.Model, who.ID = m, s.Unit(m)
+		case !who.Aside:
+			return nil, nobodyOffers(name, "give it a model under models in the configuration, or leave it out with --candidate")
 		}
-		all = append(all, rightsize.Candidate{Name: name, Model: m, ID: s.Unit(m)})
+		all = append(all, who)
 	}
 	for _, name := range c.Candidate {
 		if !slices.Contains(names, name) {
@@ -175,6 +198,23 @@ func (l *lab) candidates(c rightsizeCmd, s *skill.Skill) ([]rightsize.Candidate,
 		}
 	}
 	return all, nil
+}
+
+func nobodyOffers(name, hint string) error {
+	return &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("rightsize: no provider offers %q", name), Hint: hint}
+}
+
+// reference is whom a bar with a margin compares with; without a margin nobody.
+func (l *lab) reference(s *skill.Skill) (rightsize.Candidate, error) {
+	name := s.Rubric.Reference
+	if s.Rubric.Bar.Margin == 0 {
+		return rightsize.Candidate{}, nil
+	}
+	m, ok := l.parts.directory.Find(name)
+	if !ok {
+		return rightsize.Candidate{}, nobodyOffers(name, "the bar compares with it; give it a model under models in the configuration")
+	}
+	return rightsize.Candidate{Name: name, Model: m, ID: s.Unit(m)}, nil
 }
 
 var plainWay = way{dialect: starling.OpenAI}
@@ -197,7 +237,9 @@ func (l *lab) ask(ctx context.Context, c rightsizeCmd, s *skill.Skill, who right
 
 // askOnce pins the candidate; the data is of the skill's class.
 func (l *lab) askOnce(ctx context.Context, c rightsizeCmd, s *skill.Skill, who rightsize.Candidate, cs skill.Case) (a rightsize.Answer, err error) {
-	body, err := question(who.Model.ID(), s.Rubric.Prompt, cs, c.MaxTokens, plainWay)
+	way := plainWay
+	way.logprobs = who.Logprobs
+	body, err := question(who.Model.ID(), s.Rubric.Prompt, cs, c.MaxTokens, way)
 	if err != nil {
 		return a, err
 	}
@@ -205,8 +247,8 @@ func (l *lab) askOnce(ctx context.Context, c rightsizeCmd, s *skill.Skill, who r
 	if s.Rubric.Class != "" {
 		header["X-Starling-Class"] = string(s.Rubric.Class)
 	}
-	r, err := l.client.send(ctx, plainWay, body, header)
-	a = rightsize.Answer{Text: r.text, Cost: r.cost, Took: r.took, Receipt: r.receipt}
+	r, err := l.client.send(ctx, way, body, header)
+	a = rightsize.Answer{Text: r.text, Confidence: r.confidence, Cost: r.cost, Took: r.took, Receipt: r.receipt}
 	switch {
 	case ctx.Err() != nil:
 		err = &starling.Error{Kind: starling.Cancelled, Op: "rightsize", Hint: "run it again: it goes on where it stopped", Err: ctx.Err()}

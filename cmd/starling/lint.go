@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"starling"
 	"starling/internal/skill"
@@ -93,6 +94,7 @@ func lint(p *program, fsys fs.FS, s *skill.Skill) error {
 	if err != nil {
 		return fmt.Errorf("skill %s: %w", s.Name, err)
 	}
+	p.unasked(s, verifiers)
 	var errs []error
 	n := 0
 	for c, err := range skill.Cases(fsys, s.Dir) {
@@ -135,4 +137,12 @@ func lintCase(ctx context.Context, s *skill.Skill, c skill.Case, verifiers []sta
 		}
 	}
 	return strict.Report(problems)
+}
+
+// unasked says which verifiers have no say here: they ask models, and only the
+// gateway does that, within zones and budgets.
+func (p *program) unasked(s *skill.Skill, verifiers []starling.Verifier) {
+	if names := verify.Unasked(verifiers); len(names) > 0 {
+		printf(p.stderr, "note: %s: only the gateway asks models, so nothing is judged here by %s\n", s.Name, strings.Join(names, ", "))
+	}
 }

@@ -35,6 +35,7 @@ type commands struct {
 	Demo      demoCmd      `cmd:"" help:"Show the whole thing at work, without keys, network or weights."`
 	Simulate  simulateCmd  `cmd:"" help:"Serve simulated upstreams of both dialects, for load tests and what-ifs."`
 	Rightsize rightsizeCmd `cmd:"" help:"Try a skill's candidates on its cases, and say which are good enough."`
+	Warrant   warrantCmd   `cmd:"" help:"List, explain and revoke warrants: who was shown to be good enough."`
 	Evidence  evidenceCmd  `cmd:"" help:"List graded outcomes, and import and forget texts to learn from."`
 	Explain   explainCmd   `cmd:"" help:"Show what was done to one request, and why."`
 	Ledger    ledgerCmd    `cmd:"" help:"List, sum up and verify receipts."`

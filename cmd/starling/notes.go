@@ -60,6 +60,11 @@ func named(r skill.Rubric) []string {
 	for _, c := range candidates {
 		all = append(all, c.Model)
 	}
+	for _, v := range r.Verify {
+		if v.Model != "" {
+			all = append(all, v.Model)
+		}
+	}
 	if r.Reference != "" {
 		all = append(all, r.Reference)
 	}

@@ -25,6 +25,7 @@ type rightsizeCmd struct {
 	Yes       bool     `short:"y" help:"Spend what it takes without asking."`
 	MaxTokens int      `default:"1024" help:"Output limit of each answer."`
 	Workers   int      `default:"4" help:"Questions at the same time."`
+	DryRun    bool     `help:"Write down no warrant and no revocation; what was asked is kept."`
 	Gateway   string   `help:"Address of the gateway, where one that serves these books is not where the configuration says." placeholder:"URL"`
 	JSON      bool     `help:"Print JSON."`
 	HTML      string   `help:"Write the report as a page with a picture, too." placeholder:"FILE"`
@@ -83,6 +84,7 @@ func (c rightsizeCmd) try(p *program, lab *lab) (*rightsize.Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.unasked(trial.Skill, trial.Verifiers)
 	if err := c.mayspend(p, trial); err != nil {
 		return nil, err
 	}
@@ -97,8 +99,8 @@ func (c rightsizeCmd) try(p *program, lab *lab) (*rightsize.Report, error) {
 
 // mayspend asks before anything is spent, unless a limit was set or nothing is.
 func (c rightsizeCmd) mayspend(p *program, t *rightsize.Trial) error {
-	worst := starling.Money(0)
-	for _, candidate := range t.Candidates {
+	worst, asked := starling.Money(0), t.Asks()
+	for _, candidate := range asked {
 		for _, cs := range t.Cases {
 			worst = worst.Plus(t.Worst(candidate, cs))
 		}
@@ -106,7 +108,7 @@ func (c rightsizeCmd) mayspend(p *program, t *rightsize.Trial) error {
 	if c.Yes || c.Limit.Money > 0 || worst == 0 {
 		return nil
 	}
-	printf(p.stderr, "asking %d candidates %d cases each may cost up to %s, and will usually cost much less\n", len(t.Candidates), len(t.Cases), worst)
+	printf(p.stderr, "asking %d candidates %d cases each may cost up to %s, and will usually cost much less\n", len(asked), len(t.Cases), worst)
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return &starling.Error{Kind: starling.Invalid, Op: "rightsize: nobody said that it may be spent", Hint: "say --yes, or --limit with the most that it may cost"}
 	}
@@ -119,22 +121,43 @@ func (c rightsizeCmd) mayspend(p *program, t *rightsize.Trial) error {
 }
 
 func printRightsize(w io.Writer, r *rightsize.Report) {
-	printf(w, "%s: at least %g %% of answers are to pass, at a confidence of %g %%; %d cases\n\n", r.Skill, 100*r.Bar.Pass, 100*r.Bar.Confidence, r.Cases)
-	t := newTable(w, "CANDIDATE", "MODEL", "ZONE", "PASSED", fmt.Sprintf("[%g %%]", 100*r.Bar.Confidence), "COST / 1,000", "MEDIAN", "GOOD ENOUGH", "MISSING")
+	printf(w, "%s: %s, at a confidence of %g %%; %d cases\n\n", r.Skill, wanted(r), 100*r.Bar.Confidence, r.Cases)
+	t := newTable(w, "CANDIDATE", "MODEL", "ZONE", "PASSED", fmt.Sprintf("[%g %%]", 100*r.Bar.Confidence), "REJECTED", "COST / 1,000", "MEDIAN", "GOOD ENOUGH", "MISSING")
 	for _, l := range r.Lines {
 		model := l.Model
 		if l.Simulated {
 			model += " [simulated]"
 		}
-		t.row(l.Name, model, l.Zone, fmt.Sprintf("%d of %d", l.Passes, l.Asked), fmt.Sprintf("%.1f–%.1f %%", 100*l.Low, 100*l.High),
+		t.row(l.Name, model, l.Zone, fmt.Sprintf("%d of %d", l.Passes, l.Accepted()), fmt.Sprintf("%.1f–%.1f %%", 100*l.Low, 100*l.High), l.Rejected,
 			l.Cost, l.Median.Round(time.Millisecond), map[bool]string{true: "yes", false: "no"}[l.Shown], missingText(l))
 	}
 	t.Flush()
 	printf(w, "\n%s\n", r.Why)
 	for _, l := range r.Lines {
 		printf(w, "  %s: %s\n", l.Name, l.Why)
+		printWarrant(w, l)
 	}
 	printf(w, "Every answer has a receipt, and every grade is in the ledger; a second run asks only what is not known.\n")
+}
+
+// wanted says what the candidates are to show.
+func wanted(r *rightsize.Report) string {
+	if r.Bar.Margin > 0 {
+		return fmt.Sprintf("answers are to be at most %g points worse than those of %s in the mean", 100*r.Bar.Margin, r.Reference)
+	}
+	return fmt.Sprintf("at least %g %% of answers are to pass", 100*r.Bar.Pass)
+}
+
+func printWarrant(w io.Writer, l rightsize.Line) {
+	switch {
+	case l.Warrant != "":
+		printf(w, "    warrant %s until %s\n", l.Warrant, l.Expires.UTC().Format(time.DateOnly))
+	case l.NoWarrant != "" && l.NoWarrant != l.Why:
+		printf(w, "    no warrant: %s\n", l.NoWarrant)
+	}
+	if l.Revoked != "" {
+		printf(w, "    its warrant %s is revoked\n", l.Revoked)
+	}
 }
 
 // missingText is how many more passes would decide, where more could.

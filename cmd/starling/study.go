@@ -126,10 +126,10 @@ func (s *study) past(ctx context.Context, r *route.Router, outcomes outcomesOf) 
 	var all []route.Past
 	for _, name := range r.Skills.Names() {
 		sk, _ := r.Skills.Find(name)
-		p := route.Past{Skill: sk, Inputs: map[string]string{}}
+		p := route.Past{Skill: sk}
 		for c, err := range skill.Cases(s.files, sk.Dir) {
 			if err == nil {
-				p.Inputs[c.ID] = c.Input
+				p.Cases = append(p.Cases, c)
 			}
 		}
 		for o, err := range outcomes(ctx, name, "") {

@@ -47,10 +47,10 @@ func (x *exchange) try(c *starling.Candidate, last bool) (sent bool, err error) 
 	x.calling = a
 	err = a.run()
 	a.book(err)
+	x.account.Spend(a.Cost) // before the verifiers, who may spend on their own
 	if err == nil {
 		err = a.judge()
 	}
-	x.account.Spend(a.Cost)
 	if err = a.close(err); err == nil && !a.sent {
 		err = a.release()
 	}
@@ -70,7 +70,7 @@ func (a *attempt) reserve() error {
 // run has the model generate, and passes the answer on or holds it back.
 func (a *attempt) run() error {
 	ctx := a.ctx
-	call := starling.Call{Model: a.candidate.Model, Request: &a.Request, Furthest: a.Screen.Furthest, Deltas: a.verified(), Left: a.leave}
+	call := starling.Call{Model: a.candidate.Model, Request: &a.Request, Furthest: a.Screen.Furthest, Deltas: a.verified(), Logprobs: a.candidate.Logprobs, Left: a.leave}
 	if a.last {
 		call.Patience = patience
 	} else if a.Plan.Patience > 0 {
@@ -278,7 +278,7 @@ func (a *attempt) judge() error {
 	}
 	answer := a.collector.Answer()
 	for _, v := range a.Router.Verifiers[a.Plan.Skill] {
-		verdict, err := v.Verify(a.ctx, &a.Request, answer)
+		verdict, err := a.verdict(v, answer)
 		if err != nil {
 			return fmt.Errorf("verifier %s: %w", v.Name(), err)
 		}
@@ -301,7 +301,6 @@ func (a *attempt) sure() starling.Verdict {
 // rule books a verdict. A rejection is an error.
 func (a *attempt) rule(v starling.Verdict) error {
 	a.Verdicts = append(a.Verdicts, v)
-	a.Cost = a.Cost.Plus(v.Cost)
 	if v.Accept {
 		return nil
 	}
@@ -354,6 +353,9 @@ func (a *attempt) reason() string {
 	}
 	for i := range a.Attempts {
 		before := &a.Attempts[i]
+		if before.Outcome == starling.Consulted { // about somebody's answer, not instead of it
+			continue
+		}
 		text += fmt.Sprintf("; after %s %s", before.Model, before.Outcome)
 		if before.Kind != "" {
 			text += " (" + string(before.Kind) + ")"

@@ -107,6 +107,7 @@ type caller struct {
 	started  int
 	idle     int // signs of life
 	seen     strings.Builder
+	raw      strings.Builder
 	failed   error
 	finished int
 	fails    error // of Event
@@ -118,6 +119,7 @@ func (c *caller) Event(ev starling.Event) error {
 	if ev.Idle {
 		c.idle++
 	}
+	c.raw.Write(ev.Raw)
 	for _, d := range ev.Deltas {
 		c.seen.WriteString(d.Text)
 	}
@@ -378,7 +380,7 @@ func TestNoRandomExchangeBreaksTheLaws(t *testing.T) {
 		for i := range 1 + r.IntN(4) {
 			candidates = append(candidates, fake{name: fmt.Sprintf("p%d", i), zone: starling.Zone(1 + r.IntN(4)), says: randomSays(r), calls: &calls})
 		}
-		rubric := []string{"", wantsGood}[r.IntN(2)]
+		rubric := []string{"", wantsGood, wantsGood + "  - {kind: agreement, prompt: again, model: p0/m}\n"}[r.IntN(3)]
 		limit := starling.Money(r.Int64N(400_000))
 		cas := newCascade(t, rubric, candidates, ledger.Budget{Scope: ledger.ForAll, Limit: limit, Per: ledger.InTotal})
 		var sum starling.Money

@@ -3,6 +3,7 @@ package conform
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -15,7 +16,7 @@ import (
 // answer and rejects the other. The request that it is shown holds both.
 func Verifier(t *testing.T, v starling.Verifier, accepts, rejects string) {
 	t.Helper()
-	body, err := json.Marshal(map[string]any{"messages": []map[string]string{{"role": "user", "content": accepts + "\n" + rejects}}})
+	body, err := json.Marshal(map[string]any{"model": "m", "messages": []map[string]string{{"role": "user", "content": accepts + "\n" + rejects}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,4 +120,58 @@ func (s verifierSuite) cancelled(t *testing.T, accepts string) {
 	if starling.KindOf(err) != starling.Cancelled || got.Accept {
 		t.Errorf("verdict %+v, %v", got, err)
 	}
+}
+
+// AskingVerifier runs what every verifier must do that asks a model. With honest
+// at hand, whose replies cost something, it accepts the one answer and rejects the
+// other; honest is asked from many goroutines at once.
+func AskingVerifier(t *testing.T, v starling.AskingVerifier, honest starling.Asker, accepts, rejects string) {
+	t.Helper()
+	Verifier(t, asked{v, honest}, accepts, rejects)
+	request := &starling.Request{Dialect: starling.OpenAI, Body: []byte(`{"model":"m","messages":[{"role":"user","content":"?"}]}`)}
+	answer := func(text string) *starling.Answer { return &starling.Answer{Text: text, Finish: starling.Stopped} }
+	t.Run("it says what asking did cost", func(t *testing.T) {
+		for _, text := range []string{accepts, rejects} {
+			if got, err := v.VerifyAsking(t.Context(), request, answer(text), honest); err != nil || got.Cost <= 0 {
+				t.Errorf("verdict %+v, %v", got, err)
+			}
+		}
+	})
+	t.Run("it asks nobody about an empty answer", func(t *testing.T) {
+		if got, err := v.VerifyAsking(t.Context(), request, answer(" "), broken{}); err != nil || got.Accept || got.Cost != 0 {
+			t.Errorf("verdict %+v, %v", got, err)
+		}
+	})
+	t.Run("without an asker it is an error", func(t *testing.T) {
+		for _, text := range []string{accepts, rejects} {
+			if got, err := v.Verify(t.Context(), request, answer(text)); starling.KindOf(err) != starling.Invalid || got.Accept {
+				t.Errorf("verdict %+v, %v", got, err)
+			}
+		}
+	})
+	t.Run("what cannot be asked is an error of the same kind", func(t *testing.T) {
+		for _, kind := range []starling.Kind{starling.Forbidden, starling.OverBudget, starling.Overloaded} {
+			got, err := v.VerifyAsking(t.Context(), request, answer(accepts), broken{kind})
+			if e, _ := errors.AsType[*starling.Error](err); starling.KindOf(err) != kind || got.Accept || e.Reply != nil || !strings.Contains(e.Op, v.Name()) {
+				t.Errorf("verdict %+v, %v", got, err)
+			}
+		}
+	})
+}
+
+// asked is a verifier with somebody at hand whom it asks.
+type asked struct {
+	starling.AskingVerifier
+	ask starling.Asker
+}
+
+func (v asked) Verify(ctx context.Context, r *starling.Request, a *starling.Answer) (starling.Verdict, error) {
+	return v.VerifyAsking(ctx, r, a, v.ask)
+}
+
+// broken is an asker who gets no reply.
+type broken struct{ kind starling.Kind }
+
+func (b broken) Ask(context.Context, string, *starling.Request) (*starling.Answer, starling.Money, error) {
+	return nil, 0, &starling.Error{Kind: b.kind, Op: "ask", Reply: &starling.Reply{Status: 400}}
 }

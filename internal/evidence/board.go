@@ -1,7 +1,9 @@
 package evidence
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -54,7 +56,8 @@ func (t Tally) Most(confidence float64) float64 {
 // A Standing is what a Board knows of a candidate in a skill.
 type Standing struct {
 	Tally
-	Warrant *Warrant    // the latest one; whether it has lapsed is to be asked of it
+	Warrant *Warrant    // the latest one, or the one that was asked for; whether it has lapsed is to be asked of it
+	Later   *Warrant    // of the same candidate and skill, in whose favour it ended; nil if it is the latest
 	Revoked *Revocation // of that warrant; nil if it was not
 	Audits  int         // since that warrant
 	Agreed  float64     // their mean grade
@@ -208,16 +211,43 @@ func (b *Board) Standing(skill, rubric, candidate string) Standing {
 		return Standing{}
 	}
 	var out Standing
+	if s.latest != nil {
+		out = b.stands(s.latest)
+	}
 	if t := s.tallies[rubric]; t != nil {
 		out.Tally = *t
 	}
-	if f := s.latest; f != nil {
-		out.Warrant, out.Revoked, out.Audits, out.Bound = f.warrant, f.revocation(), f.audits, f.bound
-		if f.audits > 0 {
-			out.Agreed = f.agreed / float64(f.audits)
-		}
+	return out
+}
+
+// stands is what is known of a warrant.
+func (b *Board) stands(f *force) Standing {
+	out := Standing{Warrant: f.warrant, Revoked: f.revocation(), Audits: f.audits, Bound: f.bound}
+	if f.audits > 0 {
+		out.Agreed = f.agreed / float64(f.audits)
+	}
+	if latest := b.units[unit{f.warrant.Skill, f.warrant.Candidate}].latest; latest != f {
+		out.Later = latest.warrant
 	}
 	return out
+}
+
+// Warrants returns what is known of every warrant, whatever became of it: by skill
+// and model, the latest first. Their tallies are empty.
+func (b *Board) Warrants() []Standing {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	var all []Standing
+	for _, f := range b.warrants {
+		if f.warrant != nil {
+			all = append(all, b.stands(f))
+		}
+	}
+	slices.SortFunc(all, func(x, y Standing) int {
+		v, w := x.Warrant, y.Warrant
+		return cmp.Or(cmp.Compare(v.Skill, w.Skill), cmp.Compare(v.Model, w.Model), w.Time.Compare(v.Time), cmp.Compare(w.ID, v.ID))
+	})
+	return all
 }
 
 // revocation is the one that is written down, or else the one that is due.

@@ -201,3 +201,30 @@ func TestAMarginIsWatchedInItsOwnScale(t *testing.T) {
 		b.Fold(audit("w", 0))
 	}
 }
+
+func TestABoardListsEveryWarrantWhateverBecameOfIt(t *testing.T) {
+	b := NewBoard()
+	first, second, other := sound("w1"), sound("w2"), sound("w3")
+	second.Time = issued.Add(time.Hour)
+	other.Skill = "aside"
+	for _, w := range []*Warrant{second, first, other} {
+		b.Fold(Note{Warrant: w})
+	}
+	b.Fold(audit("w1", 1))
+	b.Fold(audit("unknown", 1)) // of a warrant that has not come yet
+	b.Fold(Note{Revocation: &Revocation{ID: "rev_1", Time: issued, Warrant: "w3", Skill: "aside", Candidate: "small", End: Withdrawn, Why: "so it is"}})
+	got := ""
+	for _, s := range b.Warrants() {
+		got += s.Warrant.ID
+		switch {
+		case s.Later != nil:
+			got += " before " + s.Later.ID
+		case s.Revoked != nil:
+			got += " revoked"
+		}
+		got += fmt.Sprintf(", %d audits; ", s.Audits)
+	}
+	if want := "w3 revoked, 0 audits; w2, 0 audits; w1 before w2, 1 audits; "; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

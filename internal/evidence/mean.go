@@ -1,6 +1,10 @@
 package evidence
 
-import "math"
+import (
+	"math"
+	"slices"
+	"sort"
+)
 
 // MeanLowerBound returns a one-sided lower bound for the mean of independent
 // grades in [0, 1]: with the given confidence the mean is no less. Of grades that
@@ -46,6 +50,53 @@ func DifferenceLowerBound(differences []float64, confidence float64) float64 {
 		halves[i] = (d + 1) / 2
 	}
 	return 2*MeanLowerBound(halves, confidence) - 1
+}
+
+// MissingTies returns how many more differences of 0 it takes until
+// [DifferenceLowerBound] reaches −margin; 0 when it has. It returns [Never] for a
+// margin of 0 or less, for a confidence outside (0, 1), for what are no differences,
+// and beyond a hundred thousand.
+func MissingTies(differences []float64, margin, confidence float64) int {
+	const most = 100_000
+	halves := make([]float64, len(differences), 2*len(differences)+1)
+	for i, d := range differences {
+		halves[i] = (d + 1) / 2
+	}
+	if _, _, ok := tally(halves); !(margin > 0) || !(0 < confidence && confidence < 1) || len(halves) > 0 && !ok {
+		return Never
+	}
+	level := (1 - margin) / 2
+	reached := func(more int) bool {
+		all := slices.Clone(halves)
+		for range more {
+			all = append(all, 0.5)
+		}
+		return MeanReaches(all, level, confidence)
+	}
+	if reached(0) {
+		return 0
+	}
+	enough := 1
+	for !reached(enough) {
+		if enough *= 2; enough > most {
+			return Never
+		}
+	}
+	return sort.Search(enough, reached)
+}
+
+// MeanReaches reports whether [MeanLowerBound] is level or more, which is quicker
+// to tell than what it is.
+func MeanReaches(grades []float64, level, confidence float64) bool {
+	passes, exact, ok := tally(grades)
+	switch {
+	case !ok || !(0 < confidence && confidence < 1):
+		return level <= 0
+	case exact:
+		return atLeast(passes, len(grades), level) <= 1-confidence
+	}
+	rich := -math.Log1p(-confidence)
+	return wealth(grades, betsOn(grades, rich), level) >= rich
 }
 
 // tally counts the ones, and reports whether all grades are 0 or 1, and whether

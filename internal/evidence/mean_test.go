@@ -183,3 +183,59 @@ func TestASequenceEndsAtTheFirstThatDoesNotHold(t *testing.T) {
 		t.Errorf("%d held of 2", got)
 	}
 }
+
+// TestMissingTiesAreAsManyAsItTakes, and not one more.
+func TestMissingTiesAreAsManyAsItTakes(t *testing.T) {
+	alike := func(n int, d float64) []float64 {
+		all := make([]float64, n)
+		for i := range all {
+			all[i] = d
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		known              []float64
+		margin, confidence float64
+		never              bool
+	}{
+		"nothing is known":        {nil, 0.1, 0.95, false},
+		"a few ties":              {alike(20, 0), 0.05, 0.95, false},
+		"some were worse":         {append(alike(40, 0), -1, -1, 1), 0.05, 0.95, false},
+		"a small margin":          {alike(5, 0), 0.005, 0.95, false},
+		"it is shown":             {alike(200, 0), 0.05, 0.95, false},
+		"no margin":               {alike(9, 0), 0, 0.95, true},
+		"no confidence":           {alike(9, 0), 0.1, 1, true},
+		"what is no difference":   {alike(9, 2), 0.1, 0.95, true},
+		"further than one counts": {nil, 0.00001, 0.95, true},
+	} {
+		more := MissingTies(c.known, c.margin, c.confidence)
+		if (more == Never) != c.never {
+			t.Errorf("%s: %d", name, more)
+		}
+		if c.never || more == Never {
+			continue
+		}
+		shown := func(n int) bool {
+			return DifferenceLowerBound(append(alike(n, 0), c.known...), c.confidence) >= -c.margin-1e-8
+		}
+		reached := DifferenceLowerBound(append(append([]float64{}, c.known...), alike(more, 0)...), c.confidence)
+		if reached < -c.margin-1e-8 {
+			t.Errorf("%s: with %d more the bound is %v", name, more, reached)
+		}
+		if name == "nothing is known" && (shown(more-1) || more < 30) {
+			t.Errorf("%s: %d are more than it takes", name, more)
+		}
+		t.Logf("%s: %d", name, more)
+	}
+}
+
+func TestAMeanReachesWhatItsBoundSays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		grades := rapid.SliceOfN(rapid.SampledFrom([]float64{0, 0.5, 1}), 0, 60).Draw(t, "grades")
+		level := rapid.Float64Range(0.01, 0.99).Draw(t, "level")
+		bound := MeanLowerBound(grades, 0.95)
+		if math.Abs(bound-level) > 1e-8 && MeanReaches(grades, level, 0.95) != (bound >= level) {
+			t.Fatalf("bound %v, level %v", bound, level)
+		}
+	})
+}

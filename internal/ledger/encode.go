@@ -262,6 +262,7 @@ func (e *encoder) candidate(c *starling.Candidate) {
 	someStr(e, "unit", c.Unit)
 	someStr(e, "warrant", c.Warrant)
 	e.someFloat("threshold", c.Threshold)
+	e.someTrue("logprobs", c.Logprobs)
 	someList(e, "verify", c.Verify, e.textOf)
 	e.float("probability", c.Probability)
 	str(e, "basis", c.Basis)

@@ -26,6 +26,7 @@ type call struct {
 	url      *url.URL
 	header   http.Header
 	question []byte
+	own      bool // log-probabilities are asked for, and not by the caller
 
 	running atomic.Int32 // tries that are waiting for their first event
 
@@ -56,6 +57,9 @@ func (p *HTTP) prepare(ctx context.Context, c starling.Call) (*call, error) {
 		return nil, err
 	}
 	k := &call{HTTP: p, Call: c, caller: ctx, started: time.Now(), breaker: b, question: body}
+	if k.own = c.Logprobs && p.kind.Logprobs && !c.Request.WantProbs; k.own {
+		k.question = wire.AskLogprobs(body)
+	}
 	k.patience = k.started.Add(c.Patience)
 	k.url, k.header = p.envelope(c.Request)
 	return k, nil

@@ -14,6 +14,8 @@ type Kind struct {
 	Ask  string // path below the URL for a question
 	List string // path below the URL for the list of models
 
+	Logprobs bool // it can say how likely each token was
+
 	Authorize func(h http.Header, key string)
 	Default   map[string]string // headers that a caller may set otherwise
 }
@@ -23,6 +25,7 @@ var Kinds = map[starling.Dialect]Kind{
 	starling.OpenAI: {
 		Ask:       "/chat/completions",
 		List:      "/models",
+		Logprobs:  true,
 		Authorize: func(h http.Header, key string) { h["Authorization"] = []string{"Bearer " + key} },
 	},
 	starling.Anthropic: {

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"strings"
@@ -21,9 +22,18 @@ func (t *try) refusal(resp *http.Response) *failure {
 	}
 	key := t.opts.Key
 	e := wire.ReadError(t.opts.Dialect, resp.StatusCode, key.outOfHeader(resp.Header), key.outOf(body))
+	if t.own && e.Kind == starling.Refused && bytes.Contains(bytes.ToLower(body), []byte("logprob")) {
+		e = unsure(e)
+	}
 	f := t.refused(resp.StatusCode, retryAfter(resp.Header, time.Now()), e)
 	f.final = resp.Header.Get("X-Should-Retry") == "false"
 	return f
+}
+
+// unsure is the refusal of a question because of the log-probabilities that we
+// asked for: none of the caller's affair, who would look for them in vain.
+func unsure(e *starling.Error) *starling.Error {
+	return &starling.Error{Kind: e.Kind, Op: e.Op, Err: e.Err, Hint: "it gives no log-probabilities: remove confidence: logprob from this candidate in the rubric"}
 }
 
 // refused is a failure that the upstream itself told us.

@@ -31,6 +31,7 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 		}
 		return strconv.Itoa(l.Missing)
 	},
+	"date": func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
 }).Parse(page))
 
 // HTML writes the report as one file that needs nothing else, with a picture of
@@ -79,7 +80,7 @@ const (
 func plotOf(r *Report) plot {
 	s := scaleOf(r)
 	p := plot{Width: plotWidth, Height: plotHeight, Left: plotLeft, Right: plotRight, TextLeft: plotLeft - 8, TextBelow: plotBottom + 22}
-	p.Bar = s.y(r.Bar.Pass)
+	p.Bar = s.y(cmp.Or(r.level, r.Bar.Pass))
 	p.BarText = p.Bar - nearBar
 	for rate := math.Ceil(s.low*10) / 10; rate <= 1.0001; rate += 0.1 {
 		p.Rates = append(p.Rates, tick{s.y(rate), s.y(rate) + 4, fmt.Sprintf("%.0f %%", 100*rate)})
@@ -88,7 +89,7 @@ func plotOf(r *Report) plot {
 		p.Costs = append(p.Costs, tick{At: s.x(math.Pow(10, decade)), Label: starling.Money(math.Pow(10, decade)).String()})
 	}
 	for _, l := range r.Lines {
-		if l.Asked > 0 {
+		if l.Accepted() > 0 {
 			x, y := s.x(float64(l.Cost)), s.y(rate(l))
 			p.Points = append(p.Points, point{x, y, s.y(l.Low), s.y(l.High), y + besideThePoint, l.Name, l.Shown})
 		}
@@ -97,15 +98,15 @@ func plotOf(r *Report) plot {
 	return p
 }
 
-func rate(l Line) float64 { return float64(l.Passes) / float64(l.Asked) }
+func rate(l Line) float64 { return float64(l.Passes) / float64(l.Accepted()) }
 
 // A scale maps rates from low to 1, and costs of whole decades, to the picture.
 type scale struct{ low, from, to float64 }
 
 func scaleOf(r *Report) scale {
-	s := scale{low: r.Bar.Pass, from: math.Inf(1), to: math.Inf(-1)}
+	s := scale{low: cmp.Or(r.level, r.Bar.Pass), from: math.Inf(1), to: math.Inf(-1)}
 	for _, l := range r.Lines {
-		if l.Asked == 0 {
+		if l.Accepted() == 0 {
 			continue
 		}
 		s.low = min(s.low, l.Low)

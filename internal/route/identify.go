@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"fmt"
 	"hash/fnv"
-	"slices"
 	"strings"
 
 	"starling"
@@ -104,13 +103,8 @@ func LearnSkills(ctx context.Context, past []Past) (*Recogniser, error) {
 	}
 	for _, p := range past {
 		r.cases[p.Skill.Name] = p.Skill.Cases
-		ids := make([]string, 0, len(p.Inputs))
-		for id := range p.Inputs {
-			ids = append(ids, id)
-		}
-		slices.Sort(ids)
-		for _, id := range ids {
-			take(student.Example{Text: p.Inputs[id], Label: p.Skill.Name})
+		for _, c := range p.Cases {
+			take(student.Example{Text: c.Input, Label: p.Skill.Name})
 		}
 	}
 	for line := range strings.Lines(elsewhere) {

@@ -72,11 +72,11 @@ func (f *Findings) reads(s *skill.Skill) bool {
 	return ok && found.Reads && found.Rubric == s.Hash
 }
 
-// A Past is what there is to learn of a skill: its cases' inputs, by id, and its
-// outcomes.
+// A Past is what there is to learn of a skill: its cases, and its outcomes in the
+// order in which they were written down.
 type Past struct {
 	Skill    *skill.Skill
-	Inputs   map[string]string
+	Cases    []skill.Case
 	Outcomes []*evidence.Outcome
 }
 
@@ -117,9 +117,9 @@ func (r *Router) Study(past []Past) (*Findings, error) {
 
 // A studied is a skill with the candidates that may answer, and their outcomes.
 type studied struct {
-	Past
 	skill     *skill.Skill
-	models    []string // of the candidates
+	inputs    map[string]string // of its cases, by id
+	models    []string          // of the candidates
 	reference int
 	trials    []known
 }
@@ -135,7 +135,7 @@ type known struct {
 // and what became of their answers to its cases. It returns nil if there is
 // nothing.
 func (r *Router) prepare(p Past, columns map[string]int) *studied {
-	s := &studied{Past: p, skill: p.Skill, reference: -1}
+	s := &studied{skill: p.Skill, inputs: map[string]string{}, reference: -1}
 	plan := &planning{Router: r, req: &starling.Request{Choices: 1}, skill: p.Skill}
 	if ref, ok := r.Directory.Find(p.Skill.Rubric.Reference); ok {
 		plan.Reference = &ref
@@ -166,7 +166,7 @@ func (r *Router) prepare(p Past, columns map[string]int) *studied {
 	if s.reference < 0 {
 		s.reference = len(judged) - 1
 	}
-	s.gather(judged, units)
+	s.gather(p, judged, units)
 	if len(s.trials) == 0 {
 		return nil
 	}
@@ -178,20 +178,19 @@ func (r *Router) prepare(p Past, columns map[string]int) *studied {
 	return s
 }
 
-// gather brings the outcomes together case by case, in the order in which they were
-// written down. Of a case that has changed the latest counts, of an answer to it
-// the first.
-func (s *studied) gather(judged []starling.Candidate, units map[string]int) {
-	latest := map[string]*evidence.Outcome{}
-	for _, o := range s.Outcomes {
-		if l := latest[o.Case]; s.about(o) && (l == nil || o.Time.After(l.Time)) {
-			latest[o.Case] = o
-		}
+// gather brings the outcomes together case by case. One of a case as it was before
+// somebody changed it is of another, and of several answers the first counts, as on
+// the board.
+func (s *studied) gather(p Past, judged []starling.Candidate, units map[string]int) {
+	digests := map[string]string{}
+	for _, c := range p.Cases {
+		s.inputs[c.ID], digests[c.ID] = c.Input, c.Digest()
 	}
 	at := map[string]int{}
-	for _, o := range s.Outcomes {
+	for _, o := range p.Outcomes {
 		i, ok := units[o.Candidate]
-		if !ok || !s.about(o) || latest[o.Case].Digest != o.Digest {
+		digest, there := digests[o.Case]
+		if !ok || !there || o.Digest != "" && o.Digest != digest || o.Source != evidence.FromCase || o.Rubric != s.skill.Hash {
 			continue
 		}
 		if _, seen := at[o.Case]; !seen {
@@ -202,11 +201,6 @@ func (s *studied) gather(judged []starling.Candidate, units map[string]int) {
 			t.tries[i] = tryOf(o, &judged[i])
 		}
 	}
-}
-
-func (s *studied) about(o *evidence.Outcome) bool {
-	_, there := s.Inputs[o.Case]
-	return there && o.Source == evidence.FromCase && o.Rubric == s.skill.Hash
 }
 
 // tryOf says what the cascade would have made of an answer.
@@ -222,7 +216,7 @@ func tryOf(o *evidence.Outcome, c *starling.Candidate) *Try {
 func (s *studied) field() Field {
 	f := Field{Names: s.models, Reference: s.reference, Pass: s.skill.Rubric.Bar.Pass}
 	for _, k := range s.trials {
-		t := Trial{Case: k.id, Length: len(s.Inputs[k.id])}
+		t := Trial{Case: k.id, Length: len(s.inputs[k.id])}
 		for _, try := range k.tries {
 			if try != nil {
 				t.Tries = append(t.Tries, *try)
@@ -239,7 +233,7 @@ func (s *studied) field() Field {
 func (s *studied) rows(columns map[string]int, trials []known) []forecast.Row {
 	var rows []forecast.Row
 	for _, k := range trials {
-		row := forecast.Row{Skill: s.skill.Name, Prompt: s.Inputs[k.id], Grades: make([]float64, len(columns))}
+		row := forecast.Row{Skill: s.skill.Name, Prompt: s.inputs[k.id], Grades: make([]float64, len(columns))}
 		for i := range row.Grades {
 			row.Grades[i] = math.NaN()
 		}
@@ -286,7 +280,7 @@ func (s *studied) foresee(columns map[string]int, all []*studied) func([]Trial) 
 			if err != nil {
 				return nil
 			}
-			odds := fitted.Odds(s.skill.Name, s.Inputs[t.Case])
+			odds := fitted.Odds(s.skill.Name, s.inputs[t.Case])
 			own := make([]float64, len(s.models))
 			for i, model := range s.models {
 				own[i] = odds[columns[model]]

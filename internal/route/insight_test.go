@@ -33,12 +33,12 @@ func pasts(tb testing.TB, accept func(s *skill.Skill, m starling.Model, input st
 	for _, name := range set.Names() {
 		s, _ := set.Find(name)
 		r.Verifiers[name] = []starling.Verifier{accepting{"label"}}
-		p := route.Past{Skill: s, Inputs: map[string]string{}}
+		p := route.Past{Skill: s}
 		for c, err := range skill.Cases(skills.Packs, name) {
 			if err != nil {
 				tb.Fatal(err)
 			}
-			p.Inputs[c.ID] = c.Input
+			p.Cases = append(p.Cases, c)
 			for i, m := range models {
 				ok := random.Float64() < accept(s, m, c.Input)
 				o := &evidence.Outcome{
@@ -100,9 +100,9 @@ func TestAForecastIsAskedWherePromptsTell(t *testing.T) {
 		return 0.99
 	})
 	past = past[4:]
-	for id, input := range past[1].Inputs { // and the odd ones can be told
-		if odd(input) {
-			past[1].Inputs[id] = "Verily, I say unto thee: " + input + " Wherefore dost thou tarry?"
+	for i := range past[1].Cases { // and the odd ones can be told
+		if c := &past[1].Cases[i]; odd(c.Input) {
+			c.Input = "Verily, I say unto thee: " + c.Input + " Wherefore dost thou tarry?"
 		}
 	}
 	long := func(input string) bool { return strings.HasPrefix(input, "Verily") }
@@ -116,7 +116,8 @@ func TestAForecastIsAskedWherePromptsTell(t *testing.T) {
 	s, _ := r.Skills.Find("support-intent")
 	odds := map[bool]float64{}
 	counts := map[bool]float64{}
-	for _, input := range past[1].Inputs {
+	for _, c := range past[1].Cases {
+		input := c.Input
 		req := asking("starling/support-intent")
 		req.Body = fmt.Appendf(nil, `{"messages":[{"role":"user","content":%q}]}`, input)
 		p := must(r.Plan(req, starling.Screen{Furthest: starling.Cloud}, s))

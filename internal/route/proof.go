@@ -50,7 +50,7 @@ func (p *planning) proof(c *starling.Candidate, trusted bool) proof {
 	case bar.Pass > 0 && s.Most(bar.Confidence) < bar.Pass:
 		return proof{against: fmt.Sprintf("its cases show that at most %.1f %% pass, and the bar is %.4g %%", 100*s.Most(bar.Confidence), 100*bar.Pass)}
 	case c.Model.Student, len(c.Verify) == 0, bar.Unproven == skill.Climb:
-		return proof{against: "no warrant covers it" + p.lapsed(w) + "; starling rightsize " + p.skill.Name + " finds out whether it is good enough"}
+		return proof{against: "no warrant covers it" + p.lapsed(w, c) + "; starling rightsize " + p.skill.Name + " finds out whether it is good enough"}
 	}
 	return proof{why: "not yet shown to be good enough"}
 }
@@ -58,17 +58,27 @@ func (p *planning) proof(c *starling.Candidate, trusted bool) proof {
 // covers reports whether a warrant holds for answers that are accepted as the plan
 // has them accepted.
 func (p *planning) covers(w *evidence.Warrant, c *starling.Candidate) bool {
-	return (!w.Verified || len(c.Verify) > 0) && w.Lapsed(p.skill.Hash, p.skill.Cases, time.Now()) == ""
+	return p.gap(w, c) == ""
 }
 
-func (p *planning) lapsed(w *evidence.Warrant) string {
+// gap says why a warrant does not cover a candidate here, "" if it does.
+func (p *planning) gap(w *evidence.Warrant, c *starling.Candidate) string {
+	switch why := w.Lapsed(p.skill.Hash, p.skill.Cases, time.Now()); {
+	case why != "":
+		return why
+	case w.Margin > 0 && (p.Reference == nil || p.skill.Unit(*p.Reference) != w.Reference):
+		return "the reference is another since"
+	case w.Verified && len(c.Verify) == 0:
+		return "the one that there is was for verified answers"
+	}
+	return ""
+}
+
+func (p *planning) lapsed(w *evidence.Warrant, c *starling.Candidate) string {
 	if w == nil {
 		return ""
 	}
-	if why := w.Lapsed(p.skill.Hash, p.skill.Cases, time.Now()); why != "" {
-		return ": " + why
-	}
-	return ": the one that there is was for verified answers"
+	return ": " + p.gap(w, c)
 }
 
 // warranted says what a warrant was issued on.

@@ -67,6 +67,7 @@ func TestWhoMayAnswerIsSaidByTheEvidence(t *testing.T) {
 		{"one of another rubric covers nothing", barred, false, false, func(w *evidence.Warrant) { w.Rubric = "ab" }, nil, "-no warrant covers it: the rubric has changed since"},
 		{"nor one of other cases", barred, false, false, func(w *evidence.Warrant) { w.Cases = "ab" }, nil, "-no warrant covers it: the cases have changed since"},
 		{"nor one that is over", barred, false, false, func(w *evidence.Warrant) { w.Expires = w.Time.Add(time.Minute) }, nil, "-no warrant covers it: it held until"},
+		{"one to another reference covers nothing", barred, false, false, func(w *evidence.Warrant) { w.Pass, w.Margin, w.Reference = 0, 0.5, "ab" }, nil, "-no warrant covers it: the reference is another since"},
 		{"one of another unit is not its own", barred, false, false, func(w *evidence.Warrant) { w.Candidate = "ab" }, nil, "-no warrant covers it;"},
 		{"whose warrant was revoked may not answer, verified or not", barred, false, true, as, []evidence.Note{revoked}, "-its warrant was revoked: of 40 answers that were audited 30 passed"},
 		{"whose cases show that it is below the bar neither", barred, false, true, nil, graded(20, 30), "-its cases show that at most 80.7 % pass, and the bar is 90 %"},

@@ -212,7 +212,7 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 		p.leave(m.ID(), starling.OverBudget, fmt.Sprintf("may cost %s, the skill allows %s a request%s", worst, p.Limit, outputHint(p.req, m, p.Limit)))
 		return
 	}
-	next := starling.Candidate{Model: m, Worst: worst, Probability: c.Probability, Basis: "stated in the rubric"}
+	next := starling.Candidate{Model: m, Worst: worst, Probability: c.Probability, Basis: "stated in the rubric", Logprobs: c.Confidence == skill.ByLogprob}
 	for _, v := range verify {
 		next.Verify = append(next.Verify, v.Name())
 	}

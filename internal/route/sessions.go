@@ -151,8 +151,8 @@ func (s *Sessions) Remember(ex *starling.Exchange) {
 	bytes := int64(max(len(ex.Request.Body)-ex.Request.Opaque, 1))
 	for i := range ex.Attempts {
 		a := &ex.Attempts[i]
-		if a.Usage.Estimated || a.Usage.TotalInput() == 0 {
-			continue // nobody knows what it read
+		if a.Outcome == starling.Consulted || a.Usage.Estimated || a.Usage.TotalInput() == 0 {
+			continue // it was asked something else, or nobody knows what it read
 		}
 		known.rate = float64(a.Usage.TotalInput()) / float64(bytes)
 		known.output = mixed(known.output, float64(a.Usage.Output))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ type refusal struct {
 // Start implements [cascade.Reply].
 func (p *reply) Start(ex *starling.Exchange, digest io.Writer) {
 	said(p.w.Header(), ex)
+	p.sure(ex.Attempts)
 	p.digest = digest
 	p.writer = wire.NewWriter(p, wire.WriterOptions{
 		Request: p.req, ID: ex.ID, Created: ex.Started, Model: ex.Response.Model,
@@ -49,6 +51,16 @@ func (p *reply) Start(ex *starling.Exchange, digest io.Writer) {
 	h.Set("X-Accel-Buffering", "no")
 	h.Set("Trailer", "X-Starling-Cost, X-Starling-Saved")
 	p.w.WriteHeader(http.StatusOK)
+}
+
+// sure says how sure the model is that answers. It is known of an answer that is
+// there as a whole; of one that is streamed as it comes, only its receipt tells.
+func (p *reply) sure(attempts []starling.Attempt) {
+	for i := range attempts {
+		if a := &attempts[i]; a.Outcome == starling.Answered && a.Confidence > 0 {
+			p.w.Header().Set("X-Starling-Confidence", strconv.FormatFloat(a.Confidence, 'f', 4, 64))
+		}
+	}
 }
 
 // Write takes what the writer renders: into the buffer, and into the digest, of

@@ -12,6 +12,7 @@ type answer struct {
 	blocks []block
 	finish starling.Finish
 	stop   string // the sequence that ended it, for StopWord
+	right  bool   // it is a known case's right one
 }
 
 // A block is one stretch of an answer.
@@ -30,6 +31,17 @@ func (a answer) tokens() int64 {
 		n += b.tokens()
 	}
 	return n
+}
+
+// text returns what the answer says, without reasoning and calls.
+func (a answer) text() string {
+	var all strings.Builder
+	for _, b := range a.blocks {
+		if b.kind == starling.TextPart {
+			all.WriteString(b.text)
+		}
+	}
+	return all.String()
 }
 
 // reasoning returns the tokens of the answer that were reasoning.
@@ -55,6 +67,8 @@ func (s *Server) answer(m *Model, a *ask, nth, limit int64) (answer, *fault) {
 		return answer{}, f
 	}
 	ans.blocks = append(ans.blocks, said...)
+	c := s.known(a)
+	ans.right = c != nil && !a.told && said[0].text == c.Answer
 	ans.finish = starling.Stopped
 	if said[0].kind == starling.CallPart {
 		ans.finish = starling.ToolUse

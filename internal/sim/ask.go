@@ -23,6 +23,8 @@ type ask struct {
 	use       toolUse
 	format    format
 	reason    bool // the caller wants reasoning
+	logprobs  bool // the caller wants log-probabilities
+	likely    int  // and that many of the likeliest tokens with each
 	images    int64
 
 	pieces []piece // the prompt in order, for counting and caching

@@ -54,10 +54,10 @@ type openaiMessage struct {
 }
 
 type openaiChoice struct {
-	Index    int           `json:"index"`
-	Message  openaiMessage `json:"message"`
-	Logprobs *struct{}     `json:"logprobs"`
-	Finish   string        `json:"finish_reason"`
+	Index    int             `json:"index"`
+	Message  openaiMessage   `json:"message"`
+	Logprobs *openaiLogprobs `json:"logprobs"`
+	Finish   string          `json:"finish_reason"`
 }
 
 type openaiBody struct {
@@ -78,7 +78,7 @@ func (c *call) openaiWhole() []byte {
 		Tier: "default", Fingerprint: "simulated", Simulated: true,
 	}
 	for i, ans := range c.answers {
-		b.Choices = append(b.Choices, openaiChoice{Index: i, Message: openaiMessageOf(ans), Finish: openaiFinish(ans.finish)})
+		b.Choices = append(b.Choices, openaiChoice{Index: i, Message: openaiMessageOf(ans), Logprobs: c.openaiLogprobs(ans), Finish: openaiFinish(ans.finish)})
 	}
 	return marshal(b)
 }
@@ -114,6 +114,10 @@ func openaiFinish(f starling.Finish) string {
 func (c *call) openaiEvents(yield func(event) bool) {
 	k := c.chunks()
 	for i, ans := range c.answers {
+		k.logprobs = nil
+		if l := c.openaiLogprobs(ans); l != nil {
+			k.logprobs = l.Content
+		}
 		if !k.choice(i, ans, yield) {
 			return
 		}
@@ -129,6 +133,8 @@ type chunks struct {
 	buf  []byte
 	head []byte // up to the choices
 	tail []byte // "usage":null, where usage will come
+
+	logprobs []openaiToken // of the choice's text that is still to come
 }
 
 func (c *call) chunks() *chunks {
@@ -175,7 +181,7 @@ func (k *chunks) text(index int, field, text string, yield func(event) bool) boo
 		text = text[len(piece):]
 		b := k.open(index)
 		b = append(append(append(b, '"'), field...), `":`...)
-		k.buf = k.close(appendString(b, piece), "null")
+		k.buf = k.closeWith(appendString(b, piece), k.next(field), "null")
 		if !yield(event{raw: k.end(k.buf), tokens: Tokens(piece)}) {
 			return false
 		}
@@ -228,7 +234,12 @@ func (k *chunks) open(index int) []byte {
 }
 
 func (k *chunks) close(b []byte, finish string) []byte {
-	b = append(append(b, `},"logprobs":null,"finish_reason":`...), finish...)
+	return k.closeWith(b, "null", finish)
+}
+
+func (k *chunks) closeWith(b []byte, logprobs, finish string) []byte {
+	b = append(append(b, `},"logprobs":`...), logprobs...)
+	b = append(append(b, `,"finish_reason":`...), finish...)
 	return append(b, `}]`...)
 }
 

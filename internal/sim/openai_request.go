@@ -29,6 +29,7 @@ func parseOpenAI(f map[string]gjson.Result) (*ask, *fault) {
 	a.openaiStops(f["stop"])
 	effort := a.text("reasoning_effort", f["reasoning_effort"])
 	a.reason = effort != "" && effort != "none"
+	a.openaiLogprobs(f)
 	a.openaiFormat(f["response_format"])
 	a.openaiTools(f)
 	a.openaiMessages(f["messages"])
@@ -46,6 +47,23 @@ func (a *ask) openaiStops(v gjson.Result) {
 	a.stops = a.strings("stop", v)
 	if len(a.stops) > 4 {
 		a.bad("stop", "stop may hold at most 4 sequences")
+	}
+}
+
+func (a *ask) openaiLogprobs(f map[string]gjson.Result) {
+	a.logprobs = a.flag("logprobs", f["logprobs"])
+	top := f["top_logprobs"]
+	if !top.Exists() || top.Type == gjson.Null {
+		return
+	}
+	const most = 20
+	switch n := top.Int(); {
+	case top.Type != gjson.Number || float64(n) != top.Num || n < 0 || n > most:
+		a.bad("top_logprobs", "top_logprobs must be a whole number from 0 to %d", most)
+	case !a.logprobs:
+		a.bad("top_logprobs", "top_logprobs goes with logprobs only")
+	default:
+		a.likely = int(n)
 	}
 }
 

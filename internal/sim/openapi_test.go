@@ -77,7 +77,7 @@ func TestEveryReplyFitsTheVendorsOwnSchema(t *testing.T) {
 	s := sim.New(sim.Options{Models: []sim.Model{both()}})
 	for _, p := range []post{
 		chat("openai", "m", "x"), chat("openai", "m", "both", weatherOpenAI), chat("openai", "m", "x", `"n":2`, `"reasoning_effort":"low"`),
-		chat("openai", "m", "x", `"max_tokens":3`),
+		chat("openai", "m", "x", `"max_tokens":3`), chat("openai", "m", "Größe", `"logprobs":true,"top_logprobs":2`),
 	} {
 		fits("CreateChatCompletionResponse", ask(s, p).Body.String())
 		p.body = strings.Replace(p.body, "{", `{"stream":true,"stream_options":{"include_usage":true},`, 1)

@@ -2,6 +2,8 @@ package skill
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +30,18 @@ type Case struct {
 
 	File string `json:"-"` // where it was read, as errors call it
 	Line int    `json:"-"`
+}
+
+// Digest names what the case asks and what is right, 32 hex digits: change either
+// and it is another case. Its id, its ideal answer and its wrong ones are no part
+// of it, as no grade depends on them.
+func (c Case) Digest() string {
+	data, err := json.Marshal([]any{c.Input, c.Gold})
+	if err != nil {
+		panic("skill: a gold that was read cannot be written: " + err.Error())
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:16])
 }
 
 // Problem says what is wrong with the case.

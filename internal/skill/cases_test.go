@@ -99,3 +99,30 @@ func TestCasesThatAreMissingOrEndlessAreErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestADigestChangesWithWhatIsAskedAndWhatIsRightAlone(t *testing.T) {
+	base := Case{ID: "a", Input: "Is it wet?", Answer: "yes", Gold: Gold{Label: "yes"}, Wrong: []string{"no", "perhaps"}}
+	for name, c := range map[string]struct {
+		change func(*Case)
+		same   bool
+	}{
+		"another id":           {func(c *Case) { c.ID = "b" }, true},
+		"another ideal answer": {func(c *Case) { c.Answer = "Yes." }, true},
+		"another wrong one":    {func(c *Case) { c.Wrong = []string{"no", "never"} }, true},
+		"another line":         {func(c *Case) { c.Line = 7 }, true},
+		"another question":     {func(c *Case) { c.Input += "?" }, false},
+		"another label":        {func(c *Case) { c.Gold.Label = "no" }, false},
+		"more is demanded":     {func(c *Case) { c.Gold.Contains = []string{"yes"} }, false},
+		"no source is right":   {func(c *Case) { c.Gold.Cites = []string{} }, false},
+		"a number":             {func(c *Case) { c.Gold.Number = "1" }, false},
+	} {
+		other := base
+		c.change(&other)
+		if (other.Digest() == base.Digest()) != c.same {
+			t.Errorf("%s: %s and %s", name, other.Digest(), base.Digest())
+		}
+	}
+	if d := base.Digest(); len(d) != 32 {
+		t.Errorf("digest %q", d)
+	}
+}

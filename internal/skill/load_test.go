@@ -36,7 +36,7 @@ func one(rubric string) fstest.MapFS {
 
 const full = `version: 1
 reference: premium
-candidates: [small, {model: open, skip_verify: true, probability: 0.8}, openai/gpt]
+candidates: [small, {model: open, skip_verify: true, probability: 0.8, confidence: logprob}, openai/gpt]
 bar: {pass: 0.95, confidence: 0.9, valid: 720h, unproven: climb}
 class: internal
 budget: {request: $0.01, day: 5, month: 50.50}
@@ -51,6 +51,8 @@ verify:
   - {kind: schema, schema: {type: object}}
   - {kind: pattern, must: ['^x'], must_not: [y], min_words: 1, max_words: 2, max_chars: 3, quoted: '\[(K-\d+)\]'}
   - {kind: arithmetic, equations: true, sums: [{total: net, parts: "lines.#.amount"}, {total: total, parts: [net, vat]}]}
+  - {kind: agreement, prompt: Say it., model: open}
+  - {kind: judge, model: premium, criteria: It is polite.}
 rules:
   - {when: request.input_bytes > 20000, candidates: [open, premium], why: long}
   - {when: class == "restricted", refuse: true, why: secret}
@@ -62,7 +64,7 @@ func TestARubricIsReadToTheLastField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	open := Candidate{Model: "open", SkipVerify: true, Probability: 0.8}
+	open := Candidate{Model: "open", SkipVerify: true, Probability: 0.8, Confidence: ByLogprob}
 	want := Rubric{
 		Version: 1, Reference: "premium",
 		Candidates: []Candidate{{Model: "small"}, open, {Model: "openai/gpt"}},
@@ -79,6 +81,8 @@ func TestARubricIsReadToTheLastField(t *testing.T) {
 			{Kind: "schema"},
 			{Kind: "pattern", Must: []string{"^x"}, MustNot: []string{"y"}, MinWords: 1, MaxWords: 2, MaxChars: 3, Quoted: `\[(K-\d+)\]`},
 			{Kind: "arithmetic", Equations: true, Sums: []Sum{{Total: "net", Parts: []string{"lines.#.amount"}}, {Total: "total", Parts: []string{"net", "vat"}}}},
+			{Kind: "agreement", Prompt: "Say it.", Model: "open"},
+			{Kind: "judge", Model: "premium", Criteria: "It is polite."},
 		},
 		Rules: []Rule{
 			{When: "request.input_bytes > 20000", Candidates: []Candidate{open, {Model: "premium"}}, Why: "long"},

@@ -60,10 +60,25 @@ func (c *check) rubric(r *Rubric) {
 	}
 	c.bar(r)
 	for i := range r.Verify {
-		c.verifier([]string{"verify", strconv.Itoa(i)}, &r.Verify[i])
+		at := []string{"verify", strconv.Itoa(i)}
+		c.verifier(at, &r.Verify[i])
+		if spec := &r.Verify[i]; spec.Kind == "agreement" && sameWords(spec.Prompt, r.Prompt) {
+			c.complain(in(at, "prompt"), "these are the words of the rubric's own prompt", "say it in other words: an agreement with itself shows nothing")
+		}
 	}
-	if slices.Contains(r.Grade, "verified") && len(r.Verify) == 0 {
-		c.complain([]string{"grade"}, "there is no verifier to grade by", "add one under verify")
+	if slices.Contains(r.Grade, "verified") {
+		c.graded(r)
+	}
+}
+
+// graded: off line nobody can be asked.
+func (c *check) graded(r *Rubric) {
+	at := []string{"grade"}
+	switch {
+	case len(r.Verify) == 0:
+		c.complain(at, "there is no verifier to grade by", "add one under verify")
+	case !slices.ContainsFunc(r.Verify, func(v VerifySpec) bool { return !v.Asks() }):
+		c.complain(at, "there is no verifier to grade by: those that ask a model cannot be asked off line", "add one of another kind under verify, or grade in another way")
 	}
 }
 
@@ -103,6 +118,10 @@ func (c *check) verifier(at []string, spec *VerifySpec) {
 			c.complain(at, "this verifier demands nothing", "add equations or sums")
 		}
 	}
+}
+
+func sameWords(a, b string) bool {
+	return slices.EqualFunc(strings.Fields(a), strings.Fields(b), strings.EqualFold)
 }
 
 func (c *check) labels(at []string, spec *VerifySpec) {

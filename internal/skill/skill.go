@@ -47,7 +47,12 @@ type Candidate struct {
 	Model       string  `yaml:"model"` // an alias or "provider/model"
 	SkipVerify  bool    `yaml:"skip_verify"`
 	Probability float64 `yaml:"probability"` // that its answer is accepted; 0 unsaid
+	Confidence  string  `yaml:"confidence"`  // how it says how sure it is: [ByLogprob], or "" for not at all
 }
+
+// ByLogprob is the confidence that comes of the log-probabilities of an answer's
+// tokens.
+const ByLogprob = "logprob"
 
 // UnmarshalText reads a candidate of which only the model is said.
 func (c *Candidate) UnmarshalText(text []byte) error {
@@ -89,7 +94,7 @@ type Budget struct {
 
 // A VerifySpec describes a verifier. Only the fields of its Kind are set.
 type VerifySpec struct {
-	Kind string `yaml:"kind"` // "label", "schema", "pattern", "arithmetic"
+	Kind string `yaml:"kind"` // "label", "schema", "pattern", "arithmetic", "agreement", "judge"
 
 	Values []string `yaml:"values"` // label: what the answer may be
 	Fold   bool     `yaml:"fold"`   // label: case does not count
@@ -108,7 +113,14 @@ type VerifySpec struct {
 
 	Equations bool  `yaml:"equations"` // arithmetic: those in the text hold, and there is one
 	Sums      []Sum `yaml:"sums"`      // arithmetic: of numbers in a JSON answer
+
+	Model    string `yaml:"model"`    // agreement, judge: who is asked, an alias or "provider/model"; "" the candidate itself
+	Prompt   string `yaml:"prompt"`   // agreement: the instruction in other words
+	Criteria string `yaml:"criteria"` // judge: what the answer must meet
 }
+
+// Asks reports whether the verifier asks a model, and so cannot judge off line.
+func (v *VerifySpec) Asks() bool { return v.Kind == "agreement" || v.Kind == "judge" }
 
 // A Sum demands that the number at one gjson path is the sum of those at others.
 type Sum struct {

@@ -18,8 +18,12 @@ import (
 // and whether JSON may stand in a code fence. Why names the first way in which the
 // answer fails, without a word of it.
 //
+// Verifiers that ask a model have no say here: nobody can be asked off line
+// ([Unasked]).
+//
 // Errors: Invalid if the gold speaks of none of the ways in how, since then
-// nothing would be compared; else as from the verifiers.
+// nothing would be compared, and if it wants verifiers where all of them ask; else
+// as from the verifiers.
 func Grade(ctx context.Context, c skill.Case, how []string, answer string, verifiers []starling.Verifier) (pass bool, why string, err error) {
 	g := grader{gold: c.Gold, answer: answer, verifiers: verifiers}
 	compared := slices.Contains(how, "verified")
@@ -213,16 +217,46 @@ func (g *grader) cites() string {
 	return ""
 }
 
-// verified asks the verifiers as the gateway does, with the case's input as the
-// request.
+// verified asks the verifiers, with the case's input as the request. One at least
+// has to judge: who was not asked has accepted nothing.
 func (g *grader) verified(ctx context.Context, input string) (string, error) {
-	body, err := json.Marshal(map[string]any{"messages": []map[string]string{{"role": "user", "content": input}}})
+	if len(g.verifiers) > 0 && !slices.ContainsFunc(g.verifiers, func(v starling.Verifier) bool { return !asks(v) }) {
+		return "", &starling.Error{Kind: starling.Invalid, Op: "grade by verified: every verifier asks a model, and nobody can be asked here", Hint: "add a verifier of another kind, or grade in another way"}
+	}
+	return Rejects(ctx, "", input, g.answer, g.verifiers)
+}
+
+func asks(v starling.Verifier) bool {
+	_, yes := v.(starling.AskingVerifier)
+	return yes
+}
+
+// Rejects asks verifiers as the gateway does, in order, until one says no; the
+// request is the prompt, if there is one, and the input. Those that ask a model are
+// left out: nobody can be asked here. Why names the verifier that rejects the
+// answer, and is "" if all accept it. Errors: as from the verifiers.
+func Rejects(ctx context.Context, prompt, input, answer string, verifiers []starling.Verifier) (why string, err error) {
+	if len(verifiers) == 0 {
+		return "", nil
+	}
+	type message struct {
+		Role    string `json:"role"`
+		Content string `json:"content"`
+	}
+	messages := []message{{"user", input}}
+	if prompt != "" {
+		messages = []message{{"system", prompt}, {"user", input}}
+	}
+	body, err := json.Marshal(map[string]any{"messages": messages})
 	if err != nil {
-		return "", &starling.Error{Kind: starling.Internal, Op: "grade", Err: err}
+		return "", &starling.Error{Kind: starling.Internal, Op: "judge an answer", Err: err}
 	}
 	request := &starling.Request{Dialect: starling.OpenAI, Body: body}
-	for _, v := range g.verifiers {
-		verdict, err := v.Verify(ctx, request, &starling.Answer{Text: g.answer, Finish: starling.Stopped})
+	for _, v := range verifiers {
+		if asks(v) {
+			continue
+		}
+		verdict, err := v.Verify(ctx, request, &starling.Answer{Text: answer, Finish: starling.Stopped})
 		if err != nil {
 			return "", err
 		}

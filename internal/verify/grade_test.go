@@ -102,3 +102,25 @@ func TestAVerifierThatFailsIsNoGrade(t *testing.T) {
 		t.Errorf("%v, %v", pass, err)
 	}
 }
+
+// TestAnAnswerIsRejectedAsTheGatewayWould: the prompt is part of the request.
+func TestAnAnswerIsRejectedAsTheGatewayWould(t *testing.T) {
+	verifiers := []starling.Verifier{
+		verifierOf(t, skill.VerifySpec{Kind: "pattern", Quoted: `\[(\w+)\]`}),
+		verifierOf(t, skill.VerifySpec{Kind: "pattern", MustNot: []string{"!"}}),
+	}
+	for name, c := range map[string]struct{ prompt, input, answer, want string }{
+		"it quotes the input":  {"", "see K1", "as in [K1]", ""},
+		"it quotes the prompt": {"know K2", "see K1", "as in [K2]", ""},
+		"it quotes nobody":     {"", "see K1", "as in [K2]", "verifier pattern: a quotation is not in the request"},
+		"the second says no":   {"", "see K1", "as in [K1]!", "verifier pattern: pattern 1 of must_not occurs"},
+		"an empty answer":      {"", "see K1", " ", "verifier pattern: the answer is empty"},
+	} {
+		if why, err := Rejects(t.Context(), c.prompt, c.input, c.answer, verifiers); why != c.want || err != nil {
+			t.Errorf("%s: %q, %v", name, why, err)
+		}
+	}
+	if why, err := Rejects(t.Context(), "", "x", "y", nil); why != "" || err != nil {
+		t.Errorf("without verifiers: %q, %v", why, err)
+	}
+}

@@ -51,7 +51,7 @@ func TestEveryVerifierConforms(t *testing.T) {
 
 func verifierOf(t testing.TB, spec skill.VerifySpec) starling.Verifier {
 	t.Helper()
-	v, err := New(spec.Kind, spec)
+	v, err := New(spec.Kind, spec, &skill.Rubric{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestWhatCannotBeJudgedIsAnError(t *testing.T) {
 		{"a broken quotation", skill.VerifySpec{Kind: "pattern", Quoted: "("}},
 		{"arithmetic without demands", skill.VerifySpec{Kind: "arithmetic"}},
 	} {
-		if _, err := New("it", c.spec); starling.KindOf(err) != starling.Invalid {
+		if _, err := New("it", c.spec, &skill.Rubric{}); starling.KindOf(err) != starling.Invalid {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

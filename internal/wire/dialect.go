@@ -22,6 +22,9 @@ type dialect interface {
 	fate(field string, value []byte) fate
 	// same writes r for an upstream of this, its own dialect.
 	same(r *starling.Request, o *outgoing) []byte
+	// reword puts another system prompt, a JSON string, into a body of this
+	// dialect with these members.
+	reword(body []byte, top []member, system string) []edit
 	// request writes the chat for an upstream of this dialect.
 	request(o *outgoing) []byte
 

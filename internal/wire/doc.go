@@ -15,12 +15,13 @@
 //	Outgoing  Request → bytes for an upstream                  outgoing.go
 //	Read      an upstream's bytes → Events                     read.go, sse.go
 //	Writer    Events → bytes for the caller                    writer.go
+//	Reword    Request → the same under another system prompt   reword.go
 //	ErrorReply, ReadError                                      errors.go, readerror.go
 //
 // Two rules hold everywhere. In the caller's own dialect bytes stay as they
-// are, but for three splices: the model's name, usage that is asked for and then
-// taken out again for a caller who did not ask, and thoughts under our own mark
-// (anthropic_thoughts.go). In another dialect nothing is dropped in silence: a
+// are, but for four splices: the model's name, usage and log-probabilities that
+// are asked for and then taken out again for a caller who did not ask
+// (logprobs.go), and thoughts under our own mark (anthropic_thoughts.go). In another dialect nothing is dropped in silence: a
 // field that cannot be carried is refused when it would change the answer's
 // meaning or shape, and reported otherwise.
 //

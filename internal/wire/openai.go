@@ -16,6 +16,7 @@ var openAIAsked = []ask{
 	{name: "max_tokens", read: readLimit("max_tokens")},
 	{name: "max_completion_tokens", read: readLimit("max_completion_tokens")},
 	{name: "n", read: readChoices},
+	{name: "logprobs", read: readLogprobs},
 	{name: "tools", read: readTools},
 	{name: "service_tier", read: readTier("service_tier", "priority", "fast", "scale")},
 	{name: "web_search_options", read: readHosted},

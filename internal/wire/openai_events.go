@@ -20,6 +20,8 @@ type openAIDecoder struct {
 	id, model string
 	tier      string
 
+	sure certainty // of the first choice
+
 	blocks int // that appeared so far
 	last   starling.PartKind
 	calls  []openAICall
@@ -53,7 +55,7 @@ func (d *openAIDecoder) ended() bool {
 }
 
 func (d *openAIDecoder) event(b block, ev *starling.Event) error {
-	defer func() { ev.ID, ev.Model = d.id, d.model }()
+	defer func() { ev.ID, ev.Model, ev.Confidence = d.id, d.model, d.sure.confidence() }()
 	if isDone(b.data) {
 		d.done = true
 		return io.EOF
@@ -115,7 +117,7 @@ func keep(old string, v []byte) string {
 
 func (d *openAIDecoder) choice(v []byte, ev *starling.Event) {
 	var index int64
-	var said, finish []byte
+	var said, finish, logprobs []byte
 	for m := enter(v); m.next(); {
 		switch string(m.key) {
 		case "index":
@@ -124,7 +126,12 @@ func (d *openAIDecoder) choice(v []byte, ev *starling.Event) {
 			said = m.value
 		case "finish_reason":
 			finish = m.value
+		case "logprobs":
+			logprobs = m.value
 		}
+	}
+	if index == 0 {
+		d.sure.add(logprobs)
 	}
 	d.seen[index/64] |= 1 << (index % 64)
 	d.message(said, index, ev)
@@ -310,7 +317,7 @@ func (d *openAIDecoder) body(b []byte, ev *starling.Event) error {
 	if d.seen[0] == 0 {
 		return errShape
 	}
-	ev.ID, ev.Model = d.id, d.model
+	ev.ID, ev.Model, ev.Confidence = d.id, d.model, d.sure.confidence()
 	return nil
 }
 

@@ -66,15 +66,7 @@ func (r *openAIRenderer) withoutUsage(raw []byte) []byte {
 	if counted && !chosen {
 		return nil
 	}
-	start := bytes.Index(raw, data)
-	if start < 0 { // it came in several lines
-		r.cut = appendData(r.cut[:0], appendEdited(nil, data, cut...))
-		return r.cut
-	}
-	for i := range cut {
-		cut[i].from, cut[i].to = cut[i].from+start, cut[i].to+start
-	}
-	r.cut = appendEdited(r.cut[:0], raw, cut...)
+	r.cut = splicedEvent(r.cut[:0], raw, data, cut)
 	return r.cut
 }
 

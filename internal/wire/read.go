@@ -23,6 +23,10 @@ type ReadOptions struct {
 	MaxEvent int              // bytes of one event, of a whole body, and of all deltas together; 0: [MaxEvent]
 	Size     int64            // of a whole body, as announced; not positive if it was not
 	Choices  int64            // how many answers were asked for; 0 is one
+
+	// HideLogprobs takes log-probabilities out of Raw: we asked for them
+	// ([AskLogprobs]), the caller did not.
+	HideLogprobs bool
 }
 
 // A decoder reads the events of one answer.
@@ -38,7 +42,7 @@ type decoder interface {
 
 // Read yields an upstream's answer, as [starling.Provider] demands of Generate:
 // one event per server-sent event, or one with Whole set. ID, Model, Finish,
-// Usage and Bytes are filled in any case, as far as they are known; events that
+// Confidence, Usage and Bytes are filled in any case, as far as they are known; events that
 // would say nothing are left out where Raw isn't asked for.
 //
 // The last pair may be an error; nothing follows it. Errors are *Error with
@@ -108,7 +112,7 @@ func (r *reading) stream(events *eventReader, yield func(starling.Event, error) 
 		}
 		r.ev.Idle = r.ev.Idle || !b.some
 		if r.Raw {
-			r.ev.Raw = raw
+			r.ev.Raw = r.shown(raw, b.data)
 		}
 		if says(&r.ev) && !yield(r.ev, nil) {
 			return nil
@@ -117,6 +121,14 @@ func (r *reading) stream(events *eventReader, yield func(starling.Event, error) 
 			return nil
 		}
 	}
+}
+
+// shown returns what the caller may see of an event or a body.
+func (r *reading) shown(raw, data []byte) []byte {
+	if r.HideLogprobs {
+		return withoutLogprobs(raw, data)
+	}
+	return raw
 }
 
 // refused is what an upstream said against the question in the place of an
@@ -143,11 +155,12 @@ func (r *reading) whole(body io.Reader, yield func(starling.Event, error) bool) 
 		return errTooLong
 	}
 	ev := starling.Event{Whole: true}
-	if err := r.body(b[skipSpace(b, 0):], &ev); err != nil {
+	data := b[skipSpace(b, 0):]
+	if err := r.body(data, &ev); err != nil {
 		return r.refused(err)
 	}
 	if r.Raw {
-		ev.Raw = b
+		ev.Raw = r.shown(b, data)
 	}
 	yield(ev, nil)
 	return nil
