@@ -43,14 +43,24 @@ type Screen struct {
 // A Plan is who should try, in order, and who was left out and why.
 type Plan struct {
 	Skill      string        `json:"skill,omitempty"`
-	Rubric     string        `json:"rubric,omitempty"`            // sha256 of the rubric that decided
-	Rule       string        `json:"rule"`                        // what decided the order, for people
-	Pinned     bool          `json:"pinned,omitempty"`            // the caller named the model; nobody else may answer
-	Reference  *Model        `json:"reference,omitempty"`         // whose price savings are measured against
-	Limit      Money         `json:"limit_nanodollars,omitempty"` // most that the whole exchange may cost; 0 none
-	Patience   time.Duration `json:"patience_ns,omitempty"`       // latency limit to the first byte; 0 none
+	Rubric     string        `json:"rubric,omitempty"`               // sha256 of the rubric that decided
+	Identified string        `json:"identified,omitempty"`           // how the skill was found that nobody named, for people; "" if somebody did
+	Rule       string        `json:"rule"`                           // what decided the order, for people
+	Pinned     bool          `json:"pinned,omitempty"`               // the caller named the model; nobody else may answer
+	Reference  *Model        `json:"reference,omitempty"`            // whose price savings are measured against
+	Limit      Money         `json:"limit_nanodollars,omitempty"`    // most that the whole exchange may cost; 0 none
+	Patience   time.Duration `json:"patience_ns,omitempty"`          // latency limit to the first byte; 0 none
+	Expected   Money         `json:"expected_nanodollars,omitempty"` // of the whole ladder: each candidate's, as often as it will be reached
 	Candidates []Candidate   `json:"candidates"`
 	Left       []Left        `json:"left_out,omitempty"`
+	Session    Session       `json:"-"` // zero if it belongs to none that matters
+}
+
+// A Session is a conversation, as far as routing needs to know it: its beginning
+// stays the same, so providers' prompt caches may remember it.
+type Session struct {
+	ID   string // a keyed digest of its beginning and its caller; "" none
+	Turn int64  // from 1
 }
 
 // A Candidate is a model that may answer, with what is expected of it.

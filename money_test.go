@@ -87,6 +87,9 @@ func TestNoCallCostsMoreThanItsWorstCase(t *testing.T) {
 		if cost > worst {
 			t.Fatalf("cost %d above the worst case %d", cost, worst)
 		}
+		if amount := p.Amount(u, time.Second); amount != cost {
+			t.Fatalf("the amount is %d, the cost %d", amount, cost)
+		}
 	})
 }
 

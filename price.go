@@ -90,6 +90,16 @@ func (p Price) Cost(u Usage, took time.Duration) ([]CostLine, Money) {
 	return lines, total
 }
 
+// Amount is what tokens cost in a call that takes the given time: the total of
+// [Price.Cost], without lines and without searches.
+func (p *Price) Amount(u Usage, took time.Duration) Money {
+	if p.Milliwatts > 0 {
+		return p.electricity(took)
+	}
+	r := p.ratesFor(u.TotalInput())
+	return r.Input.Of(u.Input).Plus(r.CacheRead.Of(u.CacheRead)).Plus(r.CacheWrite.Of(u.CacheWrite)).Plus(r.CacheWrite1h.Of(u.CacheWrite1h)).Plus(r.Output.Of(u.Output))
+}
+
 // Worst returns the most that a call can cost: every input token at the dearest
 // input rate of any tier the input may reach, the output at its limit, and for
 // electricity the longest time a call may take. No cost of these tokens is above

@@ -40,6 +40,7 @@ type parts struct {
 	warnings  []string // of what may be missed now
 	kept      []string // of the catalog's prices, beside the user's own
 	damaged   []string // students that cannot be read
+	standard  string   // who answers where no skill is known; "" nobody
 
 	answering sync.WaitGroup // cascades of these parts that were replaced and may still answer
 }
@@ -108,6 +109,9 @@ func build(ctx context.Context, cfg Config, dir string) (*parts, error) {
 	if err := p.teach(readStudents(dir)); err != nil {
 		return nil, err
 	}
+	if p.standard, err = cfg.standard(p.directory); err != nil {
+		return nil, err
+	}
 	for _, alias := range p.directory.Aliases() {
 		if len(p.directory.Awaits(alias)) > 0 {
 			p.warnings = append(p.warnings, fmt.Sprintf("alias %s: nobody offers %q now; start who does, then send the gateway SIGHUP", alias, cfg.Models[alias]))
@@ -132,6 +136,21 @@ func (c Config) directory(models []starling.Model, silent []string) (*route.Dire
 	return d, together(errs)
 }
 
+// standard is who answers where no skill is known. Errors: Invalid for a name that
+// leads nowhere; one whose provider is silent waits.
+func (c Config) standard(d *route.Directory) (string, error) {
+	name := c.Default
+	if _, ok := d.Find(name); name == "" || ok || len(d.Awaits(name)) > 0 {
+		return name, nil
+	}
+	known := d.Aliases()
+	for _, m := range d.Models() {
+		known = append(known, m.ID())
+	}
+	err := &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("default: there is no model %q", name), Hint: meant(name, known, "starling models lists what there is")}
+	return "", c.at(err, "default")
+}
+
 // cascade puts skills on the parts. Skills whose verifiers cannot be made are
 // errors of the rubric.
 func (p *parts) cascade(set *skill.Set, l *ledger.Ledger, board *evidence.Board, log *slog.Logger) (*cascade.Cascade, error) {
@@ -151,7 +170,7 @@ func (p *parts) cascade(set *skill.Set, l *ledger.Ledger, board *evidence.Board,
 	providers[starling.StudentName] = p.students
 	return &cascade.Cascade{
 		Policy:    p.policy,
-		Router:    &route.Router{Directory: p.directory, Skills: set, Verifiers: verifiers, Board: board},
+		Router:    &route.Router{Directory: p.directory, Skills: set, Verifiers: verifiers, Board: board, Default: p.standard},
 		Providers: providers,
 		Ledger:    l,
 		Log:       log,

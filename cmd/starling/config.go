@@ -42,6 +42,7 @@ type Config struct {
 
 	Providers map[string]*Upstream `yaml:"providers"`
 	Models    map[string]string    `yaml:"models"`
+	Default   string               `yaml:"default"`
 	Prices    []catalog.Override   `yaml:"prices"`
 	Budgets   []BudgetLimit        `yaml:"budgets"`
 

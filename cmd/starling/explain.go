@@ -59,7 +59,7 @@ func explain(w io.Writer, r *starling.Receipt) {
 	printf(w, "class      %s: may travel as far as %s (%v)\n", dash(string(r.Screen.Class)), r.Screen.Furthest, r.Screen.From)
 	printf(w, "outcome    %s\n", outcomeLine(r))
 	if r.Plan.Skill != "" {
-		printf(w, "skill      %s, rubric %.12s…\n", r.Plan.Skill, r.Plan.Rubric)
+		printf(w, "skill      %s, rubric %.12s…%s\n", r.Plan.Skill, r.Plan.Rubric, found(r.Plan.Identified))
 	}
 	explainPlan(w, &r.Plan)
 	explainAttempts(w, r.Attempts)
@@ -88,6 +88,9 @@ func outcomeLine(r *starling.Receipt) string {
 
 func explainPlan(w io.Writer, p *starling.Plan) {
 	printf(w, "\nplan       %s\n", dash(p.Rule))
+	if len(p.Candidates) > 1 {
+		printf(w, "expected   %s, with those that come after a failure\n", p.Expected)
+	}
 	t := newTable(w)
 	for i, c := range p.Candidates {
 		printf(t, "  %d\t%s\t%s\texpected %s\tat most %s\tpass %.2f (%s)\t%s\n", i+1, c.Model.ID(), c.Model.Zone, c.Expected, c.Worst, c.Probability, c.Basis, covered(&c))
@@ -96,6 +99,14 @@ func explainPlan(w io.Writer, p *starling.Plan) {
 		printf(t, "  -\t%s\tleft out\t%s\t\t\t%s\n", l.Model, l.Kind, l.Why)
 	}
 	t.Flush()
+}
+
+// found says how a skill was found that nobody named.
+func found(how string) string {
+	if how == "" {
+		return ""
+	}
+	return "; nobody named it: " + how
 }
 
 // covered says why a candidate is there, and which warrant covers it.

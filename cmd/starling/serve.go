@@ -90,6 +90,7 @@ type gateway struct {
 	set    *skill.Set
 	server *serve.Server
 	ln     net.Listener
+	study  *study // what is learned beside the requests
 
 	roll    string        // of the students' folder, before it was read
 	look    time.Duration // between two looks at it
@@ -100,7 +101,7 @@ type gateway struct {
 
 // open puts a gateway together and listens. Nothing is served before run.
 func open(ctx context.Context, cfg Config, dir string, log *slog.Logger) (*gateway, error) {
-	g := &gateway{cfg: cfg, dir: dir, log: log, began: time.Now(), roll: rollCall(dir), look: time.Second, lessons: 5 * time.Minute}
+	g := &gateway{cfg: cfg, dir: dir, log: log, began: time.Now(), roll: rollCall(dir), look: time.Second, lessons: 5 * time.Minute, study: newStudy(cfg.skillFiles(), log)}
 	var err error
 	if g.parts, err = build(ctx, cfg, dir); err != nil {
 		return nil, err
@@ -141,6 +142,7 @@ func (g *gateway) listen() error {
 	if err != nil {
 		return err
 	}
+	g.study.of(c.Router)
 	addr, err := g.cfg.address()
 	if err != nil {
 		return err
@@ -178,6 +180,7 @@ func (g *gateway) run(ctx context.Context, hup <-chan os.Signal, reload func() (
 	group.Go(func() error { return g.follow(ctx, hup, reload) })
 	group.Go(func() error { return g.keepUp(ctx) })
 	group.Go(func() error { return g.recall(ctx) })
+	group.Go(func() error { return g.study.run(ctx, g.ledger.Outcomes) })
 	return group.Wait()
 }
 
@@ -258,6 +261,7 @@ func (g *gateway) swap(what string, cfg Config, parts *parts, set *skill.Set) bo
 		g.log.Error(what+" not reloaded; what was in force stays so", "err", err)
 		return false
 	}
+	g.study.of(c.Router)
 	g.parts.answering.Go(g.server.Swap(c))
 	g.parts, g.set = parts, set
 	g.log.Info(what + " reloaded")

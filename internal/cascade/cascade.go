@@ -46,7 +46,7 @@ type Reply interface {
 // happened; why there is no answer, or why it broke off, is in its Err:
 // Forbidden, OverBudget, NotFound, Invalid, Overloaded, Refused, Cancelled.
 func (c *Cascade) Answer(ctx context.Context, req starling.Request, reply Reply) *starling.Exchange {
-	skill, err := c.Router.Skill(&req)
+	skill, how, err := c.Router.Identify(&req)
 	name, class := "", starling.Class("")
 	if skill != nil {
 		name, class = skill.Name, skill.Rubric.Class
@@ -58,14 +58,30 @@ func (c *Cascade) Answer(ctx context.Context, req starling.Request, reply Reply)
 	if x.Err = err; err != nil {
 		return &x.Exchange
 	}
-	if x.Screen, x.Err = c.Policy.Screen(&x.Request, class); x.Err != nil {
+	if x.Screen, x.Err = c.screen(&x.Request, class, how); x.Err != nil {
 		return &x.Exchange
 	}
-	if x.Plan, x.Err = c.Router.Plan(&x.Request, x.Screen, skill); x.Err != nil {
+	x.Plan, x.Err = c.Router.Plan(&x.Request, x.Screen, skill)
+	if x.Plan.Identified = how; x.Err != nil {
 		return &x.Exchange
 	}
 	x.climb()
+	c.Router.Sessions.Remember(&x.Exchange)
 	return &x.Exchange
+}
+
+// screen says how far the data may travel. A skill that nobody named is a guess: its
+// class may narrow that, and not take the place of what holds without it.
+func (c *Cascade) screen(req *starling.Request, class starling.Class, how string) (starling.Screen, error) {
+	s, err := c.Policy.Screen(req, class)
+	if how == "" || err != nil {
+		return s, err
+	}
+	without, err := c.Policy.Screen(req, "")
+	if err == nil && without.Furthest < s.Furthest {
+		return without, nil
+	}
+	return s, err
 }
 
 // Refuse settles an exchange that could not even be read, so that it too has a

@@ -433,3 +433,33 @@ func checkLaws(t *testing.T, seed uint64, ex *starling.Exchange, out *caller, ca
 		t.Fatalf("seed %d: outcome %s with error %v", seed, ex.Receipt.Outcome, ex.Err)
 	}
 }
+
+// TestASkillThatNobodyNamedMayOnlyNarrowTheReach: where data of no label stays in
+// the office, a system prompt that is a public skill's own does not open the way.
+func TestASkillThatNobodyNamedMayOnlyNarrowTheReach(t *testing.T) {
+	for _, c := range []struct {
+		class    starling.Class // of the skill
+		standard starling.Class // of what nobody labelled
+		furthest starling.Zone
+		from     string
+	}{
+		{privacy.Public, privacy.Confidential, starling.Office, "default confidential"},
+		{privacy.Restricted, privacy.Confidential, starling.Machine, "skill restricted"},
+		{privacy.Internal, privacy.Public, starling.Tenant, "skill internal"},
+	} {
+		var calls []string
+		cas := newCascade(t, "prompt: Sort this.\nclass: "+string(c.class)+"\n", []fake{
+			{name: "p0", zone: starling.Machine, says: says{text: "here", usage: tokens}, calls: &calls},
+			{name: "p1", zone: starling.Cloud, says: says{text: "there", usage: tokens}, calls: &calls},
+		})
+		cas.Policy.Default = c.standard
+		req := must(wire.Parse(starling.OpenAI, []byte(`{"model":"starling/auto","messages":[{"role":"system","content":" Sort\nthis. "},{"role":"user","content":"?"}]}`)))
+		ex := cas.Answer(t.Context(), req, &caller{})
+		if p := ex.Plan; p.Skill != "test" || p.Identified != "skill from its system prompt" || ex.Screen.Furthest != c.furthest || ex.Screen.From[0] != c.from {
+			t.Errorf("%s beside %s: %+v, %q, %q", c.class, c.standard, ex.Screen, p.Skill, p.Identified)
+		}
+		if ex.Receipt.Plan.Identified == "" || ex.Err != nil {
+			t.Errorf("the receipt says nothing of it, %v", ex.Err)
+		}
+	}
+}

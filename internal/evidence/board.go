@@ -14,6 +14,8 @@ type Board struct {
 	mu       sync.RWMutex
 	units    map[unit]*standing
 	warrants map[string]*force // by id
+	models   map[string]*Tally // by model, over all skills and rubrics
+	cases    int               // how many cases have a grade
 }
 
 // A unit is a candidate in a skill.
@@ -65,7 +67,7 @@ type Standing struct {
 
 // NewBoard returns a board on which nothing stands.
 func NewBoard() *Board {
-	return &Board{units: map[unit]*standing{}, warrants: map[string]*force{}}
+	return &Board{units: map[unit]*standing{}, warrants: map[string]*force{}, models: map[string]*Tally{}}
 }
 
 // Fold takes a note in. The same note must not come twice.
@@ -93,8 +95,10 @@ func (b *Board) outcome(o *Outcome) {
 			return
 		}
 		s.graded[id] = true
+		b.cases++
 		t := s.tally(o.Rubric)
 		t.try(!o.Rejected)
+		b.model(o.Model).try(!o.Rejected)
 		if !o.Rejected {
 			t.Graded++
 			if o.Grade == 1 {
@@ -103,6 +107,7 @@ func (b *Board) outcome(o *Outcome) {
 		}
 	case FromVerifier:
 		s.tally(o.Rubric).try(!o.Rejected)
+		b.model(o.Model).try(!o.Rejected)
 	case FromAudit, FromReview:
 		if o.Warrant != "" {
 			b.force(o.Warrant).audit(o.Receipt, o.Grade)
@@ -161,6 +166,38 @@ func (b *Board) standing(u unit) *standing {
 		b.units[u] = &standing{tallies: map[string]*Tally{}, graded: map[[3]string]bool{}}
 	}
 	return b.units[u]
+}
+
+func (b *Board) model(id string) *Tally {
+	if b.models[id] == nil {
+		b.models[id] = &Tally{}
+	}
+	return b.models[id]
+}
+
+// Everywhere returns how often a model, "provider/name", was tried and accepted in
+// all skills under all rubrics. Nothing is said of grades.
+func (b *Board) Everywhere(model string) Tally {
+	if b == nil {
+		return Tally{}
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if t := b.models[model]; t != nil {
+		return *t
+	}
+	return Tally{}
+}
+
+// Cases returns how many answers to cases were graded: it grows when there is
+// something new to learn from.
+func (b *Board) Cases() int {
+	if b == nil {
+		return 0
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.cases
 }
 
 func (s *standing) tally(rubric string) *Tally {

@@ -136,6 +136,9 @@ func TestATallyCountsCasesOnceAndVerdictsAlways(t *testing.T) {
 	if got := b.Standing("triage", "r2", "small").Tally; got != (Tally{}) {
 		t.Errorf("under another rubric: %+v", got)
 	}
+	if got := b.Everywhere(""); got != (Tally{Tried: 5, Accepted: 3}) || b.Cases() != 3 {
+		t.Errorf("everywhere %+v, of %d cases", got, b.Cases())
+	}
 	if most := (Tally{Graded: 50, Passed: 30}).Most(0.95); most < 0.70 || most > 0.73 {
 		t.Errorf("at most %v", most)
 	}

@@ -193,6 +193,7 @@ func (e *encoder) plan(p *starling.Plan) {
 	e.open('{')
 	someStr(e, "skill", p.Skill)
 	someStr(e, "rubric", p.Rubric)
+	someStr(e, "identified", p.Identified)
 	str(e, "rule", p.Rule)
 	e.someTrue("pinned", p.Pinned)
 	if p.Reference != nil {
@@ -201,6 +202,7 @@ func (e *encoder) plan(p *starling.Plan) {
 	}
 	someNum(e, "limit_nanodollars", p.Limit)
 	someNum(e, "patience_ns", p.Patience)
+	someNum(e, "expected_nanodollars", p.Expected)
 	list(e, "candidates", p.Candidates, e.candidate)
 	someList(e, "left_out", p.Left, e.left)
 	e.close('}')

@@ -2,13 +2,21 @@
 // can be called, it says who should try, in which order, and why; and who may
 // not, and why not.
 //
-// It calls nobody and measures nothing. Start reading at [Router.Plan].
+//	which skill it is, where nobody said     identify.go
+//	who may answer                           route.go, bounds.go, proof.go
+//	how likely an answer is accepted         odds.go, prompt.go
+//	in which order they try                  order.go, talk.go, sessions.go
+//	what is learned beside the requests      insight.go, guard.go
+//
+// It calls nobody, and remembers nothing but what prompt caches may know of
+// conversations under way ([Sessions]). Start reading at [Router.Plan].
 package route
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +32,9 @@ const Prefix = "starling/"
 // header or the key names.
 const Auto = Prefix + "auto"
 
+// usualTime is how long a call is expected to run, for what electricity costs.
+const usualTime = time.Second
+
 // longest bounds how long a call can run, for the worst case of electricity, where
 // nobody says.
 const longest = 10 * time.Minute
@@ -34,6 +45,9 @@ type Router struct {
 	Skills    *skill.Set
 	Verifiers map[string][]starling.Verifier // by skill
 	Board     *evidence.Board                // what evidence says of candidates; nil nothing
+	Insight   *Insight                       // what was learned from it in the background; nil nothing
+	Sessions  *Sessions                      // what providers' prompt caches may know; nil nothing
+	Default   string                         // who answers where no skill was named or recognised: an alias or "provider/model"; "" nobody
 }
 
 // Skill returns the skill of a request: the one named by the model, else by the
@@ -81,17 +95,22 @@ func (r *Router) Plan(req *starling.Request, screen starling.Screen, s *skill.Sk
 type planning struct {
 	starling.Plan
 	*Router
-	req    *starling.Request
-	screen starling.Screen
-	skill  *skill.Skill // nil if none was named
+	req     *starling.Request
+	screen  starling.Screen
+	skill   *skill.Skill // nil if none was named
+	tries   []int        // of the candidates: how often each was seen to be accepted or not
+	trusted bool         // the last candidate is the ladder's own last
+	prompt  prompt
 }
 
 func (p *planning) make() error {
 	switch {
 	case !strings.HasPrefix(p.req.Model, Prefix):
 		return p.pin()
+	case p.skill == nil && p.Default != "":
+		return p.fallback()
 	case p.skill == nil:
-		return &starling.Error{Kind: starling.Invalid, Op: "model " + Auto + " without a skill", Hint: "name one: model " + Prefix + "<skill>, the header X-Starling-Skill, or a key with a default skill"}
+		return &starling.Error{Kind: starling.Invalid, Op: "model " + Auto + " without a skill", Hint: "name one: model " + Prefix + "<skill>, the header X-Starling-Skill, or a key with a default skill; or set default in the configuration"}
 	}
 	return p.ladder()
 }
@@ -110,6 +129,19 @@ func (p *planning) pin() error {
 	}
 	p.Candidates[0].Basis = "not needed: the caller chose"
 	p.Candidates[0].Why = p.Rule
+	p.Expected = p.Candidates[0].Expected
+	return nil
+}
+
+// fallback plans for a caller who left the choice to a skill that nobody knows.
+func (p *planning) fallback() error {
+	p.Rule = "the configuration's default: no skill was named, and none recognised"
+	p.consider(skill.Candidate{Model: p.Default}, nil, true)
+	if len(p.Candidates) == 0 {
+		return refusal(p.Left)
+	}
+	p.number()
+	p.Expected = p.Candidates[0].Expected
 	return nil
 }
 
@@ -121,14 +153,22 @@ func (p *planning) ladder() error {
 	if err != nil {
 		return err
 	}
+	p.Candidates, p.tries = make([]starling.Candidate, 0, len(candidates)), make([]int, 0, len(candidates))
 	for i, c := range candidates {
+		before := len(p.Candidates)
 		p.consider(c, p.Verifiers[p.skill.Name], i == len(candidates)-1)
+		p.trusted = len(p.Candidates) > before
 	}
 	if len(p.Candidates) == 0 {
 		return refusal(p.Left)
 	}
+	p.arrange()
+	p.number()
 	return nil
 }
+
+// listedRule is what a plan says of the order when nothing has changed it.
+const listedRule = "order of the rubric"
 
 // decide asks the rubric who should try, in order.
 func decide(s *skill.Skill, req *starling.Request, screen starling.Screen) ([]skill.Candidate, string, error) {
@@ -142,7 +182,7 @@ func decide(s *skill.Skill, req *starling.Request, screen starling.Screen) ([]sk
 	case d.Refuse:
 		return nil, d.Why, &starling.Error{Kind: starling.Forbidden, Op: "skill " + s.Name + " refuses this request", Hint: d.Why}
 	case d.Why == "":
-		return d.Candidates, "order of the rubric", nil
+		return d.Candidates, listedRule, nil
 	}
 	return d.Candidates, "rule: " + d.Why, nil
 }
@@ -197,27 +237,23 @@ func (p *planning) leave(model string, kind starling.Kind, why string) {
 }
 
 func (p *planning) add(c starling.Candidate, proof proof) {
-	c.Why = fmt.Sprintf("candidate %d, unverified", len(p.Candidates)+1)
+	c.Why = "unverified"
 	if len(c.Verify) > 0 {
-		c.Why = fmt.Sprintf("candidate %d, verified by %s", len(p.Candidates)+1, strings.Join(c.Verify, ", "))
+		c.Why = "verified by " + strings.Join(c.Verify, ", ")
 	}
 	if proof.why != "" {
 		c.Why += ", " + proof.why
 	}
-	if c.Probability == 0 {
-		c.Probability, c.Basis = assumed(c.Verify), "assumed, no evidence yet"
-	}
-	_, c.Expected = c.Model.Price.Cost(c.Model.Expect(p.req), time.Second)
+	p.tries = append(p.tries, p.weigh(&c))
+	c.Expected = min(c.Model.Price.Amount(c.Model.Expect(p.req), usualTime), c.Worst)
 	p.Candidates = append(p.Candidates, c)
 }
 
-// assumed is the chance of acceptance that is printed, as an assumption, while
-// there is no evidence. It orders nothing.
-func assumed(verify []string) float64 {
-	if len(verify) == 0 {
-		return 1
+// number says of each candidate which it is.
+func (p *planning) number() {
+	for i := range p.Candidates {
+		p.Candidates[i].Why = "candidate " + strconv.Itoa(i+1) + ", " + p.Candidates[i].Why
 	}
-	return 0.9
 }
 
 // refusal is the error of a plan without candidates: its kind is the one that

@@ -3,6 +3,7 @@ package skill
 import (
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"starling"
@@ -28,6 +29,7 @@ type Rubric struct {
 	Version    int            `yaml:"version"`
 	Reference  string         `yaml:"reference"` // an alias or "provider/model"
 	Candidates []Candidate    `yaml:"candidates"`
+	Order      string         `yaml:"order"` // who tries first: "cost", the cheapest in expectation, once evidence shows it; "listed", the candidates as they stand. "": cost
 	Bar        Bar            `yaml:"bar"`
 	Class      starling.Class `yaml:"class"`
 	Budget     Budget         `yaml:"budget"`
@@ -67,6 +69,9 @@ type Bar struct {
 	Valid      time.Duration `yaml:"valid"`      // how long what was shown holds; 0: [DefaultValid]
 	Unproven   string        `yaml:"unproven"`   // who was not shown to be good enough may answer "verified", or must "climb"; "": verified
 }
+
+// Listed is the order that keeps the candidates as they stand.
+const Listed = "listed"
 
 // DefaultValid is how long a warrant holds if the rubric does not say.
 const DefaultValid = 90 * 24 * time.Hour
@@ -128,6 +133,9 @@ type Set struct {
 	skills map[string]*Skill
 	plain  []string
 	broken map[string]bool // folders that could not be read as a skill
+
+	fold    sync.Once
+	prompts map[string]*Skill // by prompt, white space folded; nil for one that two skills have
 }
 
 // Find returns the skill of that name.

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -49,6 +50,11 @@ func FuzzParse(f *testing.F) {
 		}
 		if !json.Valid(body) || r.Model == "" || r.Choices < 1 || r.MaxTokens < 0 || r.Images < 0 {
 			t.Fatalf("accepted as %+v", r)
+		}
+		o := OutlineOf(&r)
+		o.WriteOpening(io.Discard)
+		for _, content := range append(o.System, o.First, o.Last) {
+			Text(content)
 		}
 		same, err := Outgoing(&r, r.Dialect, starling.Model{Name: "other"}, func(string) {})
 		if err != nil {

@@ -1,0 +1,135 @@
+package wire
+
+import (
+	"io"
+	"strings"
+
+	"starling"
+)
+
+// An Outline says where the parts of a conversation stand in a request's body, for
+// those who route by them and need no translation. Its values are pieces of the
+// body, JSON as it came: see [Text]. It takes one walk through the body.
+type Outline struct {
+	System  [][]byte // what stands before the first turn: strings, or arrays of parts
+	Tools   []byte   // the array of tools, nil if there is none
+	First   []byte   // what the user said first, nil if nothing
+	Last    []byte   // what the user said last with words in it, nil if nothing
+	Answers int      // turns of the assistant so far
+}
+
+// OutlineOf reads the outline of a request that [Parse] has accepted. Of anything
+// else it is empty.
+func OutlineOf(r *starling.Request) Outline {
+	var o Outline
+	body := r.Body
+	for len(body) > 0 && body[0] <= ' ' {
+		body = body[1:]
+	}
+	var messages []byte
+	for m := enter(body); m.next(); {
+		switch {
+		case m.null():
+		case m.is("messages"):
+			messages = m.value
+		case m.is("tools"):
+			o.Tools = m.value
+		case m.is("system") && r.Dialect == starling.Anthropic:
+			o.System = append(o.System, m.value)
+		}
+	}
+	turns := false
+	for m := enter(messages); m.next(); {
+		role, content := turn(m.value)
+		switch {
+		case !turns && (string(role) == `"system"` || string(role) == `"developer"`):
+			o.System = append(o.System, content)
+			continue
+		case string(role) == `"assistant"`:
+			o.Answers++
+		case string(role) == `"user"`:
+			o.heard(content)
+		}
+		turns = true
+	}
+	return o
+}
+
+// turn reads a message's role and content, as they are written.
+func turn(message []byte) (role, content []byte) {
+	for f := enter(message); f.next(); {
+		switch {
+		case f.is("role"):
+			role = f.value
+		case f.is("content"):
+			content = f.value
+		}
+	}
+	return role, content
+}
+
+func (o *Outline) heard(content []byte) {
+	if o.First == nil {
+		o.First = content
+	}
+	if hasText(content) {
+		o.Last = content
+	}
+}
+
+// hasText reports whether content has words: what a tool answered has none of the
+// user's.
+func hasText(content []byte) bool {
+	if kindOf(content) == '"' {
+		return len(content) > 2
+	}
+	for m := enter(content); m.next(); {
+		if string(field(m.value, "type")) == `"text"` {
+			return true
+		}
+	}
+	return false
+}
+
+// Text returns the words of a content, a string or an array of parts, "" if there
+// are none. It has no escapes any more.
+func Text(content []byte) string {
+	if kindOf(content) != '[' {
+		return text(content)
+	}
+	var all []string
+	for m := enter(content); m.next(); {
+		if t := text(field(m.value, "text")); t != "" {
+			all = append(all, t)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// WriteOpening writes what stays the same while a conversation goes on: what
+// stands before the first turn, the tools, and what the user said first. Marks for
+// prompt caches, which move, are no part of it.
+func (o *Outline) WriteOpening(w io.Writer) {
+	for _, s := range o.System {
+		writeContent(w, s)
+	}
+	_, _ = w.Write(o.Tools)
+	_, _ = w.Write([]byte{0})
+	writeContent(w, o.First)
+}
+
+func writeContent(w io.Writer, content []byte) {
+	if kindOf(content) != '[' {
+		_, _ = w.Write(content)
+		_, _ = w.Write([]byte{0})
+		return
+	}
+	for m := enter(content); m.next(); {
+		value := field(m.value, "text")
+		if value == nil { // a picture, a result: its marks are not told apart
+			value = m.value
+		}
+		_, _ = w.Write(value)
+		_, _ = w.Write([]byte{0})
+	}
+}
