@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,12 +31,12 @@ const (
 // A warranted is a warrant with what became of it.
 type warranted struct {
 	*evidence.Warrant
-	State      string               `json:"state"`           // "in force", "revoked", "replaced" or "lapsed"
-	Why        string               `json:"why,omitempty"`   // it is not in force
-	Later      string               `json:"later,omitempty"` // id of the one that took its place
-	Revocation *evidence.Revocation `json:"revocation,omitempty"`
-	Audits     int                  `json:"audits"` // since it was issued
-	Agreed     float64              `json:"agreed"` // their mean grade
+	State      string               `json:"state"`                // "in force", "revoked", "replaced" or "lapsed"
+	Why        string               `json:"why,omitempty"`        // it is not in force
+	Later      string               `json:"later,omitempty"`      // id of the one that took its place
+	Revocation *evidence.Revocation `json:"revocation,omitempty"` // in force, or to come
+	Audits     int                  `json:"audits"`               // since it was issued
+	Agreed     float64              `json:"agreed"`               // their mean grade
 	BoundNow   float64              `json:"bound_now"`
 }
 
@@ -68,7 +69,7 @@ func (p *program) warrants(l *ledger.Records) ([]warranted, error) {
 	}
 	out := make([]warranted, len(all))
 	for i, s := range all {
-		out[i] = warranted{Warrant: s.Warrant, Revocation: s.Revoked, Audits: s.Audits, Agreed: s.Agreed, BoundNow: s.Bound}
+		out[i] = warranted{Warrant: s.Warrant, Revocation: cmp.Or(s.Revoked, s.Coming), Audits: s.Audits, Agreed: s.Agreed, BoundNow: s.Bound}
 		if s.Later != nil {
 			out[i].Later = s.Later.ID
 		}
@@ -88,6 +89,9 @@ func became(s evidence.Standing, parts *parts, set *skill.Set) (state, why strin
 	w := s.Warrant
 	if why = ended(w, parts, set); why != "" {
 		return lapsed, why
+	}
+	if s.Coming != nil {
+		return inForce, "until " + s.Coming.Time.UTC().Format(time.DateOnly) + ", as " + s.Coming.Why
 	}
 	return inForce, ""
 }
@@ -254,9 +258,9 @@ func showWarrant(w io.Writer, x *warranted) {
 	}
 	printf(w, "holds      until %s, if neither rubric nor cases change\n", x.Expires.UTC().Format(time.RFC3339))
 	switch r := x.Revocation; {
-	case r != nil && r.ID != "":
+	case r != nil && r.ID != "" && x.State == revoked:
 		printf(w, "state      %s on %s (%s, %s): %s\n", x.State, r.Time.UTC().Format(time.RFC3339), r.End, r.ID, dash(r.Why))
-	case r != nil: // due, and not written down yet
+	case r != nil && x.State == revoked: // due, and not written down yet
 		printf(w, "state      %s (%s): %s\n", x.State, r.End, r.Why)
 	case x.Why != "":
 		printf(w, "state      %s: %s\n", x.State, x.Why)

@@ -34,7 +34,8 @@ type force struct {
 	watch   *Watch
 	early   []float64 // audits' grades that came before it
 	revoked *Revocation
-	bound   float64         // of all outcomes
+	bound   float64 // of all outcomes
+	drift   drift
 	audited map[string]bool // receipts: the first grade of an answer counts
 	audits  int
 	agreed  float64 // sum of the audits' grades
@@ -60,6 +61,7 @@ type Standing struct {
 	Warrant *Warrant    // the latest one, or the one that was asked for; whether it has lapsed is to be asked of it
 	Later   *Warrant    // of the same candidate and skill, in whose favour it ended; nil if it is the latest
 	Revoked *Revocation // of that warrant; nil if it was not
+	Coming  *Revocation // that is written down, or due, and not yet in force; nil if there is none
 	Audits  int         // since that warrant
 	Agreed  float64     // their mean grade
 	Bound   float64     // the lower bound, in terms of the warrant's Level, of all that is known
@@ -80,7 +82,7 @@ func (b *Board) Fold(n Note) {
 	case n.Warrant != nil:
 		b.issue(n.Warrant)
 	case n.Revocation != nil:
-		if f := b.force(n.Revocation.Warrant); f.revoked == nil {
+		if f := b.force(n.Revocation.Warrant); f.revoked == nil || n.Revocation.Time.Before(f.revoked.Time) {
 			f.revoked = n.Revocation
 		}
 	}
@@ -127,7 +129,7 @@ func (b *Board) issue(w *Warrant) {
 	for _, grade := range f.early {
 		f.watch.Add(w.audited(grade))
 	}
-	f.early, f.bound = nil, f.watch.Bound()
+	f.early, f.bound, f.drift = nil, f.watch.Bound(), newDrift(w)
 	s := b.standing(unit{w.Skill, w.Candidate})
 	if s.latest == nil || !w.Time.Before(s.latest.warrant.Time) {
 		s.latest = f
@@ -232,7 +234,12 @@ func (b *Board) Standing(skill, rubric, candidate string) Standing {
 
 // stands is what is known of a warrant.
 func (b *Board) stands(f *force) Standing {
-	out := Standing{Warrant: f.warrant, Revoked: f.revocation(), Audits: f.audits, Bound: f.bound}
+	out := Standing{Warrant: f.warrant, Audits: f.audits, Bound: f.bound}
+	if r := f.revocation(); r != nil && r.Time.After(time.Now()) {
+		out.Coming = r
+	} else {
+		out.Revoked = r
+	}
 	if f.audits > 0 {
 		out.Agreed = f.agreed / float64(f.audits)
 	}
@@ -260,13 +267,19 @@ func (b *Board) Warrants() []Standing {
 	return all
 }
 
-// revocation is the one that is written down, or else the one that is due.
+// revocation is the one that is written down, or else the one that is due: at once
+// if audits say so, later if it drifted. Of two the earlier counts.
 func (f *force) revocation() *Revocation {
-	if f.revoked != nil || f.watch.End() == "" {
-		return f.revoked
+	w, end := f.warrant, f.watch.End()
+	switch due := (Revocation{Warrant: w.ID, Skill: w.Skill, Candidate: w.Candidate, Model: w.Model}); {
+	case end != "" && (f.revoked == nil || f.revoked.End == Drifted):
+		due.End, due.Why = end, f.why()
+		return &due
+	case f.revoked == nil && !f.drift.since.IsZero():
+		due.End, due.Why, due.Time = Drifted, f.drift.why(w), f.drift.since.Add(afterDrift).UTC()
+		return &due
 	}
-	w := f.warrant
-	return &Revocation{Warrant: w.ID, Skill: w.Skill, Candidate: w.Candidate, Model: w.Model, End: f.watch.End(), Why: f.why()}
+	return f.revoked
 }
 
 func (f *force) why() string {
@@ -283,12 +296,18 @@ func (b *Board) Due(now time.Time) []*Revocation {
 	defer b.mu.Unlock()
 	var due []*Revocation
 	for _, f := range b.warrants {
-		if f.warrant == nil || f.revoked != nil || f.watch.End() == "" {
+		if f.warrant == nil {
 			continue
 		}
-		f.revoked = f.revocation()
-		f.revoked.Time = now.UTC()
-		due = append(due, f.revoked)
+		r := f.revocation()
+		if r == f.revoked {
+			continue
+		}
+		if r.Time.IsZero() {
+			r.Time = now.UTC()
+		}
+		f.revoked = r
+		due = append(due, r)
 	}
 	return due
 }

@@ -14,12 +14,12 @@ func Judged(r *starling.Receipt) iter.Seq[Outcome] {
 	return func(yield func(Outcome) bool) {
 		for i := range r.Attempts {
 			a := &r.Attempts[i]
-			unit := judged(r, a)
-			if unit == "" {
+			c := judged(r, a)
+			if c == nil {
 				continue
 			}
 			o := Outcome{
-				Time: r.Time, Skill: r.Plan.Skill, Rubric: r.Plan.Rubric, Candidate: unit, Model: a.Model, Case: "mac " + r.RequestMAC,
+				Time: r.Time, Skill: r.Plan.Skill, Rubric: r.Plan.Rubric, Candidate: c.Unit, Model: a.Model, Case: "mac " + r.RequestMAC,
 				Rejected: a.Outcome == starling.Rejected, Confidence: a.Confidence, Cost: a.Cost, Took: a.Took,
 				Source: FromVerifier, Receipt: r.ID, Simulated: a.Simulated,
 			}
@@ -33,18 +33,18 @@ func Judged(r *starling.Receipt) iter.Seq[Outcome] {
 	}
 }
 
-// judged returns the unit whose answer verifiers judged in the attempt, "" if they
-// did not.
-func judged(r *starling.Receipt, a *starling.Attempt) string {
+// judged returns the candidate whose answer verifiers judged in the attempt, nil if
+// they did not.
+func judged(r *starling.Receipt, a *starling.Attempt) *starling.Candidate {
 	if len(a.Verdicts) == 0 || a.Outcome != starling.Rejected && a.Outcome != starling.Answered {
-		return ""
+		return nil
 	}
 	for i := range r.Plan.Candidates {
 		if c := &r.Plan.Candidates[i]; c.Model.Provider+"/"+c.Model.Name == a.Model {
-			return c.Unit
+			return c
 		}
 	}
-	return ""
+	return nil
 }
 
 // FoldReceipt takes in what verifiers said in an exchange: it counts the outcomes
@@ -56,10 +56,19 @@ func (b *Board) FoldReceipt(r *starling.Receipt) {
 	}
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
-		if name := judged(r, a); name != "" {
-			b.mu.Lock()
-			b.standing(unit{r.Plan.Skill, name}).tally(r.Plan.Rubric).try(a.Outcome != starling.Rejected)
-			b.mu.Unlock()
+		if c := judged(r, a); c != nil {
+			b.judge(r, c, a)
 		}
+	}
+}
+
+func (b *Board) judge(r *starling.Receipt, c *starling.Candidate, a *starling.Attempt) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	accepted := a.Outcome != starling.Rejected
+	b.standing(unit{r.Plan.Skill, c.Unit}).tally(r.Plan.Rubric).try(accepted)
+	b.model(a.Model).try(accepted)
+	if f := b.warrants[c.Warrant]; f != nil && f.warrant != nil {
+		f.drift.add(accepted, r.Time)
 	}
 }

@@ -45,12 +45,12 @@ func (p *planning) proof(c *starling.Candidate, trusted bool) proof {
 		return proof{why: warranted(w)}
 	case trusted:
 		return proof{}
-	case s.Revoked != nil && w.Rubric == p.skill.Hash:
+	case s.Revoked != nil && s.Revoked.End != evidence.Drifted && w.Rubric == p.skill.Hash:
 		return proof{against: "its warrant was revoked: " + s.Revoked.Why}
 	case bar.Pass > 0 && s.Most(bar.Confidence) < bar.Pass:
 		return proof{against: fmt.Sprintf("its cases show that at most %.1f %% pass, and the bar is %.4g %%", 100*s.Most(bar.Confidence), 100*bar.Pass)}
 	case c.Model.Student, len(c.Verify) == 0, bar.Unproven == skill.Climb:
-		return proof{against: "no warrant covers it" + p.lapsed(w, c) + "; starling " + shows(c.Model) + " " + p.skill.Name + " finds out whether it is good enough"}
+		return proof{against: "no warrant covers it" + p.lapsed(&s, c) + "; starling " + shows(c.Model) + " " + p.skill.Name + " finds out whether it is good enough"}
 	}
 	return proof{why: "not yet shown to be good enough"}
 }
@@ -82,11 +82,14 @@ func (p *planning) gap(w *evidence.Warrant, c *starling.Candidate) string {
 	return ""
 }
 
-func (p *planning) lapsed(w *evidence.Warrant, c *starling.Candidate) string {
-	if w == nil {
+func (p *planning) lapsed(s *evidence.Standing, c *starling.Candidate) string {
+	switch {
+	case s.Warrant == nil:
 		return ""
+	case s.Revoked != nil && p.covers(s.Warrant, c):
+		return ": " + s.Revoked.Why
 	}
-	return ": " + p.gap(w, c)
+	return ": " + p.gap(s.Warrant, c)
 }
 
 // warranted says what a warrant was issued on.

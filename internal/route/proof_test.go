@@ -70,6 +70,8 @@ func TestWhoMayAnswerIsSaidByTheEvidence(t *testing.T) {
 		{"one to another reference covers nothing", barred, false, false, func(w *evidence.Warrant) { w.Pass, w.Margin, w.Reference = 0, 0.5, "ab" }, nil, "-no warrant covers it: the reference is another since"},
 		{"one of another unit is not its own", barred, false, false, func(w *evidence.Warrant) { w.Candidate = "ab" }, nil, "-no warrant covers it;"},
 		{"whose warrant was revoked may not answer, verified or not", barred, false, true, as, []evidence.Note{revoked}, "-its warrant was revoked: of 40 answers that were audited 30 passed"},
+		{"whose requests have drifted is unproven, and no more", barred, false, true, as, []evidence.Note{{Revocation: &evidence.Revocation{Warrant: "war_1", Skill: "test", End: evidence.Drifted, Why: "few are accepted", Time: time.Now()}}}, "candidate 1, verified by label, not yet shown to be good enough"},
+		{"and says why it may not answer unverified", barred, false, false, as, []evidence.Note{{Revocation: &evidence.Revocation{Warrant: "war_1", Skill: "test", End: evidence.Drifted, Why: "few are accepted", Time: time.Now()}}}, "-no warrant covers it: few are accepted;"},
 		{"whose cases show that it is below the bar neither", barred, false, true, nil, graded(20, 30), "-its cases show that at most 80.7 % pass, and the bar is 90 %"},
 		{"cases that may still show it are no reason", barred, false, true, nil, graded(27, 30), "candidate 1, verified by label, not yet shown to be good enough"},
 		{"a student answers nothing without a warrant, not even without a bar", ladder, true, true, nil, nil, "-no warrant covers it; starling distill test finds out"},
