@@ -33,7 +33,7 @@ func (w *warrants) add(steps []student.Step, answers []answer, seed, times int) 
 	for range times {
 		random.Shuffle(len(answers), func(i, j int) { answers[i], answers[j] = answers[j], answers[i] })
 		half := len(answers) / 2
-		threshold := lowest(steps, answers[:half])
+		threshold := taken(steps, answers[:half])
 		if math.IsInf(threshold, 1) {
 			w.none++
 			w.coverage = append(w.coverage, 0)
@@ -57,16 +57,18 @@ func fromSafest(steps []student.Step, n int) []student.Step {
 	return steps[best:]
 }
 
-// lowest returns the last threshold before the first that fails, or infinity.
-func lowest(steps []student.Step, calibration []answer) float64 {
-	held := evidence.InSequence(len(steps), func(i int) bool {
+// taken returns the threshold that starling distill would take of those before the
+// first that fails, or infinity.
+func taken(steps []student.Step, calibration []answer) float64 {
+	holds := func(i int, confidence float64) bool {
 		right, n := covered(calibration, steps[i].Confidence)
 		return evidence.LowerBound(right, n, confidence) >= bar
-	})
+	}
+	held := evidence.InSequence(len(steps), func(i int) bool { return holds(i, confidence) })
 	if held == 0 {
 		return math.Inf(1)
 	}
-	return steps[held-1].Confidence
+	return steps[evidence.WithRoom(held, confidence, holds)].Confidence
 }
 
 // covered counts the answers that clear the threshold.

@@ -24,7 +24,7 @@ func TestAPromiseIsBrokenNoMoreOftenThanStated(t *testing.T) {
 			c := random.Float64()
 			answers[i] = answer{c, random.Float64() < 0.8+0.2*c}
 		}
-		switch threshold := lowest(fromSafest(steps, len(answers)), answers); {
+		switch threshold := taken(fromSafest(steps, len(answers)), answers); {
 		case threshold < 0.5:
 			broken++
 			fallthrough

@@ -159,7 +159,7 @@ func (c *Course) verified() bool {
 
 // report writes down what the exam came to.
 func (e *exam) report(r *Result) (err error) {
-	threshold, n := e.lowest()
+	threshold, n := e.taken()
 	r.Exam = e.marks(threshold)
 	r.Low, r.High = evidence.ClopperPearson(r.Exam.Right, r.Exam.Asked, 0.95)
 	if r.Student, err = student.Teach(e.student, student.Lesson{Skill: e.Skill.Name, Prompt: e.Skill.Rubric.Prompt, Form: e.form, Texts: r.Texts, Exam: r.Exam}); err != nil {

@@ -25,7 +25,7 @@ type exam struct {
 
 	answers []answer
 	steps   []student.Step // that are tested, the safest first
-	found   int            // how many of them held
+	found   *student.Step  // the one that was taken of those that held; nil if none did
 	err     error          // the first
 }
 
@@ -106,10 +106,18 @@ func (e *exam) rejected(ctx context.Context, input, said string) bool {
 
 // find tests thresholds, from the safest on, until one does not hold. Which are
 // tested, and in which order, follows from the training alone, so that all those
-// that held are shown together, at the confidence of a single test.
+// that held are shown together, at the confidence of a single test. Of them one is
+// taken that leaves the audits room.
 func (e *exam) find(steps []student.Step) {
-	e.steps = fromSafest(steps, len(e.answers), e.Skill.Rubric.Bar.Confidence)
-	e.found = evidence.InSequence(len(e.steps), func(i int) bool { return e.at(e.steps[i].Confidence).bound >= e.level() })
+	confidence := e.Skill.Rubric.Bar.Confidence
+	e.steps = fromSafest(steps, len(e.answers), confidence)
+	holds := func(i int, confidence float64) bool {
+		return evidence.MeanLowerBound(e.shown(e.steps[i].Confidence), confidence) >= e.level()
+	}
+	held := evidence.InSequence(len(e.steps), func(i int) bool { return holds(i, confidence) })
+	if held > 0 {
+		e.found = &e.steps[evidence.WithRoom(held, confidence, holds)]
+	}
 }
 
 // fromSafest leaves out the steps before the one that would have the highest lower
@@ -179,12 +187,12 @@ func (e *exam) promised(bound float64) float64 {
 	return bound
 }
 
-// lowest is the last threshold that held, 0 if none did, and what it came to; in
-// that case what the safest came to.
-func (e *exam) lowest() (threshold float64, n reached) {
+// taken is the threshold that was found, 0 if none was, and what it came to; in that
+// case what the safest came to.
+func (e *exam) taken() (threshold float64, n reached) {
 	switch {
-	case e.found > 0:
-		threshold = e.steps[e.found-1].Confidence
+	case e.found != nil:
+		threshold = e.found.Confidence
 		return threshold, e.at(threshold)
 	case len(e.steps) > 0:
 		return 0, e.at(e.steps[0].Confidence)

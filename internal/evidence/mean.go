@@ -157,3 +157,16 @@ func InSequence(hypotheses int, holds func(i int) bool) int {
 	}
 	return hypotheses
 }
+
+// WithRoom chooses among hypotheses that all held, ordered from the safest to the
+// one that says most: the last that would also hold at a tenth of the level, and
+// the first if none would. What only just holds is broken by the first audits that
+// are unlucky. It returns the position.
+func WithRoom(held int, confidence float64, holds func(i int, confidence float64) bool) int {
+	for i := held - 1; i > 0; i-- {
+		if holds(i, 1-(1-confidence)/10) {
+			return i
+		}
+	}
+	return 0
+}

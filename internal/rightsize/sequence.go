@@ -53,7 +53,7 @@ type tested struct {
 type verdict struct {
 	tests  []tested // in their order
 	shown  bool     // the first holds, and so do those of all safer candidates
-	chosen tested   // of those shown the one that covers most; the first, if none is
+	chosen tested   // of those shown one that leaves the audits room; the first, if none is
 	behind string   // the candidate for which this one's turn did not come
 }
 
@@ -84,7 +84,7 @@ func (r *run) verdicts() []verdict {
 	}
 	held := evidence.InSequence(n, func(k int) bool { return out[n-1-k].tests[0].holds })
 	for i := range out {
-		out[i].conclude(i >= n-held)
+		r.conclude(&out[i], i >= n-held)
 		if i < n-held-1 {
 			out[i].behind = r.tried[n-held-1].Name
 		}
@@ -105,14 +105,16 @@ func (r *run) tested(y *tried, s sample, confidence float64) tested {
 
 // conclude chooses among the hypotheses, if it is their turn. Each covers more
 // than the one before it.
-func (v *verdict) conclude(turn bool) {
+func (r *run) conclude(v *verdict, turn bool) {
 	v.chosen = v.tests[0]
 	if !turn {
 		return
 	}
 	v.shown = true
 	held := evidence.InSequence(len(v.tests), func(j int) bool { return v.tests[j].holds })
-	v.chosen = v.tests[held-1]
+	v.chosen = v.tests[evidence.WithRoom(held, r.Skill.Rubric.Bar.Confidence, func(j int, confidence float64) bool {
+		return r.bound(v.tests[j].sample, confidence) >= level(r.Skill.Rubric.Bar)
+	})]
 }
 
 // notShown reports whether a candidate's own figures, and not those of a safer one,
