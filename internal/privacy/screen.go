@@ -55,16 +55,19 @@ func (p *Policy) Screen(r *starling.Request, skillClass starling.Class) (starlin
 // Errors are those of Screen.
 func (p *Policy) Strictest(skillClass starling.Class, classes ...starling.Class) (starling.Screen, error) {
 	all, err := p.Screen(&starling.Request{}, skillClass)
+	if err != nil {
+		return starling.Screen{}, err
+	}
 	for _, class := range classes {
+		one, err := p.Screen(&starling.Request{Class: class}, skillClass)
 		if err != nil {
 			return starling.Screen{}, err
 		}
-		var one starling.Screen
-		if one, err = p.Screen(&starling.Request{Class: class}, skillClass); err == nil && one.Furthest < all.Furthest {
+		if one.Furthest < all.Furthest {
 			all = one
 		}
 	}
-	return all, err
+	return all, nil
 }
 
 // stricter orders labels by reach, nearest first, then by name.
