@@ -68,7 +68,9 @@ func TestAGatewayEmbedsByItselfWhereNobodyIsPaid(t *testing.T) {
 	}
 	c.serve()
 	c.keepTexts(messages(shop, 200))
-	if !poll(func() bool { return c.taughtOf() == 900 || strings.Contains(c.said.String(), "not shown to be good enough") }) {
+	if !poll(func() bool {
+		return c.taughtOf() == 900 || strings.Contains(c.said.String(), "not shown to be good enough")
+	}) {
 		t.Fatalf("it was not taught again:\n%s", c.said)
 	}
 	if again, err := readStudent(c.school().file("colour")); err != nil || again.Dims() != 64 {
