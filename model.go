@@ -22,6 +22,7 @@ type Model struct {
 	Hedged    bool `json:"hedged,omitempty"`    // one attempt may buy two answers
 	Simulated bool `json:"simulated,omitempty"` // a simulated upstream: nothing it says is a model's
 
+	Away    string        `json:"-"` // why nobody can ask it now; "" it can be asked
 	Drained bool          `json:"-"` // an answer that nobody wants any more is made to its end
 	Longest time.Duration `json:"-"` // that a call may take; 0 unknown
 }

@@ -10,7 +10,7 @@ import (
 // banking measures on BANKING77, of which only the published training part is
 // used: two thirds to train, one third to test.
 func banking(ctx context.Context, d data, seeds int) error {
-	all, err := d.read("banking77_train.jsonl")
+	all, err := d.read(ctx, "banking77_train.jsonl")
 	if err != nil {
 		return err
 	}

@@ -15,15 +15,15 @@ const climbs = 0.05
 // clinc measures on CLINC150: trained on its training part, tested on its
 // validation part and on rows that are out of scope.
 func clinc(ctx context.Context, d data) error {
-	train, err := d.read("clinc150_train.jsonl")
+	train, err := d.read(ctx, "clinc150_train.jsonl")
 	if err != nil {
 		return err
 	}
-	test, err := d.read("clinc150_val.jsonl")
+	test, err := d.read(ctx, "clinc150_val.jsonl")
 	if err != nil {
 		return err
 	}
-	outside, err := d.read("clinc150_oos_train.jsonl")
+	outside, err := d.read(ctx, "clinc150_oos_train.jsonl")
 	if err != nil {
 		return err
 	}

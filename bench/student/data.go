@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -10,15 +11,19 @@ import (
 	"path/filepath"
 	"slices"
 
+	"starling/internal/provider"
 	"starling/internal/student"
 )
 
-// data is the folder of the data sets.
-type data string
+// data is the folder of the data sets, and who makes vectors of their texts.
+type data struct {
+	dir      string
+	embedder *provider.Embedder // nil nobody
+}
 
 // read returns the examples of one file. A label that is null is "".
-func (d data) read(name string) ([]student.Example, error) {
-	f, err := os.Open(filepath.Join(string(d), "intent", name))
+func (d data) read(ctx context.Context, name string) ([]student.Example, error) {
+	f, err := os.Open(filepath.Join(d.dir, "intent", name))
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +36,7 @@ func (d data) read(name string) ([]student.Example, error) {
 		}
 		all = append(all, student.Example{Text: row.Text, Label: row.Label})
 	}
-	return all, nil
+	return all, d.embed(ctx, name, all)
 }
 
 // split deals the examples in two, by a digest of text and seed, so that the

@@ -29,18 +29,28 @@ func learn(ctx context.Context, name string, seed int, train []student.Example) 
 	if _, err := s.WriteTo(&file); err != nil {
 		return nil, err
 	}
-	fmt.Printf("%s: %d rows, %d labels: trained in %.1f s, %.1f s of CPU, %.2f MB\n", name, len(train), len(s.Labels()),
+	fmt.Printf("%s: %d rows, %d labels, %d numbers of a vector: trained in %.1f s, %.1f s of CPU, %.2f MB\n", name, len(train), len(s.Labels()), s.Dims(),
 		time.Since(began).Seconds(), (processor() - used).Seconds(), float64(file.Len())/1e6)
 	again, err := student.Read(&file)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range train[:min(len(train), 1000)] {
-		if s.Predict(e.Text) != again.Predict(e.Text) {
+		if predict(s, e) != predict(again, e) {
 			return nil, errors.New("what was stored predicts otherwise")
 		}
 	}
 	return again, nil
+}
+
+// predict asks with the row's vector, which only a student that learned from some
+// looks at.
+func predict(s *student.Student, e student.Example) student.Prediction {
+	p, err := s.PredictWith(e.Text, e.Vector)
+	if err != nil {
+		panic("all rows have vectors of one length, or none has: " + err.Error())
+	}
+	return p
 }
 
 // processor returns the CPU time that this process has used: on a machine that
@@ -57,7 +67,7 @@ func processor() time.Duration {
 func ask(s *student.Student, rows []student.Example) []answer {
 	all := make([]answer, len(rows))
 	for i, e := range rows {
-		p := s.Predict(e.Text)
+		p := predict(s, e)
 		all[i] = answer{p.Confidence, p.Label == e.Label}
 		if p.Label == "" {
 			all[i].confidence = 0
@@ -71,7 +81,7 @@ func latency(s *student.Student, rows []student.Example) {
 	var took []time.Duration
 	for _, e := range rows {
 		began := time.Now()
-		s.Predict(e.Text)
+		predict(s, e)
 		took = append(took, time.Since(began))
 	}
 	slices.Sort(took)

@@ -18,10 +18,15 @@ func main() {
 	}
 	flag.StringVar(&at, "data", at, "the folder that holds intent/")
 	seeds := flag.Int("seeds", 5, "how often BANKING77 is split and learned; the 100 splits of the warrant are shared among them")
+	url := flag.String("embeddings", "", "the URL of an OpenAI-compatible API that makes vectors, as http://127.0.0.1:11434/v1; its key, if any, in STARLING_EMBEDDINGS_KEY")
+	model := flag.String("model", "", "its embedding model")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	err := measure(ctx, data(at), max(*seeds, 1))
+	d, err := open(at, *url, *model)
+	if err == nil {
+		err = measure(ctx, d, max(*seeds, 1))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		fmt.Println("the data is not here, so nothing was measured:", err)
 		return

@@ -41,7 +41,7 @@ func TestASplitDoesNotDependOnTheOrderOfRows(t *testing.T) {
 	rows := []student.Example{{Text: "a"}, {Text: "b"}, {Text: "c"}, {Text: "d"}, {Text: "e"}, {Text: "f"}}
 	most, rest := split(rows, 1, 2, 3)
 	other, _ := split([]student.Example{rows[4], rows[1], rows[5], rows[0], rows[3], rows[2]}, 1, 2, 3)
-	if len(most) != 4 || len(rest) != 2 || most[0] != other[0] || most[3] != other[3] {
+	if len(most) != 4 || len(rest) != 2 || most[0].Text != other[0].Text || most[3].Text != other[3].Text {
 		t.Errorf("%v and %v", most, other)
 	}
 }

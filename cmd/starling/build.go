@@ -35,6 +35,7 @@ type parts struct {
 	upstreams *route.Directory // without them
 	providers map[string]*provider.HTTP
 	students  *provider.Students
+	embedder  *provider.Embedder // for students; nil if none is configured
 	guard     *provider.Guard
 	catalog   *catalog.Catalog
 	warnings  []string // of what may be missed now
@@ -82,10 +83,17 @@ func build(ctx context.Context, cfg Config, dir string) (*parts, error) {
 	if p.guard, err = cfg.guard(ups); err != nil {
 		return nil, err
 	}
+	embeds, embedding, err := cfg.embeds(ups)
+	if err != nil {
+		return nil, err
+	}
 	var models []starling.Model
 	var silent []string
 	var errs []error
 	for _, up := range ups {
+		if up == embeds {
+			up.options.Embedding = up.model(cat, embedding)
+		}
 		offered, err := up.offer(ctx, cat, p.guard)
 		if len(offered) == 0 {
 			silent = append(silent, up.options.Name)
@@ -98,6 +106,7 @@ func build(ctx context.Context, cfg Config, dir string) (*parts, error) {
 			continue
 		}
 		p.providers[up.options.Name] = http
+		p.embedder = cmp.Or(p.embedder, http.Embedder())
 		models = append(models, http.Models()...)
 	}
 	if err := together(errs); err != nil {

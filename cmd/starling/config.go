@@ -46,6 +46,8 @@ type Config struct {
 	Prices    []catalog.Override   `yaml:"prices"`
 	Budgets   []BudgetLimit        `yaml:"budgets"`
 
+	Embeddings string `yaml:"embeddings"` // "provider/model", for students
+
 	doc *strict.Document // the file that it was read from; nil if there is none
 }
 

@@ -12,15 +12,19 @@ import (
 )
 
 type distillCmd struct {
-	Skill string `arg:"" help:"Skill of which a student is made."`
-	JSON  bool   `help:"Print JSON."`
+	Skill        string `arg:"" help:"Skill of which a student is made."`
+	NoEmbeddings bool   `help:"Learn from the words alone, though an embedding model is configured."`
+	Limit        amount `help:"Most that embedding the texts may cost, in dollars." placeholder:"AMOUNT"`
+	Yes          bool   `short:"y" help:"Spend what it takes without asking."`
+	JSON         bool   `help:"Print JSON."`
 }
 
 // A distilled is what came of a course, and of the student that it made.
 type distilled struct {
 	*distill.Result
-	File string `json:"file"`
-	Kept bool   `json:"kept"` // false: the one that was there stays
+	File      string    `json:"file"`
+	Kept      bool      `json:"kept"`                // false: the one that was there stays
+	Embedding *embedded `json:"embedding,omitempty"` // nil if no embedding model is configured
 }
 
 // Run makes the student of a skill from the texts that were kept, beside a running
@@ -32,6 +36,10 @@ func (c distillCmd) Run(p *program) (err error) {
 	}
 	defer func() { err = errors.Join(err, end()) }()
 	course, err := s.course(p.ctx, c.Skill)
+	if err != nil {
+		return err
+	}
+	embedding, err := c.embed(p, s, course)
 	if err != nil {
 		return err
 	}
@@ -49,7 +57,7 @@ func (c distillCmd) Run(p *program) (err error) {
 	if err := errors.Join(err, unmarkDemo(s.dir)); err != nil {
 		return err
 	}
-	d := &distilled{r, s.file(c.Skill), kept}
+	d := &distilled{r, s.file(c.Skill), kept, embedding}
 	if c.JSON {
 		err = p.encode(d)
 	} else {
@@ -59,6 +67,57 @@ func (c distillCmd) Run(p *program) (err error) {
 		return err
 	}
 	return &starling.Error{Kind: starling.Unproven, Op: "distill: " + r.Model + " answers nothing: " + r.Why, Hint: d.advice()}
+}
+
+// embed has the texts embedded, if an embedding model is configured that may read
+// them and nobody is against it.
+func (c distillCmd) embed(p *program, s *school, course *distill.Course) (*embedded, error) {
+	if s.embedder == nil {
+		return nil, nil
+	}
+	e := &embedded{Model: s.embedder.Model.ID(), Why: "--no-embeddings"}
+	if c.NoEmbeddings {
+		return e, nil
+	}
+	if e.Why = s.unread(course); e.Why != "" {
+		return e, nil
+	}
+	if err := c.mayspend(p, s, course); err != nil {
+		return nil, err
+	}
+	bar := p.progress("embedding")
+	spent, err := s.embed(p.ctx, course, func(done, total int) {
+		bar.ChangeMax(total)
+		_ = bar.Set(done)
+	})
+	_ = bar.Finish()
+	if err != nil {
+		if spent != nil && spent.Cost > 0 {
+			printf(p.stderr, "note: %s\n", spent)
+		}
+		printf(p.stderr, "note: starling distill %s --no-embeddings learns from the words alone\n", c.Skill)
+	}
+	return spent, err
+}
+
+// mayspend asks before anything is spent, unless a limit allows it or nobody is
+// paid.
+func (c distillCmd) mayspend(p *program, s *school, course *distill.Course) error {
+	texts, err := course.Inputs()
+	if err != nil {
+		return err
+	}
+	usual, most := s.embedder.Cost(texts)
+	switch limit := c.Limit.Money; {
+	case !paid(s.embedder.Model.Price):
+		return nil
+	case limit > 0 && most > limit:
+		return &starling.Error{Kind: starling.OverBudget, Op: fmt.Sprintf("distill: embedding %d texts with %s may cost up to %s, over the limit of %s", len(texts), s.embedder.Model.ID(), most, limit), Hint: "raise the limit, or learn from the words alone with --no-embeddings"}
+	case limit > 0 || c.Yes:
+		return nil
+	}
+	printf(p.stderr, "embedding %d texts with %s will usually cost %s, and at most %s\n", len(texts), s.embedder.Model.ID(), usual, most)
+	return p.consent("distill", "say --yes, --limit with the most that it may cost, or --no-embeddings")
 }
 
 // advice is what to do with a student that was not shown to be good enough.
@@ -78,6 +137,7 @@ func (d *distilled) print(w io.Writer) {
 	}
 	line("texts", "%d kept, %d to learn from and %d held back%s", r.Texts, r.Train, r.Held, leftOut(&r.Counts))
 	line("labels", "%d; out of scope: %s", r.Labels, scope(&r.Counts))
+	d.vectors(line)
 	line("accuracy", "%.1f %% of those held back [%.1f–%.1f %%]; the most frequent label alone %.1f %%", 100*r.Accuracy(), 100*r.Low, 100*r.High, 100*r.Baseline)
 	if r.Threshold > 0 {
 		line("answers", "%.1f %% of those held back, from a confidence of %.4g on; the others climb", 100*r.Coverage(), r.Threshold)
@@ -92,6 +152,23 @@ func (d *distilled) print(w io.Writer) {
 	}
 	line("student", "%s, %d kB, %s", r.Model, (r.Size+999)/1000, where)
 	line("took", "%.1f s", r.Took.Seconds())
+}
+
+// vectors says what came of the embedding model.
+func (d *distilled) vectors(line func(name, format string, args ...any)) {
+	e := d.Embedding
+	switch {
+	case e == nil:
+		return
+	case e.Why != "":
+		line("vectors", "none: %s", e.Why)
+		return
+	case d.Dims > 0:
+		line("vectors", "of %s, %d numbers each: among the texts to learn from they help, so it asks for one each time", e.Model, d.Dims)
+	default:
+		line("vectors", "none: those of %s do not clearly help among the texts to learn from", e.Model)
+	}
+	line("spent", "%s", e)
 }
 
 // leftOut says what became of the texts that are not learned from as they are.

@@ -80,6 +80,9 @@ func TestTheConfigurationInTheDocumentIsAConfiguration(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer parts.close()
+		if e := parts.embedder; e == nil || e.Model.ID() != "office-vllm/bge-m3" || !e.Model.Price.Known() {
+			t.Errorf("the embedding model is %+v", e)
+		}
 		for _, alias := range []string{"small", "open", "premium"} {
 			waits := ""
 			if alias == "small" {

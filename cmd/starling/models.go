@@ -38,6 +38,9 @@ func (c modelsCmd) Run(p *program) error {
 			printf(p.stdout, "%s = %s\n", name, m.ID())
 		}
 	}
+	if e := parts.embedder; e != nil {
+		printf(p.stdout, "embeddings = %s, zone %s, %s\n", e.Model.ID(), e.Model.Zone, priced(e.Model.Price))
+	}
 	for _, w := range slices.Concat(parts.warnings, parts.damaged) {
 		printf(p.stderr, "note: %s\n", w)
 	}

@@ -18,7 +18,7 @@ import (
 // binds nothing, what will be refused. The keys are nil where nobody can know
 // them.
 func (c Config) notes(p *parts, set *skill.Set, keys []ledger.Key) []string {
-	return slices.Concat(p.warnings, p.damaged, c.gaps(p, set), c.classless(p, set), c.priced(p), p.kept, c.capped(set, keys), keeping(set), peopleOnly(set))
+	return slices.Concat(p.warnings, p.damaged, p.away(), c.gaps(p, set), c.classless(p, set), c.priced(p), p.kept, c.capped(set, keys), keeping(set), peopleOnly(set))
 }
 
 // place is where in its file a value stands, for the beginning of a note.
@@ -28,6 +28,17 @@ func (c Config) place(path ...string) string {
 	}
 	at := c.doc.Problem(path, "", "")
 	return fmt.Sprintf("%s:%d:%d: ", at.File, at.Line, at.Column)
+}
+
+// away names the students that cannot be asked.
+func (p *parts) away() []string {
+	var out []string
+	for _, m := range p.students.Models() {
+		if m.Away != "" {
+			out = append(out, fmt.Sprintf("%s answers nothing: %s", m.ID(), m.Away))
+		}
+	}
+	return out
 }
 
 // gaps says which models rubrics name and no provider offers: a skill
@@ -108,8 +119,15 @@ func (c Config) priced(p *parts) []string {
 			unknown[m.Provider] = append(unknown[m.Provider], m.Name)
 		}
 	}
-	idle := p.catalog.Idle(p.directory.Models())
+	offered := p.directory.Models()
 	var out []string
+	if p.embedder != nil {
+		offered = append(slices.Clip(offered), p.embedder.Model)
+		if !p.embedder.Model.Price.Known() {
+			out = append(out, fmt.Sprintf("%sembeddings: no price is known of %s; until there is a row under prices, nobody learns with it", c.place("embeddings"), p.embedder.Model.ID()))
+		}
+	}
+	idle := p.catalog.Idle(offered)
 	for i, own := range c.Prices {
 		if slices.Contains(idle, own.Model) && len(p.directory.Awaits(own.Model)) == 0 {
 			out = append(out, fmt.Sprintf("%sprices: nobody offers %q (%s)", c.place("prices", strconv.Itoa(i), "model"), own.Model, meant(own.Model, ids, "starling models lists what there is")))

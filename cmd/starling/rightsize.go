@@ -109,13 +109,19 @@ func (c rightsizeCmd) mayspend(p *program, t *rightsize.Trial) error {
 		return nil
 	}
 	printf(p.stderr, "asking %d candidates %d cases each may cost up to %s, and will usually cost much less\n", len(asked), len(t.Cases), worst)
+	return p.consent("rightsize", "say --yes, or --limit with the most that it may cost")
+}
+
+// consent asks the user whether it may be spent. Where nobody is there to be asked,
+// it may not.
+func (p *program) consent(command, hint string) error {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return &starling.Error{Kind: starling.Invalid, Op: "rightsize: nobody said that it may be spent", Hint: "say --yes, or --limit with the most that it may cost"}
+		return &starling.Error{Kind: starling.Invalid, Op: command + ": nobody said that it may be spent", Hint: hint}
 	}
 	fmt.Fprint(p.stderr, "go on? [y/N] ")
 	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
-		return &starling.Error{Kind: starling.Cancelled, Op: "rightsize: nothing was asked"}
+		return &starling.Error{Kind: starling.Cancelled, Op: command + ": nothing was asked"}
 	}
 	return nil
 }

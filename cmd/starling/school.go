@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"time"
 
+	"starling"
 	"starling/internal/corpus"
 	"starling/internal/distill"
 	"starling/internal/evidence"
 	"starling/internal/ledger"
+	"starling/internal/privacy"
 	"starling/internal/provider"
 	"starling/internal/route"
 	"starling/internal/skill"
@@ -27,13 +29,26 @@ type school struct {
 	set       *skill.Set
 	directory *route.Directory
 	students  *provider.Students // that there are
+	embedder  *provider.Embedder // that they may learn with; nil if there is none
+	policy    *privacy.Policy
 	books     *ledger.Records
 	board     *evidence.Board
+
+	// accounts opens the ledger to book what an embedding model costs, and what
+	// gives it back. It is nil where another process has it.
+	accounts func(context.Context) (*ledger.Ledger, func() error, error)
+	log      *slog.Logger
 }
 
 // school is of what is in force now.
 func (g *gateway) school() school {
-	return school{g.dir, g.cfg.skillFiles(), g.set, g.parts.directory, g.parts.students, g.ledger.Records, g.news.Board}
+	own := func(context.Context) (*ledger.Ledger, func() error, error) {
+		return g.ledger, func() error { return nil }, nil
+	}
+	return school{
+		dir: g.dir, files: g.cfg.skillFiles(), set: g.set, directory: g.parts.directory, students: g.parts.students, embedder: g.parts.embedder,
+		policy: g.parts.policy, books: g.ledger.Records, board: g.news.Board, accounts: own, log: g.log,
+	}
 }
 
 // course puts together what there is to learn in a skill.
@@ -89,6 +104,9 @@ func (s school) warranted(name string) (w *evidence.Warrant, why string) {
 	sk, ok := s.set.Find(name)
 	if !ok {
 		return nil, "there is no such skill"
+	}
+	if m, _ := s.directory.Find(starling.StudentName + "/" + name); m.Away != "" {
+		return nil, m.Away
 	}
 	now := s.board.Standing(name, sk.Hash, sk.Unit(provider.StudentModel(t)))
 	switch {
@@ -212,6 +230,14 @@ func (l *lessons) teach(ctx context.Context, s school, name string) (why string,
 		return "", err
 	}
 	course.Workers = 1
+	if t, ok := s.students.Find(name); ok && t.Dims() > 0 { // as it was taught before
+		if why := s.dear(course); why != "" {
+			return "student not taught again by itself: " + why + "; starling distill " + name + " does it", nil
+		}
+		if _, err := s.embed(ctx, course, nil); err != nil {
+			return "", err
+		}
+	}
 	r, err := course.Run(ctx)
 	if err != nil {
 		return "", err
@@ -254,7 +280,20 @@ func (p *program) openSchool() (*school, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &school{dir: books.Dir, files: cfg.skillFiles(), set: set, directory: parts.directory, students: parts.students, board: evidence.NewBoard()}
+	s := &school{
+		dir: books.Dir, files: cfg.skillFiles(), set: set, directory: parts.directory, students: parts.students, embedder: parts.embedder,
+		policy: parts.policy, board: evidence.NewBoard(), log: p.logger(true),
+	}
+	s.accounts = func(ctx context.Context) (*ledger.Ledger, func() error, error) {
+		l, err := openLedger(ctx, cfg, books.Dir, set, s.log)
+		switch {
+		case errors.Is(err, ledger.ErrInUse):
+			return nil, func() error { return nil }, nil
+		case err != nil:
+			return nil, nil, err
+		}
+		return l, l.Close, nil
+	}
 	for _, why := range parts.damaged {
 		printf(p.stderr, "note: %s\n", why)
 	}

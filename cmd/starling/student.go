@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +34,8 @@ type listedStudent struct {
 	Texts     int       `json:"texts"` // kept when it was made
 	Bytes     int       `json:"bytes"`
 	Made      time.Time `json:"made"`
-	Accuracy  float64   `json:"accuracy"` // on the texts that were held back
+	Embedder  string    `json:"embedder,omitempty"` // whose vectors it wants
+	Accuracy  float64   `json:"accuracy"`           // on the texts that were held back
 	Coverage  float64   `json:"coverage"`
 	Threshold float64   `json:"threshold,omitempty"`
 	Warrant   string    `json:"warrant,omitempty"`
@@ -72,6 +74,9 @@ func (s school) listed(t *student.Taught) listedStudent {
 	l := listedStudent{
 		Model: starling.StudentName + "/" + name, Digest: t.Digest(), Labels: len(t.Labels()), Texts: t.Lesson.Texts, Bytes: t.Size(),
 		Accuracy: ratio(exam.Right, exam.Asked), Coverage: ratio(exam.Covered, exam.Asked),
+	}
+	if e := t.Lesson.Embedder; e != nil {
+		l.Embedder = e.Model
 	}
 	if info, err := os.Stat(s.file(name)); err == nil {
 		l.Made = info.ModTime().UTC()
@@ -133,14 +138,23 @@ type explained struct {
 	Answers    bool           `json:"answers"`
 	Why        string         `json:"why"`
 	Threshold  float64        `json:"threshold,omitempty"`
+	Embedding  *embedded      `json:"embedding,omitempty"` // what the text's vector did cost
 }
 
 // mostGrams is how many n-grams are shown.
 const mostGrams = 16
 
-func (s school) explain(t *student.Taught, text string) explained {
-	q := t.Predict(text)
-	e := explained{Label: q.Label, Confidence: q.Confidence, Second: q.Second, SecondBest: q.SecondConfidence, Known: q.Known, Grams: orEmpty(t.Explain(text, mostGrams))}
+func (s school) explain(ctx context.Context, t *student.Taught, text string) (e explained, err error) {
+	vector, spent, err := s.look(ctx, t, text)
+	if err != nil {
+		return e, err
+	}
+	q, err := t.PredictWith(text, vector)
+	if err != nil {
+		return e, err
+	}
+	grams, err := t.ExplainWith(text, vector, mostGrams)
+	e = explained{Label: q.Label, Confidence: q.Confidence, Second: q.Second, SecondBest: q.SecondConfidence, Known: q.Known, Grams: orEmpty(grams), Embedding: spent}
 	w, why := s.warranted(t.Lesson.Skill)
 	if w != nil {
 		e.Threshold = w.Threshold
@@ -157,11 +171,14 @@ func (s school) explain(t *student.Taught, text string) explained {
 	default:
 		e.Answers, e.Why = true, fmt.Sprintf("its confidence of %.4g is at least %.4g", q.Confidence, w.Threshold)
 	}
-	return e
+	return e, err
 }
 
 func (c studentExplainCmd) one(p *program, s *school, t *student.Taught) error {
-	e := s.explain(t, c.Text)
+	e, err := s.explain(p.ctx, t, c.Text)
+	if err != nil {
+		return err
+	}
 	if c.JSON {
 		return p.encode(e)
 	}
@@ -176,7 +193,11 @@ func (c studentExplainCmd) one(p *program, s *school, t *student.Taught) error {
 	for _, g := range e.Grams {
 		table.row(fmt.Sprintf("%+.3f", g.Weight), g.Text)
 	}
-	return table.Flush()
+	err = table.Flush()
+	if e.Embedding != nil {
+		printf(p.stdout, "\nthe vector: %s\n", e.Embedding)
+	}
+	return err
 }
 
 // fitting is a label as it is shown.
@@ -251,7 +272,7 @@ func (o *overview) print(p *program) {
 func (s school) examples(p *program, t *student.Taught) (map[[2]string][]string, error) {
 	name := t.Lesson.Skill
 	sk, ok := s.set.Find(name)
-	if !ok || !exists(s.dir, corpus.File) {
+	if !ok || !exists(s.dir, corpus.File) || t.Dims() > 0 { // whose every text would have to be paid again
 		return nil, nil
 	}
 	verifiers, err := verify.ForSkill(sk)

@@ -138,7 +138,7 @@ func rollCall(dir string) string {
 // teach puts students into the parts. A cascade that was made before keeps those
 // that it has.
 func (p *parts) teach(c class) error {
-	students := provider.NewStudents(c.students, p.drawn)
+	students := provider.NewStudents(c.students, p.drawn, p.embedder)
 	directory, err := p.upstreams.With(students.Models())
 	if err != nil {
 		return err

@@ -41,6 +41,12 @@ grade: label
 
 func opened(t *testing.T, teach ...*student.Taught) *classroom {
 	t.Helper()
+	return openedWith(t, Config{Providers: map[string]*Upstream{}}, teach...)
+}
+
+// openedWith is opened with what a configuration says beside.
+func openedWith(t *testing.T, cfg Config, teach ...*student.Taught) *classroom {
+	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{"SKILL.md": "---\nname: colour\ndescription: Says which colour.\n---\n", "rubric.yaml": colourRubric} {
 		file := filepath.Join(dir, "skills", "colour", name)
@@ -54,7 +60,7 @@ func opened(t *testing.T, teach ...*student.Taught) *classroom {
 		}
 	}
 	c := &classroom{t: t, said: &output{}}
-	cfg := Config{Listen: "127.0.0.1:0", Skills: filepath.Join(dir, "skills"), Providers: map[string]*Upstream{}}
+	cfg.Listen, cfg.Skills = "127.0.0.1:0", filepath.Join(dir, "skills")
 	var err error
 	if c.gateway, err = open(t.Context(), cfg, dir, slog.New(slog.NewTextHandler(c.said, nil))); err != nil {
 		t.Fatal(err)

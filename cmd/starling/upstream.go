@@ -114,6 +114,26 @@ func (up *upstream) offer(ctx context.Context, cat *catalog.Catalog, guard *prov
 	return models, nil
 }
 
+// embeds returns the provider of the configured embedding model, and the model's
+// name; none if none is configured.
+func (c Config) embeds(ups []*upstream) (*upstream, string, error) {
+	if c.Embeddings == "" {
+		return nil, "", nil
+	}
+	name, model, _ := strings.Cut(c.Embeddings, "/")
+	var names []string
+	for _, up := range ups {
+		if names = append(names, up.options.Name); up.options.Name != name {
+			continue
+		}
+		if provider.Kinds[up.options.Dialect].Embed == "" {
+			return nil, "", c.at(&starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("embeddings: the dialect %s of provider %s has none", up.options.Dialect, name), Hint: "name a model of a provider with dialect openai"}, "embeddings")
+		}
+		return up, model, nil
+	}
+	return nil, "", c.at(&starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("embeddings: there is no provider %q", name), Hint: meant(name, names, "configure it under providers")}, "embeddings")
+}
+
 func (up *upstream) discover(ctx context.Context, cat *catalog.Catalog, guard *provider.Guard) ([]starling.Model, error) {
 	found, err := provider.Discover(ctx, guard, up.options)
 	var models []starling.Model

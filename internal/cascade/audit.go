@@ -248,7 +248,7 @@ func (s *Sample) text(sk *skill.Skill, r *starling.Receipt, a *starling.Answer) 
 	if !ok || answer == "" || len(a.Calls) > 0 || a.Finish != starling.Stopped {
 		return nil
 	}
-	return &corpus.Text{Skill: sk.Name, Input: input, Answer: answer, Model: r.Response.Provider + "/" + r.Response.Model, Source: "reference, " + r.ID, Time: time.Now()}
+	return &corpus.Text{Skill: sk.Name, Input: input, Answer: answer, Model: r.Response.Provider + "/" + r.Response.Model, Source: "reference, " + r.ID, Time: time.Now(), Class: r.Screen.Class}
 }
 
 // plain returns the one thing that a request asks under the prompt. The request is

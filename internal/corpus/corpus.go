@@ -36,6 +36,10 @@ type Text struct {
 	Model  string    `json:"model,omitempty"` // that gave the answer; "" for a person's, or what nobody said
 	Source string    `json:"source"`          // where it is from: the name of a file
 	Time   time.Time `json:"time"`            // when it was added
+
+	// Class is the class of the request that it is of, "" where nobody said one
+	// beside the skill's own. It bounds who may ever be sent the text.
+	Class starling.Class `json:"class,omitempty"`
 }
 
 // A Corpus is the open file. Safe for concurrent use, by several processes too.
@@ -50,6 +54,7 @@ const schema = `CREATE TABLE IF NOT EXISTS texts (
 	model  TEXT    NOT NULL,
 	source TEXT    NOT NULL,
 	time   INTEGER NOT NULL, -- seconds since 1970
+	class  TEXT    NOT NULL DEFAULT '',
 	UNIQUE (skill, digest, answer)
 )`
 
@@ -67,10 +72,27 @@ func Open(ctx context.Context, dir string) (*Corpus, error) {
 	if err == nil {
 		_, err = db.ExecContext(ctx, schema)
 	}
+	if err == nil {
+		err = widen(ctx, db)
+	}
 	if err != nil {
 		return nil, trouble("open "+path, err)
 	}
 	return &Corpus{db}, nil
+}
+
+// widen gives the table of an older file the column that it lacks.
+func widen(ctx context.Context, db *sql.DB) error {
+	there := 0
+	err := db.QueryRowContext(ctx, "SELECT count(*) FROM pragma_table_info('texts') WHERE name = 'class'").Scan(&there)
+	if err != nil || there > 0 {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "ALTER TABLE texts ADD COLUMN class TEXT NOT NULL DEFAULT ''")
+	if err != nil && strings.Contains(err.Error(), "duplicate column") { // another process was faster
+		return nil
+	}
+	return err
 }
 
 func trouble(op string, err error) error {
@@ -94,8 +116,8 @@ func (c *Corpus) Add(ctx context.Context, texts []Text) (added int, err error) {
 	defer tx.Rollback()
 	for _, t := range texts {
 		digest := digestOf(t.Input)
-		done, err := tx.ExecContext(ctx, `INSERT INTO texts (skill, digest, input, answer, model, source, time) VALUES (?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (skill, digest, answer) DO NOTHING`, t.Skill, digest[:], t.Input, t.Answer, t.Model, t.Source, t.Time.Unix())
+		done, err := tx.ExecContext(ctx, `INSERT INTO texts (skill, digest, input, answer, model, source, time, class) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (skill, digest, answer) DO NOTHING`, t.Skill, digest[:], t.Input, t.Answer, t.Model, t.Source, t.Time.Unix(), string(t.Class))
 		if err != nil {
 			return 0, trouble("add texts", err)
 		}
@@ -119,7 +141,7 @@ func digestOf(input string) [sha256.Size]byte {
 // an error nothing follows.
 func (c *Corpus) Texts(ctx context.Context, skill string) iter.Seq2[Text, error] {
 	return func(yield func(Text, error) bool) {
-		rows, err := c.db.QueryContext(ctx, "SELECT skill, input, answer, model, source, time FROM texts WHERE skill = ? ORDER BY number", skill)
+		rows, err := c.db.QueryContext(ctx, "SELECT skill, input, answer, model, source, time, class FROM texts WHERE skill = ? ORDER BY number", skill)
 		if err != nil {
 			yield(Text{}, trouble("read texts", err))
 			return
@@ -128,7 +150,7 @@ func (c *Corpus) Texts(ctx context.Context, skill string) iter.Seq2[Text, error]
 		for rows.Next() {
 			var t Text
 			var at int64
-			err := rows.Scan(&t.Skill, &t.Input, &t.Answer, &t.Model, &t.Source, &at)
+			err := rows.Scan(&t.Skill, &t.Input, &t.Answer, &t.Model, &t.Source, &at, &t.Class)
 			t.Time = time.Unix(at, 0).UTC()
 			if err != nil {
 				yield(Text{}, trouble("read texts", err))

@@ -190,3 +190,22 @@ func FuzzTrace(f *testing.F) {
 		}
 	})
 }
+
+// TestTheClassOfATextIsKept: in a file from before there were classes too.
+func TestTheClassOfATextIsKept(t *testing.T) {
+	dir := t.TempDir()
+	c := opened(t, dir)
+	old := text("triage", "Where is it?", "order")
+	add(t, c, old)
+	if _, err := c.db.Exec("ALTER TABLE texts DROP COLUMN class"); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	c = opened(t, dir)
+	secret := text("triage", "Who is in room 12?", "other")
+	secret.Class = "restricted"
+	add(t, c, secret)
+	if diff := cmp.Diff([]Text{old, secret}, all(t, opened(t, dir), "triage")); diff != "" {
+		t.Error(diff)
+	}
+}

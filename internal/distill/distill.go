@@ -4,7 +4,8 @@
 // enough. What comes of it is a student and, if that was shown, a warrant for it.
 //
 // It trains in this process, asks nobody, and does no I/O: the texts are handed in,
-// and who keeps what is made is not said here. Start reading at [Course.Run]. What
+// and what an embedding model makes of them, where one is to help (vectors.go); who
+// keeps what is made is not said here. Start reading at [Course.Run]. What
 // becomes of each text is in sort.go, the form of an answer in form.go, and what
 // a warrant rests on in exam.go.
 package distill
@@ -31,6 +32,7 @@ type Course struct {
 	Cases     []skill.Case  // never learned from
 	Verifiers []starling.Verifier
 	Reference starling.Model // that the bar is measured against; none if nobody offers it
+	Vectors   *Vectors       // of all that [Course.Inputs] names; nil to learn without
 
 	// Workers is how many goroutines train; 0 as many as Go uses processors.
 	Workers int
@@ -52,6 +54,7 @@ type Result struct {
 	Low      float64      `json:"accuracy_low"` // the 95 % interval of its accuracy on the texts that were held back
 	High     float64      `json:"accuracy_high"`
 	Baseline float64      `json:"baseline"` // how often the most frequent label is right there
+	Dims     int          `json:"dims"`     // how many numbers the vectors have that it wants; 0 if it wants none
 
 	Threshold float64           `json:"threshold,omitempty"` // 0 if none was shown to be good enough
 	Asked     int               `json:"asked"`               // held-out texts and cases
@@ -94,11 +97,14 @@ func (c *Course) Run(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := student.Train(ctx, texts.examples(), student.Options{Workers: c.Workers, Progress: c.Progress})
+	s, err := student.Train(ctx, c.examples(texts), student.Options{Workers: c.Workers, Progress: c.Progress})
 	if err != nil {
 		return nil, err
 	}
 	e := &exam{Course: c, student: s, form: texts.form}
+	if s.Dims() > 0 {
+		e.embedder = c.Vectors.Embedder
+	}
 	e.texts(ctx, texts.held)
 	e.cases(ctx)
 	if e.err != nil {
@@ -162,11 +168,11 @@ func (e *exam) report(r *Result) (err error) {
 	threshold, n := e.taken()
 	r.Exam = e.marks(threshold)
 	r.Low, r.High = evidence.ClopperPearson(r.Exam.Right, r.Exam.Asked, 0.95)
-	if r.Student, err = student.Teach(e.student, student.Lesson{Skill: e.Skill.Name, Prompt: e.Skill.Rubric.Prompt, Form: e.form, Texts: r.Texts, Exam: r.Exam}); err != nil {
+	if r.Student, err = student.Teach(e.student, student.Lesson{Skill: e.Skill.Name, Prompt: e.Skill.Rubric.Prompt, Form: e.form, Texts: r.Texts, Exam: r.Exam, Embedder: e.embedder}); err != nil {
 		return err
 	}
 	m := provider.StudentModel(r.Student)
-	r.Model, r.Digest, r.Size = m.ID(), m.Digest, r.Student.Size()
+	r.Model, r.Digest, r.Size, r.Dims = m.ID(), m.Digest, r.Student.Size(), r.Student.Dims()
 	r.Threshold, r.Asked, r.Covered, r.Passed, r.Bound = threshold, len(e.answers), n.covered, n.passed, n.bound
 	now := time.Now().UTC()
 	r.Outcomes = e.outcomes(m, now)
@@ -186,7 +192,7 @@ func (e *exam) warrant(m starling.Model, r *Result, now time.Time) *evidence.War
 		Time: now, Skill: e.Skill.Name, Rubric: e.Skill.Hash, Cases: e.Skill.Cases, Candidate: e.Skill.Unit(m), Model: m.ID(),
 		Pass: bar.Pass, Margin: bar.Margin, Confidence: bar.Confidence, Threshold: r.Threshold, Verified: e.verified(),
 		Asked: r.Asked, Covered: r.Covered, Passed: r.Passed, Bound: r.Bound,
-		Expires: now.Add(cmp.Or(bar.Valid, skill.DefaultValid)), Simulated: e.Reference.Simulated,
+		Expires: now.Add(cmp.Or(bar.Valid, skill.DefaultValid)), Simulated: e.simulated(),
 	}
 	if bar.Margin > 0 {
 		w.Reference, w.Shown = e.Skill.Unit(e.Reference), e.shown(r.Threshold)

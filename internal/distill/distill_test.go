@@ -230,7 +230,7 @@ func TestAnAnswerThatSaysMoreIsAMistake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.student, err = student.Train(t.Context(), l.examples(), student.Options{}); err != nil {
+	if e.student, err = student.Train(t.Context(), e.examples(l), student.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	said := sorted{input: "is water 3 wet", label: "no"}

@@ -20,8 +20,9 @@ import (
 // known.
 type exam struct {
 	*Course
-	student *student.Student
-	form    student.Form
+	student  *student.Student
+	embedder *student.Embedder // that it wants vectors of; nil none
+	form     student.Form
 
 	answers []answer
 	steps   []student.Step // that are tested, the safest first
@@ -49,7 +50,7 @@ type graded struct {
 // texts asks about those that were held back.
 func (e *exam) texts(ctx context.Context, held []sorted) {
 	for _, t := range held {
-		p := e.student.Predict(t.input)
+		p := e.predict(t.input)
 		a := answer{label: t.label, said: p.Label, confidence: p.Confidence}
 		a.right = p.Label != "" && p.Label == t.label && compact(t.form) == compact(e.form)
 		if silent(p) != "" || e.rejected(ctx, t.input, e.form.Say(p.Label)) {
@@ -63,7 +64,7 @@ func (e *exam) texts(ctx context.Context, held []sorted) {
 func (e *exam) cases(ctx context.Context) {
 	for _, cs := range e.Cases {
 		began := time.Now()
-		p := e.student.Predict(cs.Input)
+		p := e.predict(cs.Input)
 		g := &graded{Case: cs, confidence: p.Confidence, why: silent(p), took: time.Since(began)}
 		a := answer{label: cs.Gold.Label, said: p.Label, confidence: p.Confidence, graded: g}
 		if g.why != "" {
@@ -86,6 +87,8 @@ func (e *exam) cases(ctx context.Context) {
 // it does not.
 func silent(p student.Prediction) string {
 	switch {
+	case p.Blind:
+		return "it wants a vector, and there is none"
 	case p.Label == "":
 		return "none of its labels seems to fit"
 	case p.Strange:
@@ -281,7 +284,7 @@ func (e *exam) outcomes(m starling.Model, now time.Time) (all []evidence.Outcome
 		}
 		o := evidence.Outcome{
 			Time: now, Skill: e.Skill.Name, Rubric: e.Skill.Hash, Candidate: unit, Model: m.ID(), Case: a.graded.ID, Digest: a.graded.Digest(),
-			Why: a.graded.why, Rejected: a.graded.rejected, Confidence: a.graded.confidence, Took: a.graded.took, Source: evidence.FromCase, Simulated: e.Reference.Simulated,
+			Why: a.graded.why, Rejected: a.graded.rejected, Confidence: a.graded.confidence, Took: a.graded.took, Source: evidence.FromCase, Simulated: e.simulated(),
 		}
 		if a.right {
 			o.Grade = 1

@@ -58,15 +58,6 @@ type lot struct {
 	form        student.Form
 }
 
-// examples are what a student learns from.
-func (l *lot) examples() []student.Example {
-	all := make([]student.Example, len(l.train))
-	for i, t := range l.train {
-		all[i] = student.Example{Text: t.input, Label: t.label}
-	}
-	return all
-}
-
 // HeldBack reports whether nobody learns from a text.
 func HeldBack(input string) bool {
 	key, _ := student.Key(input)

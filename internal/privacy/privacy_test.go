@@ -188,3 +188,30 @@ func BenchmarkScreen(b *testing.B) {
 		}
 	}
 }
+
+func TestDataTogetherReachesAsFarAsTheStrictestOfIt(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		skill   starling.Class
+		classes []starling.Class
+		want    starling.Zone
+	}{
+		{"nobody labelled it", "", nil, starling.Cloud},
+		{"the skill did", Internal, nil, starling.Tenant},
+		{"some of it is stricter", Internal, []starling.Class{Public, Restricted, Internal}, starling.Machine},
+		{"none of it is wider", Internal, []starling.Class{Public}, starling.Tenant},
+		{"what nobody labelled is there too", "", []starling.Class{Confidential, Public}, starling.Office},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := (&Policy{}).Strictest(c.skill, c.classes...)
+			if err != nil || got.Furthest != c.want {
+				t.Errorf("%+v, %v; want %s", got, err, c.want)
+			}
+		})
+	}
+	for _, classes := range [][]starling.Class{{"unheard"}, {Public, "unheard"}, {"unheard", Restricted}} {
+		if got, err := (&Policy{}).Strictest("", classes...); starling.KindOf(err) != starling.Invalid || got.Furthest != starling.Nowhere {
+			t.Errorf("%v: %+v, %v", classes, got, err)
+		}
+	}
+}

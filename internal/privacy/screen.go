@@ -50,6 +50,26 @@ func (p *Policy) Screen(r *starling.Request, skillClass starling.Class) (starlin
 	return screen(labels), nil
 }
 
+// Strictest returns the screen of data of several classes together, as if each had
+// come with the skill's: that of the one which reaches least far. "" is no class.
+// Errors are those of Screen.
+func (p *Policy) Strictest(skillClass starling.Class, classes ...starling.Class) (starling.Screen, error) {
+	all, err := p.Screen(&starling.Request{}, skillClass)
+	if err != nil {
+		return starling.Screen{}, err
+	}
+	for _, class := range classes {
+		one, err := p.Screen(&starling.Request{Class: class}, skillClass)
+		if err != nil {
+			return starling.Screen{}, err
+		}
+		if one.Furthest < all.Furthest {
+			all = one
+		}
+	}
+	return all, nil
+}
+
 // stricter orders labels by reach, nearest first, then by name.
 func stricter(a, b label) int {
 	return cmp.Or(cmp.Compare(a.zone, b.zone), cmp.Compare(a.class, b.class))

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/failsafe-go/failsafe-go"
+
 	"starling"
 	"starling/internal/wire"
 )
@@ -27,6 +29,8 @@ type call struct {
 	header   http.Header
 	question []byte
 	own      bool // log-probabilities are asked for, and not by the caller
+	hedge    bool // a second try may be made beside one that is slow
+	policies failsafe.Executor[*try]
 
 	running atomic.Int32 // tries that are waiting for their first event
 
@@ -56,7 +60,7 @@ func (p *HTTP) prepare(ctx context.Context, c starling.Call) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &call{HTTP: p, Call: c, caller: ctx, started: time.Now(), breaker: b, question: body}
+	k := &call{HTTP: p, Call: c, caller: ctx, started: time.Now(), breaker: b, question: body, hedge: p.opts.HedgeAfter > 0, policies: p.policies}
 	if k.own = c.Logprobs && p.kind.Logprobs && !c.Request.WantProbs; k.own {
 		k.question = wire.AskLogprobs(body)
 	}
@@ -97,7 +101,7 @@ func (p *HTTP) envelope(r *starling.Request) (*url.URL, http.Header) {
 // open returns the try that answers and, for the books, the attempts of those
 // beside it that may be charged. All of them have ended.
 func (c *call) open() (winner *try, beside []starling.Attempt, err error) {
-	if c.opts.HedgeAfter > 0 {
+	if c.hedge {
 		winner, err = c.policies.WithContext(c.caller).Get(c.attempt)
 	} else if winner, err = c.attempt(); again(err) > 0 {
 		winner, err = c.policies.WithContext(c.caller).Get(c.after(err))
@@ -153,7 +157,7 @@ func (c *call) attempt() (*try, error) {
 	}
 	defer close(t.done)
 	f := t.open()
-	if f == nil && c.opts.HedgeAfter > 0 {
+	if f == nil && c.hedge {
 		f = t.first()
 	}
 	c.running.Add(-1)

@@ -26,6 +26,7 @@ type HTTP struct {
 	models   []starling.Model
 	breakers map[string]*breaker // by model
 	policies failsafe.Executor[*try]
+	embedder *Embedder // nil if there is none
 
 	life   context.Context // of the answers that are drained
 	end    context.CancelFunc
@@ -66,6 +67,11 @@ func New(g *Guard, o Options) (*HTTP, error) {
 	if err := p.adopt(o.Models); err != nil {
 		return nil, err
 	}
+	if o.Embedding.Name != "" {
+		if p.embedder, err = newEmbedder(p, base); err != nil {
+			return nil, err
+		}
+	}
 	p.life, p.end = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -73,18 +79,9 @@ func New(g *Guard, o Options) (*HTTP, error) {
 // adopt takes the models that can be called, each with a breaker of its own.
 func (p *HTTP) adopt(models []starling.Model) error {
 	for _, m := range models {
-		m.Provider = cmp.Or(m.Provider, p.opts.Name)
-		m.Dialect = cmp.Or(m.Dialect, p.opts.Dialect)
-		m.Zone = cmp.Or(m.Zone, p.opts.Zone)
-		m.Hedged, m.Drained = p.opts.HedgeAfter > 0, p.opts.Drain
-		if m.Longest = p.opts.Limits.Total; m.Drained {
-			m.Longest += p.opts.Limits.Drain
-		}
-		if m.Name == "" || m.Provider != p.opts.Name || m.Dialect != p.opts.Dialect || m.Zone != p.opts.Zone {
-			return p.opts.invalid("model "+m.ID()+" is not its own", "a model's provider, dialect and zone are those of its provider")
-		}
-		if offloaded(m) {
-			return p.opts.invalid("model "+m.ID()+" is only passed on to a cloud", "offer it by a provider in zone cloud, or remove it")
+		m, err := p.own(m)
+		if err != nil {
+			return err
 		}
 		if _, twice := p.breakers[m.Name]; twice {
 			return p.opts.invalid("model "+m.ID()+" is listed twice", "remove one")
@@ -93,6 +90,24 @@ func (p *HTTP) adopt(models []starling.Model) error {
 		p.models = append(p.models, m)
 	}
 	return nil
+}
+
+// own fills in what a model has of its provider.
+func (p *HTTP) own(m starling.Model) (starling.Model, error) {
+	m.Provider = cmp.Or(m.Provider, p.opts.Name)
+	m.Dialect = cmp.Or(m.Dialect, p.opts.Dialect)
+	m.Zone = cmp.Or(m.Zone, p.opts.Zone)
+	m.Hedged, m.Drained = p.opts.HedgeAfter > 0, p.opts.Drain
+	if m.Longest = p.opts.Limits.Total; m.Drained {
+		m.Longest += p.opts.Limits.Drain
+	}
+	if m.Name == "" || m.Provider != p.opts.Name || m.Dialect != p.opts.Dialect || m.Zone != p.opts.Zone {
+		return m, p.opts.invalid("model "+m.ID()+" is not its own", "a model's provider, dialect and zone are those of its provider")
+	}
+	if offloaded(m) {
+		return m, p.opts.invalid("model "+m.ID()+" is only passed on to a cloud", "offer it by a provider in zone cloud, or remove it")
+	}
+	return m, nil
 }
 
 // offloaded reports whether a near server does not run a model itself: Ollama

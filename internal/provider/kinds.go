@@ -14,6 +14,8 @@ type Kind struct {
 	Ask  string // path below the URL for a question
 	List string // path below the URL for the list of models
 
+	Embed string // path below the URL for embeddings; "" if the dialect has none
+
 	Logprobs bool // it can say how likely each token was
 
 	Authorize func(h http.Header, key string)
@@ -25,6 +27,7 @@ var Kinds = map[starling.Dialect]Kind{
 	starling.OpenAI: {
 		Ask:       "/chat/completions",
 		List:      "/models",
+		Embed:     "/embeddings",
 		Logprobs:  true,
 		Authorize: func(h http.Header, key string) { h["Authorization"] = []string{"Bearer " + key} },
 	},

@@ -16,6 +16,10 @@ type Options struct {
 	Key     Secret
 	Models  []starling.Model // Provider, Dialect and Zone may be left out
 
+	// Embedding is the model that [HTTP.Embedder] asks; without a name there is none.
+	// It is none of Models unless it is there too: it does not chat.
+	Embedding starling.Model
+
 	Limits Limits
 
 	// HedgeAfter is when a second call is made if no event has come; 0 never.

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"starling"
@@ -17,7 +18,8 @@ import (
 )
 
 // Students answers with the students of skills, in this process: nobody is called,
-// and nothing leaves. It implements [starling.Provider]. It is immutable and safe
+// and nothing leaves, but for the text of a question to a student that learned with
+// an embedding model, which that model is asked about. It implements [starling.Provider]. It is immutable and safe
 // for concurrent use; another student makes another Students.
 //
 // A student answers only what it was taught to. Every other question is Invalid,
@@ -25,8 +27,16 @@ import (
 // another system prompt than its lesson's, with tools, pictures or documents, or
 // one that demands a form in which it cannot answer.
 type Students struct {
-	models []starling.Model
-	taught map[string]*student.Taught // by model
+	models   []starling.Model
+	taught   map[string]*pupil // by model
+	embedder *Embedder         // nil if none is configured
+}
+
+// A pupil is a student, and what is known of the vectors that it is given.
+type pupil struct {
+	*student.Taught
+	model   starling.Model
+	checked atomic.Pointer[check] // nil until they were
 }
 
 var _ starling.Provider = (*Students)(nil)
@@ -39,18 +49,23 @@ const longestThought = time.Second
 const usualToken = 4
 
 // NewStudents returns the provider of the given students, of which each is of
-// another skill. Price says what the model of a name costs.
-func NewStudents(all []*student.Taught, price func(name string) starling.Price) *Students {
-	s := &Students{taught: make(map[string]*student.Taught, len(all))}
+// another skill. Price says what the model of a name costs that asks nobody. One
+// that learned with an embedding model asks e, whose zone and price it has then; if
+// e is another model, or nil, it is there and away.
+func NewStudents(all []*student.Taught, price func(name string) starling.Price, e *Embedder) *Students {
+	s := &Students{taught: make(map[string]*pupil, len(all)), embedder: e}
 	for _, t := range all {
 		m := StudentModel(t)
 		m.Price = price(m.Name)
-		s.models, s.taught[m.Name] = append(s.models, m), t
+		if t.Lesson.Embedder != nil {
+			m = e.lend(m, t)
+		}
+		s.models, s.taught[m.Name] = append(s.models, m), &pupil{Taught: t, model: m}
 	}
 	return s
 }
 
-// StudentModel is the model that a student is, without its price.
+// StudentModel is the model that a student is by itself, without its price.
 func StudentModel(t *student.Taught) starling.Model {
 	return starling.Model{
 		Provider: starling.StudentName, Name: t.Lesson.Skill, Zone: starling.Machine, Digest: t.Digest(),
@@ -64,7 +79,10 @@ func (s *Students) Find(skill string) (*student.Taught, bool) {
 		return nil, false
 	}
 	t, ok := s.taught[skill]
-	return t, ok
+	if !ok {
+		return nil, false
+	}
+	return t.Taught, true
 }
 
 // Models implements [starling.Provider].
@@ -77,8 +95,8 @@ func (s *Students) Models() []starling.Model {
 
 // Generate implements [starling.Provider]. Of its errors Invalid says that the
 // question is another than was taught, and Refused that none of the labels fits or
-// the text is a strange one.
-// A student reads and writes no tokens: the usage is an estimate of what another
+// the text is a strange one. A student with an embedding model has that one's
+// errors too. A student reads and writes no tokens: the usage is an estimate of what another
 // model would have needed, so that the two can be compared.
 func (s *Students) Generate(ctx context.Context, c starling.Call) iter.Seq2[starling.Event, error] {
 	return func(yield func(starling.Event, error) bool) {
@@ -99,8 +117,10 @@ func (s *Students) answer(ctx context.Context, c starling.Call) (ev starling.Eve
 		return ev, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("%s: model %q", op, c.Model.ID()), Hint: "starling distill <skill> makes one"}
 	case c.Model.Digest != "" && c.Model.Digest != t.Digest(): // a plan is of one student, and evidence too
 		return ev, &starling.Error{Kind: starling.Overloaded, Op: op + ": the plan is of another student of this skill", Hint: "ask again"}
-	case c.Model.Zone != starling.Machine || c.Furthest < starling.Machine:
-		return ev, &starling.Error{Kind: starling.Forbidden, Op: fmt.Sprintf("%s: the plan has it in zone %s, it is in zone %s", op, c.Model.Zone, starling.Machine)}
+	case c.Model.Zone != t.model.Zone || c.Furthest < t.model.Zone:
+		return ev, &starling.Error{Kind: starling.Forbidden, Op: fmt.Sprintf("%s: the plan has it in zone %s, it is in zone %s", op, c.Model.Zone, t.model.Zone)}
+	case t.model.Away != "":
+		return ev, &starling.Error{Kind: starling.Invalid, Op: op + ": " + t.model.Away}
 	case ctx.Err() != nil:
 		return ev, &starling.Error{Kind: starling.Cancelled, Op: op + ": the caller left", Err: ctx.Err()}
 	}
@@ -113,14 +133,36 @@ func (s *Students) answer(ctx context.Context, c starling.Call) (ev starling.Eve
 	if why != "" {
 		return ev, otherwise(why)
 	}
-	p := t.Predict(text)
-	switch {
-	case p.Label == "":
-		return ev, &starling.Error{Kind: starling.Refused, Op: op + ": none of its labels seems to fit", Hint: "the next candidate may know better"}
-	case p.Strange:
-		return ev, &starling.Error{Kind: starling.Refused, Op: op + ": the text is unlike all that it learned from", Hint: "the next candidate may know better"}
+	if t.Dims() > 0 && t.Stranger(text) { // before anybody is asked and paid for a vector
+		return ev, unfit("the text is unlike all that it learned from")
 	}
-	return worded(c, chat, t.Lesson.Form.Say(p.Label), p.Confidence)
+	vector, paid, err := s.vector(ctx, c, t, text)
+	if err != nil {
+		return ev, err
+	}
+	p, err := t.PredictWith(text, vector)
+	switch {
+	case err != nil:
+	case p.Label == "":
+		err = unfit("none of its labels seems to fit")
+	case p.Strange:
+		err = unfit("the text is unlike all that it learned from")
+	default:
+		ev, err = worded(c, chat, t.Lesson.Form.Say(p.Label), p.Confidence)
+	}
+	if vector == nil {
+		return ev, err
+	}
+	if err != nil {
+		return ev, billed(err)
+	}
+	ev.Usage.Input = paid.Input // what is charged; the answer's length stays an estimate
+	return ev, nil
+}
+
+// unfit is the error of a question to which the student has no answer.
+func unfit(why string) error {
+	return &starling.Error{Kind: starling.Refused, Op: "provider " + starling.StudentName + ": " + why, Hint: "the next candidate may know better"}
 }
 
 // otherwise is the error of a question that a student was not taught to answer.

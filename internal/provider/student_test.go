@@ -44,7 +44,7 @@ func schooled(t testing.TB, l student.Lesson, parcel, money string) *student.Tau
 func TestAStudentConforms(t *testing.T) {
 	conform.Provider(t, func(t *testing.T, s conform.Script) *conform.Bench {
 		taught := schooled(t, student.Lesson{Skill: "m"}, strings.Join(s.Words, ""), strings.Join(s.Words, "")+" ")
-		p := NewStudents([]*student.Taught{taught}, free)
+		p := NewStudents([]*student.Taught{taught}, free, nil)
 		return &conform.Bench{Provider: p, Model: p.Models()[0], Alone: true, Ask: func(stream bool) *starling.Request {
 			r := asking(starling.OpenAI, stream)
 			r.Body = []byte(strings.Replace(string(r.Body), `"sing"`, `"where is parcel 7 that i ordered"`, 1))
@@ -61,7 +61,7 @@ type questioner struct {
 
 func questions(t testing.TB, l student.Lesson) *questioner {
 	l.Skill = "triage"
-	return &questioner{NewStudents([]*student.Taught{schooled(t, l, "parcel", "money")}, free), l}
+	return &questioner{NewStudents([]*student.Taught{schooled(t, l, "parcel", "money")}, free, nil), l}
 }
 
 // ask returns the one event of the answer to a body, without its "model".
@@ -198,7 +198,7 @@ func TestTheCallerGetsAnAnswerOfItsDialect(t *testing.T) {
 }
 
 func TestAStudentThatFindsNoLabelFittingDoesNotAnswer(t *testing.T) {
-	p := NewStudents([]*student.Taught{schooled(t, student.Lesson{Skill: "m"}, "parcel", "")}, free)
+	p := NewStudents([]*student.Taught{schooled(t, student.Lesson{Skill: "m"}, "parcel", "")}, free, nil)
 	r := asking(starling.OpenAI, false) // to sing, as those who fit no label
 	for ev, err := range p.Generate(t.Context(), starling.Call{Model: p.Models()[0], Request: r, Furthest: starling.Cloud, Left: func(string) {}}) {
 		if starling.KindOf(err) != starling.Refused || ev.Confidence != 0 {

@@ -44,6 +44,8 @@ func unsuited(req *starling.Request, screen starling.Screen, m starling.Model, i
 	switch {
 	case m.Zone == starling.Nowhere || m.Zone > screen.Furthest:
 		return starling.Forbidden, fmt.Sprintf("it runs in zone %s, and data of class %s may go no further than %s", m.Zone, screen.Class, screen.Furthest)
+	case m.Away != "":
+		return starling.Invalid, m.Away
 	case !m.Price.Known():
 		return starling.Invalid, "its price is unknown; declare one under prices in the configuration"
 	case req.Tools > 0 && m.NoTools:

@@ -133,7 +133,7 @@ func (s *Server) take(ctx context.Context, f feedback, r *starling.Receipt) (tak
 		return done, nil
 	}
 	done.Correction = true
-	return done, s.opts.Keep(ctx, corpus.Text{Skill: sk.Name, Input: f.Input, Answer: f.Correction, Source: "feedback on " + r.ID, Time: time.Now()})
+	return done, s.opts.Keep(ctx, corpus.Text{Skill: sk.Name, Input: f.Input, Answer: f.Correction, Source: "feedback on " + r.ID, Time: time.Now(), Class: r.Screen.Class})
 }
 
 // covering returns the warrant that covered the model's answer, "" if none did.

@@ -32,6 +32,8 @@ type Model struct {
 	MaxOutput int64 // most tokens of one answer; 0 is 4096
 	Context   int64 // window in tokens; 0 is unlimited
 
+	Dims int // numbers of an embedding; 0 is 64
+
 	Words         int  // length of an answer to an unknown input; 0 is 40
 	Reasoning     int  // words of reasoning when the caller asks for effort; 0 never reasons
 	ParallelTools bool // calls two tools at once whenever it may
@@ -62,6 +64,7 @@ const (
 	defaultCacheTTL  = 5 * time.Minute
 	defaultMaxOutput = 4096
 	defaultWords     = 40
+	defaultDims      = 64
 )
 
 func (m Model) filled() Model {
@@ -69,6 +72,7 @@ func (m Model) filled() Model {
 	m.CacheTTL = orElse(m.CacheTTL, defaultCacheTTL)
 	m.MaxOutput = orElse(m.MaxOutput, defaultMaxOutput)
 	m.Words = orElse(m.Words, defaultWords)
+	m.Dims = orElse(m.Dims, defaultDims)
 	return m
 }
 

@@ -124,7 +124,7 @@ func dialectOf(r *http.Request) starling.Dialect {
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/v1/messages"):
 		return starling.Anthropic
-	case strings.HasPrefix(r.URL.Path, "/v1/chat/"):
+	case strings.HasPrefix(r.URL.Path, "/v1/chat/"), r.URL.Path == "/v1/embeddings":
 		return starling.OpenAI
 	case r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "":
 		return starling.Anthropic
@@ -140,6 +140,8 @@ func (x *visit) route() *fault {
 	switch {
 	case path == "/v1/chat/completions":
 		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseOpenAI(f)) })
+	case path == "/v1/embeddings":
+		return x.post(x.embed)
 	case path == "/v1/messages":
 		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseAnthropic(f)) })
 	case path == "/v1/messages/count_tokens":

@@ -99,9 +99,7 @@ func (m *runner) settle(c *call) {
 	defer m.mu.Unlock()
 	m.running--
 	n := &m.count
-	n.Requests++
-	*[...]*int64{&n.Answered, &n.Refused, &n.Failed, &n.Broken, &n.Cancelled}[c.end]++
-	if c.end == rejected || c.end == failed {
+	if !n.ended(c.end) {
 		return
 	}
 	n.Images += c.ask.images
@@ -111,6 +109,13 @@ func (m *runner) settle(c *call) {
 		n.Left = append(n.Left, c.leftAt)
 		n.Left = n.Left[max(0, len(n.Left)-maxLeft):]
 	}
+}
+
+// ended counts a request, and reports whether it is billed.
+func (n *Count) ended(e end) bool {
+	n.Requests++
+	*[...]*int64{&n.Answered, &n.Refused, &n.Failed, &n.Broken, &n.Cancelled}[e]++
+	return e != rejected && e != failed
 }
 
 func (n *Count) add(u starling.Usage) {

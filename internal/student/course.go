@@ -10,10 +10,11 @@ import (
 type course struct {
 	labels  []string
 	texts   []text
-	classes []int // of the texts: positions in labels
-	folds   []int // of the texts
-	parts   int   // how many folds there are
-	asked   int   // how many of them, the first, are asked for
+	vectors [][]float32 // of the texts, each of length 1; nil if there are none
+	classes []int       // of the texts: positions in labels
+	folds   []int       // of the texts
+	parts   int         // how many folds there are
+	asked   int         // how many of them, the first, are asked for
 }
 
 // partsOf says in how many parts so many examples are dealt, and how many of
@@ -54,7 +55,7 @@ func enrol(examples []Example) (*course, error) {
 		c.classes = append(c.classes, class)
 	}
 	c.deal()
-	return c, nil
+	return c, c.enrolVectors(examples)
 }
 
 // deal gives every text a fold, those of a class evenly, equal texts the same:
@@ -84,6 +85,9 @@ func (c *course) ask(students []*Student) (trials []trial) {
 		}
 		s := students[c.folds[i]]
 		v, known := s.lexicon.vector(t)
+		if s.Dims() > 0 {
+			v = s.see(v, c.vectors[i])
+		}
 		trials = append(trials, trial{s.scores(v), c.classes[i], known})
 	}
 	return trials

@@ -16,16 +16,18 @@ const (
 	// maxFile is the most bytes that a student takes in a file.
 	maxFile = 8_000_000
 	perRow  = 4 + 4 + 4 // hash, idf and scale of a row
+	perDim  = 4 + 4     // mean and scale of a number of vectors
 	perStep = 4 + 4 + 4
 	// overhead is room for all but the rows: labels of the greatest length take
 	// most of it.
 	overhead = maxLabels*(2+maxLabel) + 10_000
 )
 
-// maxRows is how many n-grams a student of so many labels may know. Beyond 2¹⁵
-// more of them bring nothing that can be measured.
-func maxRows(labels int) int {
-	return min(1<<15, (maxFile-overhead)/(perRow+labels))
+// maxRows is how many n-grams a student of so many labels, and of vectors of so
+// many numbers, may know. Beyond 2¹⁵ more of them bring nothing that can be
+// measured.
+func maxRows(labels, dims int) int {
+	return min(1<<15, (maxFile-overhead-dims*(perDim+labels))/(perRow+labels))
 }
 
 // WriteTo writes the student in the format that the package comment describes.
@@ -39,7 +41,7 @@ func (s *Student) WriteTo(w io.Writer) (int64, error) {
 
 func (s *Student) encode() []byte {
 	b := append(make([]byte, 0, overhead+len(s.scales)*(perRow+len(s.labels))), magic...)
-	for _, n := range []int{0, len(s.labels), len(s.scales), len(s.steps)} {
+	for _, n := range []int{s.Dims(), len(s.labels), len(s.lexicon.hashes), len(s.steps)} {
 		b = binary.LittleEndian.AppendUint32(b, uint32(n))
 	}
 	b = appendFloats(b, float32(s.sharpness), float32(s.familiar))
@@ -53,6 +55,7 @@ func (s *Student) encode() []byte {
 		b = binary.LittleEndian.AppendUint32(b, h)
 	}
 	b = appendFloats(b, s.lexicon.idf...)
+	b = appendFloats(b, s.mean...)
 	b = appendFloats(b, s.scales...)
 	for _, w := range s.weights {
 		b = append(b, byte(w))

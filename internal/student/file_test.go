@@ -70,9 +70,12 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("full") }
 
 func TestTheGreatestStudentFitsIntoItsFile(t *testing.T) {
 	for labels := 2; labels <= maxLabels; labels++ {
-		size := len(magic) + header + labels*(2+maxLabel) + fineness*perStep + maxRows(labels)*(perRow+labels) + sha256.Size
-		if size > maxFile {
-			t.Errorf("%d labels take %d bytes", labels, size)
+		for _, dims := range []int{0, 1, 384, 1024, maxDims} {
+			rows := maxRows(labels, dims)
+			size := len(magic) + header + labels*(2+maxLabel) + fineness*perStep + rows*(perRow+labels) + dims*(perDim+labels) + sha256.Size
+			if size > maxFile || rows < 2000 {
+				t.Errorf("%d labels and vectors of %d take %d bytes with %d rows", labels, dims, size, rows)
+			}
 		}
 	}
 }
@@ -82,6 +85,8 @@ func TestTheGreatestStudentFitsIntoItsFile(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	small := train(f, examples(22, 2, 3, 0)).encode()
 	f.Add(small[:len(small)-sha256.Size])
+	seeing := far(f).encode()
+	f.Add(seeing[:len(seeing)-sha256.Size])
 	f.Add([]byte(magic))
 	f.Add(append([]byte(magic), 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 128, 63, 0, 0, 0, 63))
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -93,11 +98,13 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		p := s.Predict("please tell me about alo0 it")
-		if !(p.Confidence >= 0 && p.Confidence <= 1) || p.Label == p.Second {
+		p, err := s.PredictWith("please tell me about alo0 it", make([]float32, s.Dims()))
+		if err != nil || !(p.Confidence >= 0 && p.Confidence <= 1) || p.Label == p.Second {
 			t.Errorf("%+v", p)
 		}
-		s.Explain("please tell me", 3)
+		if _, err := s.ExplainWith("please tell me", make([]float32, s.Dims()), 3); err != nil {
+			t.Error(err)
+		}
 		if !bytes.Equal(s.encode()[:len(body)], body) {
 			t.Error("it is stored otherwise than it was read")
 		}

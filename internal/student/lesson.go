@@ -21,6 +21,8 @@ type Lesson struct {
 	Form   Form   `json:"form"`
 	Texts  int    `json:"texts"` // of the skill that were kept when it was trained, whatever became of them
 	Exam   Exam   `json:"exam"`
+
+	Embedder *Embedder `json:"embedder,omitempty"` // whose vectors it learned from; nil for a student that wants none
 }
 
 // Asks reports whether a system prompt asks what the student was taught: the same
@@ -92,8 +94,12 @@ const (
 // is too long to be kept.
 func Teach(s *Student, l Lesson) (*Taught, error) {
 	lesson, err := json.Marshal(l)
-	if err == nil && len(lesson) > maxLesson {
+	switch {
+	case err != nil:
+	case len(lesson) > maxLesson:
 		err = fmt.Errorf("its lesson is longer than %d bytes", maxLesson)
+	case !l.suits(s):
+		err = errors.New("its lesson does not name the embedding model that it learned with, or names one in vain")
 	}
 	if err != nil {
 		return nil, &starling.Error{Kind: starling.Invalid, Op: "student: teach", Hint: "shorten the prompt, or use fewer labels", Err: err}
@@ -161,6 +167,9 @@ func decodeTaught(b []byte) (*Taught, error) {
 	s, err := decode(body[head+int(n):])
 	if err != nil {
 		return nil, err
+	}
+	if !l.suits(s) {
+		return nil, errTaught
 	}
 	return taught(s, l, b), nil
 }

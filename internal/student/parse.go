@@ -40,9 +40,9 @@ type parser struct {
 }
 
 func (p *parser) student() *Student {
-	reserved, labels, rows, steps := p.count(), p.count(), p.count(), p.count()
+	dims, labels, rows, steps := p.count(), p.count(), p.count(), p.count()
 	scale := p.floats(2)
-	if p.bad || reserved != 0 || labels < 2 || labels > maxLabels || rows > maxRows(labels) || steps > fineness {
+	if p.bad || dims > maxDims || labels < 2 || labels > maxLabels || rows > maxRows(labels, dims) || steps > fineness {
 		p.bad = true
 		return nil
 	}
@@ -59,9 +59,10 @@ func (p *parser) student() *Student {
 		hashes[i] = p.word()
 	}
 	s.lexicon = newLexicon(hashes, p.floats(rows))
-	s.scales = p.floats(rows)
-	s.weights = make([]int8, rows*labels)
-	for i, w := range p.take(rows * labels) {
+	s.mean = p.floats(dims)
+	s.scales = p.floats(rows + dims)
+	s.weights = make([]int8, (rows+dims)*labels)
+	for i, w := range p.take((rows + dims) * labels) {
 		s.weights[i] = int8(w)
 	}
 	return s
@@ -108,9 +109,12 @@ func (s *Student) sound() bool {
 		}
 	}
 	for i, h := range s.lexicon.hashes {
-		if i > 0 && h <= s.lexicon.hashes[i-1] || !within(s.lexicon.idf[i], 1, 100) || !within(s.scales[i], 0, 1e6) {
+		if i > 0 && h <= s.lexicon.hashes[i-1] || !within(s.lexicon.idf[i], 1, 100) {
 			return false
 		}
+	}
+	if slices.ContainsFunc(s.scales, func(v float32) bool { return !within(v, 0, 1e6) }) || slices.ContainsFunc(s.mean, func(v float32) bool { return !within(v, -1, 1) }) {
+		return false
 	}
 	unsound := func(t Step) bool {
 		return !within(t.Confidence, 0, 1) || !within(t.Coverage, 0, 1) || !within(t.Agreement, 0, 1)

@@ -7,7 +7,8 @@ import "slices"
 type Student struct {
 	labels    []string // of the classes, ascending
 	lexicon   *lexicon
-	scales    []float32 // of a row's weights
+	mean      []float32 // of the vectors; none if it wants none
+	scales    []float32 // of a row's weights: first those of the lexicon, then one for each number of a vector
 	weights   []int8    // row by row, one for each label
 	sharpness float64   // what scores are multiplied by before they become shares
 	familiar  float64   // the share of n-grams that must be known of a text
@@ -36,6 +37,10 @@ type Prediction struct {
 	// Strange is set for a text of which less is known than of all but one in a
 	// hundred of the training examples: Confidence says nothing of such texts.
 	Strange bool
+
+	// Blind is set where the student wants a vector and was asked without one.
+	// Then nothing else is: there is no label and no confidence.
+	Blind bool
 }
 
 // Labels returns the labels, ascending. The first is "" for a student that was
@@ -43,9 +48,33 @@ type Prediction struct {
 func (s *Student) Labels() []string { return slices.Clone(s.labels) }
 
 // Predict returns the label that fits text best. It reads some 350 words and
-// ignores what follows.
+// ignores what follows. A student that wants vectors says nothing here: ask it
+// with [Student.PredictWith].
 func (s *Student) Predict(text string) Prediction {
+	if s.Dims() > 0 {
+		return Prediction{Blind: true}
+	}
+	return s.predict(s.lexicon.vector(normalise(text)))
+}
+
+// PredictWith is Predict with the vector that the student's embedding model makes
+// of the text's [Excerpt]. A student that wants none does not look at it. The
+// error is Invalid for one that wants another: it guesses nothing without.
+func (s *Student) PredictWith(text string, vector []float32) (Prediction, error) {
+	if err := s.fits(vector); err != nil {
+		return Prediction{Blind: true}, err
+	}
 	v, known := s.lexicon.vector(normalise(text))
+	return s.predict(s.see(v, vector), known), nil
+}
+
+// Stranger reports what [Prediction].Strange says, for which no vector is needed.
+func (s *Student) Stranger(text string) bool {
+	_, known := s.lexicon.vector(normalise(text))
+	return known < s.familiar
+}
+
+func (s *Student) predict(v []entry, known float64) Prediction {
 	scores := s.scores(v)
 	best, second := firstTwo(scores)
 	shares := confidences(scores, s.sharpness)

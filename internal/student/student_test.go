@@ -50,7 +50,7 @@ func examples(seed uint64, labels, n int, wrong float64) (all []Example) {
 			if s.random.Float64() < wrong {
 				of = s.random.IntN(labels)
 			}
-			all = append(all, Example{s.message(of), fmt.Sprintf("label %02d", l)})
+			all = append(all, Example{Text: s.message(of), Label: fmt.Sprintf("label %02d", l)})
 		}
 	}
 	return all
@@ -240,17 +240,22 @@ func TestAnotherSeedMakesAnotherStudent(t *testing.T) {
 func TestFromUnusableExamplesNothingIsLearned(t *testing.T) {
 	many := make([]Example, maxLabels+1)
 	for i := range many {
-		many[i] = Example{"x", fmt.Sprint(i)}
+		many[i] = Example{Text: "x", Label: fmt.Sprint(i)}
 	}
 	for name, all := range map[string][]Example{
 		"none":                           nil,
-		"one label":                      {{"a", "x"}, {"b", "x"}},
-		"one label and what none fits":   {{"a", "x"}, {"b", ""}},
-		"an empty text":                  {{"a", "x"}, {" ", "y"}},
-		"a text that nobody can see":     {{"a", "x"}, {"\u200b", "y"}},
+		"one label":                      {labelled("a", "x"), labelled("b", "x")},
+		"one label and what none fits":   {labelled("a", "x"), labelled("b", "")},
+		"an empty text":                  {labelled("a", "x"), labelled(" ", "y")},
+		"a text that nobody can see":     {labelled("a", "x"), labelled("\u200b", "y")},
 		"too many labels":                many,
-		"a label of any length":          {{"a", strings.Repeat("x", maxLabel+1)}, {"b", "y"}},
-		"a label that is not characters": {{"a", "\xff"}, {"b", "y"}},
+		"a label of any length":          {labelled("a", strings.Repeat("x", maxLabel+1)), labelled("b", "y")},
+		"a label that is not characters": {labelled("a", "\xff"), labelled("b", "y")},
+		"a vector for one of two":        {labelled("a", "x", 1), labelled("b", "y")},
+		"vectors of two lengths":         {labelled("a", "x", 1), labelled("b", "y", 1, 2)},
+		"vectors of any length":          {labelled("a", "x", make([]float32, maxDims+1)...), labelled("b", "y", make([]float32, maxDims+1)...)},
+		"what is no number":              {labelled("a", "x", 1), labelled("b", "y", float32(math.NaN()))},
+		"what is beyond all numbers":     {labelled("a", "x", 1), labelled("b", "y", float32(math.Inf(-1)))},
 	} {
 		if s, err := Train(t.Context(), all, Options{}); s != nil || starling.KindOf(err) != starling.Invalid {
 			t.Errorf("%s: %v, %v", name, s, err)
@@ -258,8 +263,10 @@ func TestFromUnusableExamplesNothingIsLearned(t *testing.T) {
 	}
 }
 
+func labelled(text, label string, vector ...float32) Example { return Example{text, label, vector} }
+
 func TestTwoExamplesAreEnough(t *testing.T) {
-	s := train(t, []Example{{"red", "warm"}, {"blue", "cold"}})
+	s := train(t, []Example{{Text: "red", Label: "warm"}, {Text: "blue", Label: "cold"}})
 	if p := s.Predict("red"); p.Confidence < 0.5 || p.Confidence > 1 {
 		t.Errorf("%+v", p)
 	}
@@ -286,13 +293,13 @@ func TestTrainingStopsWhenNobodyWaits(t *testing.T) {
 func TestOfManyExamplesOnePartIsAskedFor(t *testing.T) {
 	all := make([]Example, 0, 9000)
 	for i := range cap(all) {
-		all = append(all, Example{fmt.Sprint(filler[i%7], " ", i%30), fmt.Sprint(i % 2)})
+		all = append(all, Example{Text: fmt.Sprint(filler[i%7], " ", i%30), Label: fmt.Sprint(i % 2)})
 	}
 	c, err := enrol(all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	students, err := c.fitAll(t.Context(), Options{})
+	students, err := c.fitAll(t.Context(), Options{}, 0, &meter{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func normalise(message string) text {
 }
 
 // Key names what a student sees of a text: two texts have the same key if no
-// student can tell them apart. It is false for a text in which there is nothing to
+// student can tell them apart but by a vector. It is false for a text in which there is nothing to
 // see.
 func Key(text string) (key [sha256.Size]byte, ok bool) {
 	t := normalise(text)
