@@ -46,6 +46,9 @@ type Config struct {
 	Prices    []catalog.Override   `yaml:"prices"`
 	Budgets   []BudgetLimit        `yaml:"budgets"`
 
+	Observe bool     `yaml:"observe"`
+	Shadow  *float64 `yaml:"shadow"` // nil: as the rubrics audit
+
 	doc *strict.Document // the file that it was read from; nil if there is none
 }
 
