@@ -74,6 +74,7 @@ type skillView struct {
 type firstView struct {
 	Model    string  `json:"model"` // "" nobody: the request would have been refused
 	Requests int     `json:"requests"`
+	Odds     float64 `json:"expected_accepted"` // mean of what the plans expected; what the estimate rests on, and shadows put to the test
 	Shadows  shadows `json:"shadows"`
 }
 
@@ -137,8 +138,15 @@ func (o *observation) add(r *starling.Receipt) {
 	default:
 		s := o.skill(r.Observed.Skill)
 		s.add(r)
-		s.first(r.Observed.First()).Requests++
+		s.first(r.Observed.First()).add(r.Observed)
 		o.Total.add(r)
+	}
+}
+
+func (f *firstView) add(o *starling.Observed) {
+	f.Requests++
+	if len(o.Candidates) > 0 {
+		f.Odds += (o.Candidates[0].Probability - f.Odds) / float64(f.Requests)
 	}
 }
 
@@ -330,7 +338,7 @@ func (f *firstView) print(w io.Writer, s *skillView) {
 		fmt.Fprintf(w, "    risk                     not measured: no shadow was asked%s\n", m.missing(s.bar))
 		return
 	}
-	fmt.Fprintf(w, "    shadows                  %d asked for %s: %s\n", m.Asked, m.Cost, m.parts())
+	fmt.Fprintf(w, "    shadows                  %d asked for %s: %s; %.0f %% were expected to be accepted\n", m.Asked, m.Cost, m.parts(), 100*f.Odds)
 	if m.Compared > 0 {
 		fmt.Fprintf(w, "    risk                     agreed %d of %d: %.1f %%, at 95 %% between %.1f and %.1f %%%s\n", m.Agreed, m.Compared, 100*float64(m.Agreed)/float64(m.Compared), 100*m.Low, 100*m.High, m.missing(s.bar))
 	}
