@@ -8,6 +8,7 @@
 //	Request   the caller's question, as received               internal/wire
 //	Screen    what class its data is, and how far it may go    internal/privacy
 //	Plan      who should try, in which order, and why          internal/route
+//	Observed  what would have been done, had anything been     internal/cascade
 //	Attempts  who tried, what it cost, was it good enough      internal/cascade
 //	Response  what can be said of the answer that was returned internal/cascade
 //	Receipt   what it cost, what it saved, chained and signed  internal/ledger

@@ -12,6 +12,7 @@ type Exchange struct {
 	Request  Request
 	Screen   Screen
 	Plan     Plan
+	Observed *Observed // nil unless the gateway only observes
 	Attempts []Attempt
 	Response Response
 	Receipt  *Receipt // nil until settled

@@ -13,13 +13,14 @@ type Receipt struct {
 	Dialect Dialect       `json:"dialect"`
 	Stream  bool          `json:"stream,omitempty"`
 	Asked   string        `json:"asked"`              // the model as the caller named it
-	AuditOf string        `json:"audit_of,omitempty"` // id of the receipt whose request the reference was asked again; "" of a caller's own
+	AuditOf string        `json:"audit_of,omitempty"` // id of the receipt whose request somebody else was asked too; "" of a caller's own
 
 	Key  string `json:"key,omitempty"`
 	Team string `json:"team,omitempty"`
 
 	Screen   Screen    `json:"screen"`
 	Plan     Plan      `json:"plan"`
+	Observed *Observed `json:"observed,omitempty"` // what would have been done; nil where the gateway did it
 	Attempts []Attempt `json:"attempts"`
 	Response Response  `json:"response"`
 

@@ -43,6 +43,10 @@ type Request struct {
 	Chat *Chat
 }
 
+// TrialAgent is the [Request.Agent] of questions that Starling asks itself to try
+// models: they are no traffic, and nobody observes them.
+const TrialAgent = "starling-trial"
+
 // A Caller is who asks, as far as the gateway knows. The zero value is the
 // user of this machine, on loopback, without a key.
 type Caller struct {

@@ -42,6 +42,7 @@ type parts struct {
 	kept      []string // of the catalog's prices, beside the user's own
 	damaged   []string // students that cannot be read
 	standard  string   // who answers where no skill is known; "" nobody
+	observe   *cascade.Observing
 
 	answering sync.WaitGroup // cascades of these parts that were replaced and may still answer
 }
@@ -72,7 +73,7 @@ func build(ctx context.Context, cfg Config, dir string) (*parts, error) {
 		return nil, err
 	}
 	cat := catalog.Embedded().With(cfg.Prices)
-	p := &parts{policy: policy, providers: map[string]*provider.HTTP{}, catalog: cat, warnings: cat.Warnings()}
+	p := &parts{policy: policy, observe: cfg.observing(), providers: map[string]*provider.HTTP{}, catalog: cat, warnings: cat.Warnings()}
 	ups, err := upstreams(cfg)
 	if err != nil {
 		return nil, err
@@ -183,6 +184,7 @@ func (p *parts) cascade(set *skill.Set, l *ledger.Ledger, board *evidence.Board,
 		Providers: providers,
 		Ledger:    l,
 		Log:       log,
+		Observe:   p.observe,
 	}, nil
 }
 

@@ -48,6 +48,9 @@ type Config struct {
 
 	Embeddings string `yaml:"embeddings"` // "provider/model", for students
 
+	Observe bool     `yaml:"observe"`
+	Shadow  *float64 `yaml:"shadow"` // nil: as the rubrics audit
+
 	doc *strict.Document // the file that it was read from; nil if there is none
 }
 

@@ -37,6 +37,9 @@ func (c explainCmd) Run(p *program) error {
 		return err
 	}
 	explain(p.stdout, receipt)
+	if err := explainObserved(p.ctx, p.stdout, l, receipt); err != nil {
+		return err
+	}
 	if err := sealed.Check(); err != nil {
 		printf(p.stdout, "\nproof      none: the receipt is not the one that was signed\n")
 		return err
@@ -53,7 +56,10 @@ func explain(w io.Writer, r *starling.Receipt) {
 	if r.Key != "" || r.Team != "" {
 		printf(w, "by         key %s, team %s\n", dash(r.Key), dash(r.Team))
 	}
-	if r.AuditOf != "" {
+	switch {
+	case r.AuditOf != "" && r.Observed != nil:
+		printf(w, "shadow of  %s: nobody was sent this answer\n", r.AuditOf)
+	case r.AuditOf != "":
 		printf(w, "audit of   %s: nobody was sent this answer\n", r.AuditOf)
 	}
 	printf(w, "class      %s: may travel as far as %s (%v)\n", dash(string(r.Screen.Class)), r.Screen.Furthest, r.Screen.From)

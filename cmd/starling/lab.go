@@ -39,7 +39,7 @@ type lab struct {
 func (c rightsizeCmd) open(p *program, cfg Config) (*lab, error) {
 	l := &lab{cfg: cfg, files: cfg.skillFiles()}
 	own := cfg
-	own.Listen = "127.0.0.1:0"
+	own.Listen, own.Observe = "127.0.0.1:0", false
 	dir := cfg.dataDir(p.flags.Data)
 	g, err := open(p.ctx, own, dir, p.logger(true))
 	switch {
@@ -246,7 +246,7 @@ func (l *lab) askOnce(ctx context.Context, c rightsizeCmd, s *skill.Skill, who r
 	if err != nil {
 		return a, err
 	}
-	header := map[string]string{}
+	header := map[string]string{"User-Agent": starling.TrialAgent}
 	if s.Rubric.Class != "" {
 		header["X-Starling-Class"] = string(s.Rubric.Class)
 	}

@@ -156,7 +156,10 @@ func answerer(r *starling.Receipt) string {
 
 func outcomeText(r *starling.Receipt) string {
 	text := string(r.Outcome)
-	if r.AuditOf != "" {
+	switch {
+	case r.AuditOf != "" && r.Observed != nil:
+		text += " [shadow]"
+	case r.AuditOf != "":
 		text += " [audit]"
 	}
 	if r.Response.Simulated {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -14,6 +15,16 @@ type ledgerReportCmd struct {
 	By    string        `enum:"all,day,skill,team,model,key,outcome" default:"skill" help:"Group by all, day, skill, team, model, key or outcome."`
 	Since time.Duration `help:"Only the last such time, such as 24h."`
 	JSON  bool          `help:"Print JSON."`
+
+	Observed bool `help:"What a gateway that only observed would have saved, by skill, and at what measured risk."`
+}
+
+// Validate refuses what would be grouped in no way.
+func (c ledgerReportCmd) Validate() error {
+	if c.Observed && c.By != "skill" {
+		return errors.New("--observed is by skill")
+	}
+	return nil
 }
 
 // Run sums up receipts.
@@ -24,6 +35,9 @@ func (c ledgerReportCmd) Run(p *program) error {
 	}
 	defer l.Close()
 	q := ledger.Query{Since: since(c.Since)}
+	if c.Observed {
+		return c.observed(p, l, q)
+	}
 	totals, err := l.Totals(p.ctx, q, c.By)
 	if err != nil {
 		return err

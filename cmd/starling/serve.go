@@ -28,6 +28,9 @@ import (
 type serveCmd struct {
 	Listen string `help:"Address to serve on." placeholder:"HOST:PORT"`
 	Quiet  bool   `short:"q" help:"Say nothing but errors."`
+
+	Observe bool     `help:"Change nothing: answer as if Starling were not there, and report what it would have saved."`
+	Shadow  *float64 `help:"While observing, the share of requests, from 0 to 1, that who would have answered is asked too; as the rubrics audit if unsaid." placeholder:"SHARE"`
 }
 
 // garbage lets the heap grow by so many percent of what is alive, to six times
@@ -58,7 +61,11 @@ func (c serveCmd) Run(p *program) error {
 	if !c.Quiet {
 		g.greet(p)
 	}
-	return g.run(p.ctx, hup, func() (Config, error) { return c.config(p) })
+	err = g.run(p.ctx, hup, func() (Config, error) { return c.config(p) })
+	if !c.Quiet {
+		g.sumUp(p)
+	}
+	return err
 }
 
 // hangups takes the signals that ask for a reload, before anybody can think that
@@ -74,6 +81,7 @@ func hangups() (hup <-chan os.Signal, stop func()) {
 func (c serveCmd) config(p *program) (Config, error) {
 	cfg, err := loadConfig(p.flags.Config)
 	cfg.Listen = cmp.Or(c.Listen, cfg.Listen)
+	cfg.Observe, cfg.Shadow = c.Observe || cfg.Observe, cmp.Or(c.Shadow, cfg.Shadow)
 	return cfg, err
 }
 
@@ -304,6 +312,9 @@ func (g *gateway) greet(p *program) {
 	defer func() { _, _ = out.WriteTo(p.stderr) }()
 	fmt.Fprintf(out, "starling %s on http://%s\n", version, g.ln.Addr())
 	fmt.Fprintf(out, "  %d models, %d skills; OPENAI_BASE_URL=http://%s/v1  ANTHROPIC_BASE_URL=http://%s\n", len(g.parts.directory.Models()), len(g.set.Names()), g.ln.Addr(), g.ln.Addr())
+	if g.cfg.Observe {
+		fmt.Fprintln(out, observing)
+	}
 	for _, note := range g.notes(p.ctx, g.cfg) {
 		printf(out, "  note: %s\n", note)
 	}

@@ -28,11 +28,15 @@ type Sampler interface {
 type Sample struct {
 	Receipt *starling.Receipt
 	Skill   string
-	Audit   bool // the reference is to be asked too; else it has answered, and the text is to be kept
+	Audit   bool // somebody is to be asked too: the reference, or in a shadow who would have answered
+	Keep    bool // the reference has answered, and the text is to be kept
 
-	request   starling.Request
-	candidate starling.Candidate // who answered
-	said      said
+	request    starling.Request
+	candidate  starling.Candidate // who answered
+	said       said
+	rubric     string // hash of the skill's
+	identified string // how the skill was found that nobody named
+	shadow     *starling.Candidate
 }
 
 // Size returns how many bytes a sample keeps alive.
@@ -50,7 +54,13 @@ func (s *Sample) Err() error {
 // is nil if it is not. That follows from the exchange's id, the rubric and who
 // answers, so it is known before anything is sent.
 func (x *exchange) choose(c *starling.Candidate) *Sample {
-	if _, ok := x.reply.(Sampler); !ok || x.skill == nil || x.skill.Rubric.Reference == "" || x.Request.Choices > 1 {
+	if _, ok := x.reply.(Sampler); !ok || x.Request.Choices > 1 {
+		return nil
+	}
+	if x.Observe != nil {
+		return x.chooseObserved(c)
+	}
+	if x.skill == nil || x.skill.Rubric.Reference == "" {
 		return nil
 	}
 	r := &x.skill.Rubric
@@ -59,7 +69,7 @@ func (x *exchange) choose(c *starling.Candidate) *Sample {
 	if !audit && !(own && r.Keep) {
 		return nil
 	}
-	return &Sample{Skill: x.skill.Name, Audit: audit, candidate: *c}
+	return &Sample{Skill: x.skill.Name, Audit: audit, Keep: !audit, candidate: *c, rubric: x.skill.Hash, identified: x.Plan.Identified}
 }
 
 // pass hands over what was chosen, if it was answered to the end.
@@ -130,8 +140,8 @@ func (s *said) read(d starling.Dialect) (*starling.Answer, error) {
 
 // An Audited is what came of an audit.
 type Audited struct {
-	Exchange *starling.Exchange // the reference's, settled; nil if it was not asked
-	Outcome  *evidence.Outcome  // of the answer that was audited; nil if nothing can be said of it
+	Exchange *starling.Exchange // the reference's, or the shadow, settled; nil if nobody was asked
+	Outcome  *evidence.Outcome  // of the answer that was audited, or of the shadow's; nil if nothing can be said of it
 	Text     *corpus.Text       // the reference's answer where it may be kept
 	Err      error              // why there is no outcome
 }
@@ -140,10 +150,11 @@ type Audited struct {
 // exchange of its own that is screened, planned, reserved and booked as the caller's
 // was, and grades the answer that the caller got by what the reference says. Nothing
 // can be said if the reference may not or does not answer, or says nothing that can
-// be compared with; nor if the skill has changed since.
+// be compared with; nor if the skill has changed since. Of a shadow the roles are
+// turned (observe.go).
 func (c *Cascade) Audit(ctx context.Context, s *Sample) (a Audited) {
 	sk, ok := c.Router.Skills.Find(s.Skill)
-	if !ok || sk.Hash != s.Receipt.Plan.Rubric {
+	if !ok || sk.Hash != s.rubric {
 		a.Err = &starling.Error{Kind: starling.Invalid, Op: "the skill has changed since"}
 		return a
 	}
@@ -154,6 +165,9 @@ func (c *Cascade) Audit(ctx context.Context, s *Sample) (a Audited) {
 	if err != nil {
 		a.Err = err
 		return a
+	}
+	if s.shadow != nil {
+		return c.shadow(ctx, s, sk, answer)
 	}
 	var told said
 	a.Exchange = c.again(ctx, s, sk, &told)
@@ -177,15 +191,21 @@ func (c *Cascade) Audit(ctx context.Context, s *Sample) (a Audited) {
 
 var errCalls = &starling.Error{Kind: starling.Invalid, Op: "an answer that calls tools cannot be compared"}
 
-// again asks the reference.
+// again asks the reference, or in a shadow who would have answered.
 func (c *Cascade) again(ctx context.Context, s *Sample, sk *skill.Skill, told *said) *starling.Exchange {
 	x := c.begin(ctx, s.request, sk.Name, listener{told})
 	defer x.end()
 	x.AuditOf = s.Receipt.ID
-	if x.Screen, x.Err = c.Policy.Screen(&x.Request, sk.Rubric.Class); x.Err != nil {
+	if x.Screen, x.Err = c.screen(&x.Request, sk.Rubric.Class, s.identified); x.Err != nil {
 		return &x.Exchange
 	}
-	if x.Plan, x.Err = c.Router.Audit(&x.Request, x.Screen, sk, x.AuditOf); x.Err != nil {
+	if s.shadow == nil {
+		x.Plan, x.Err = c.Router.Audit(&x.Request, x.Screen, sk, x.AuditOf)
+	} else {
+		x.Observed = &starling.Observed{Shadow: true}
+		x.Plan, x.Err = c.Router.Shadow(&x.Request, x.Screen, sk, s.shadow.Model.ID(), x.AuditOf)
+	}
+	if x.Err != nil {
 		return &x.Exchange
 	}
 	x.climb()
@@ -229,7 +249,7 @@ func (c *Cascade) compare(s *Sample, sk *skill.Skill, r *starling.Receipt, answe
 // its form is not the plain one or the skill has changed since.
 func (c *Cascade) Text(s *Sample) *corpus.Text {
 	sk, ok := c.Router.Skills.Find(s.Skill)
-	if !ok || sk.Hash != s.Receipt.Plan.Rubric || !sk.Rubric.Keep {
+	if !ok || sk.Hash != s.rubric || !sk.Rubric.Keep {
 		return nil
 	}
 	answer, err := s.said.read(s.request.Dialect)

@@ -26,6 +26,7 @@ type Cascade struct {
 	Providers map[string]starling.Provider
 	Ledger    *ledger.Ledger
 	Log       *slog.Logger
+	Observe   *Observing // it changes nothing, and notes what it would have done; nil: it does it
 }
 
 // A Reply takes the answer to the caller.
@@ -61,13 +62,32 @@ func (c *Cascade) Answer(ctx context.Context, req starling.Request, reply Reply)
 	if x.Screen, x.Err = c.screen(&x.Request, class, how); x.Err != nil {
 		return &x.Exchange
 	}
-	x.Plan, x.Err = c.Router.Plan(&x.Request, x.Screen, skill)
+	x.plan(how)
 	if x.Plan.Identified = how; x.Err != nil {
 		return &x.Exchange
 	}
 	x.climb()
-	c.Router.Sessions.Remember(&x.Exchange)
+	x.remember()
 	return &x.Exchange
+}
+
+// plan says who may answer, or where it is only observed who would have.
+func (x *exchange) plan(how string) {
+	if x.Observe == nil {
+		x.Plan, x.Err = x.Router.Plan(&x.Request, x.Screen, x.skill)
+		return
+	}
+	x.observe(how)
+	x.Plan, x.Err = x.Router.Observe(&x.Request, x.Screen, x.skill)
+}
+
+// remember notes what prompt caches may know of a conversation now.
+func (x *exchange) remember() {
+	if x.Observe == nil {
+		x.Router.Sessions.Remember(&x.Exchange)
+		return
+	}
+	x.imagine()
 }
 
 // screen says how far the data may travel. A skill that nobody named is a guess: its
@@ -110,6 +130,7 @@ type exchange struct {
 	account *ledger.Account
 	calling *attempt     // under way; nil between attempts
 	skill   *skill.Skill // nil if none was named
+	would   *would       // what would have been done; nil if nothing, or if it is
 	sample  *Sample      // what is sent, where it is looked at again; nil else
 }
 
@@ -156,6 +177,7 @@ func (x *exchange) end() {
 // that the answer is complete.
 func (x *exchange) settle() {
 	x.Response.Cost, x.Response.Unpriced = x.spent(), x.Unpriced()
+	x.reprice()
 	if x.Err != nil && x.Response.Reason == "" {
 		x.Response.Reason = "refused: " + why(x.Err)
 	}

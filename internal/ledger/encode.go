@@ -165,6 +165,7 @@ func (e *encoder) receipt(r *starling.Receipt) {
 	someStr(e, "team", r.Team)
 	e.screen(&r.Screen)
 	e.plan(&r.Plan)
+	e.observed(r.Observed)
 	list(e, "attempts", r.Attempts, e.attempt)
 	e.response(&r.Response)
 	str(e, "outcome", r.Outcome)
@@ -205,6 +206,34 @@ func (e *encoder) plan(p *starling.Plan) {
 	someNum(e, "expected_nanodollars", p.Expected)
 	list(e, "candidates", p.Candidates, e.candidate)
 	someList(e, "left_out", p.Left, e.left)
+	e.close('}')
+}
+
+func (e *encoder) observed(o *starling.Observed) {
+	if o == nil {
+		return
+	}
+	e.name("observed")
+	e.open('{')
+	e.someTrue("shadow", o.Shadow)
+	someStr(e, "skill", o.Skill)
+	someStr(e, "rubric", o.Rubric)
+	someStr(e, "identified", o.Identified)
+	someStr(e, "rule", o.Rule)
+	someNum(e, "expected_nanodollars", o.Expected)
+	someNum(e, "at_tokens_nanodollars", o.AtTokens)
+	someList(e, "candidates", o.Candidates, e.wouldBe)
+	e.close('}')
+}
+
+func (e *encoder) wouldBe(c *starling.WouldBe) {
+	e.open('{')
+	str(e, "model", c.Model)
+	someStr(e, "unit", c.Unit)
+	someStr(e, "warrant", c.Warrant)
+	e.someFloat("threshold", c.Threshold)
+	e.float("probability", c.Probability)
+	num(e, "expected_nanodollars", c.Expected)
 	e.close('}')
 }
 

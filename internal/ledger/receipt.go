@@ -34,6 +34,7 @@ func (a *Account) receiptOf(ex *starling.Exchange) *starling.Receipt {
 		Team:     a.hold.Team,
 		Screen:   ex.Screen,
 		Plan:     ex.Plan,
+		Observed: briefObserved(ex.Observed),
 		Attempts: brief(ex.Attempts),
 		Response: ex.Response,
 		Outcome:  outcome(ex),
@@ -69,6 +70,16 @@ func brief(attempts []starling.Attempt) []starling.Attempt {
 		all[i] = t
 	}
 	return all
+}
+
+// briefObserved is a copy, which nobody changes any more.
+func briefObserved(o *starling.Observed) *starling.Observed {
+	if o == nil {
+		return nil
+	}
+	own := *o
+	own.Rule = shorten(own.Rule, longestWhy)
+	return &own
 }
 
 func briefLeft(fields []string) []string {
@@ -206,12 +217,12 @@ type entry struct {
 func newEntry(r *starling.Receipt) *entry {
 	payload, err := encode(r)
 	if err != nil {
-		r.Plan.Candidates = []starling.Candidate{}
+		r.Plan.Candidates, r.Observed = []starling.Candidate{}, nil
 		payload, err = encode(r)
 	}
 	if err == nil && len(payload) > longestReceipt {
 		r.Plan.Rule = fmt.Sprintf("%d candidates and %d attempts are left out: the receipt was too long", len(r.Plan.Candidates), len(r.Attempts))
-		r.Plan.Candidates, r.Plan.Left, r.Attempts = []starling.Candidate{}, nil, []starling.Attempt{}
+		r.Plan.Candidates, r.Plan.Left, r.Observed, r.Attempts = []starling.Candidate{}, nil, nil, []starling.Attempt{}
 		payload, err = encode(r)
 	}
 	if err != nil {

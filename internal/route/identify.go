@@ -22,16 +22,24 @@ func (r *Router) Identify(req *starling.Request) (s *skill.Skill, how string, er
 	if s, err = r.Skill(req); s != nil || err != nil || req.Model != Auto {
 		return s, "", err
 	}
+	s, how = r.Guess(req)
+	return s, how, nil
+}
+
+// ByPrompt is how a skill was found whose own prompt is the request's: no guess.
+const ByPrompt = "skill from its system prompt"
+
+// Guess is Identify for a request that names no skill, whichever model it names.
+func (r *Router) Guess(req *starling.Request) (s *skill.Skill, how string) {
 	o := wire.OutlineOf(req)
 	var system []string
 	for _, content := range o.System {
 		system = append(system, wire.Text(content))
 	}
 	if s, ok := r.Skills.ByPrompt(strings.Join(system, "\n")); ok {
-		return s, "skill from its system prompt", nil
+		return s, ByPrompt
 	}
-	s, how = r.recognise(&o)
-	return s, how, nil
+	return r.recognise(&o)
 }
 
 // recognise asks the recogniser about what the user said last. The first to ask

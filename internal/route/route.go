@@ -6,6 +6,7 @@
 //	who may answer                           route.go, bounds.go, proof.go
 //	how likely an answer is accepted         odds.go, prompt.go
 //	in which order they try                  order.go, talk.go, sessions.go
+//	what would be done, by who only observes  observe.go
 //	what is learned beside the requests      insight.go, guard.go
 //
 // It calls nobody, and remembers nothing but what prompt caches may know of

@@ -31,13 +31,24 @@ func (s *Server) later(sample *cascade.Sample) {
 	switch {
 	case sample == nil:
 	case !sample.Audit:
-		if s.opts.Keep == nil || sample.Err() != nil || !s.keeping.offer(sample) {
-			s.missed(unkept, sample.Skill, "too many wait, or it is too long")
-		}
+		s.keepLater(sample)
 	case sample.Err() != nil:
-		s.unaudited(skippedAudit, sample.Skill, sample.Err().Error())
+		s.skip(sample, sample.Err().Error())
 	case !s.auditing.offer(sample):
-		s.unaudited(skippedAudit, sample.Skill, "too many wait")
+		s.skip(sample, "too many wait")
+	}
+}
+
+// skip counts an audit that is not begun. What is to be kept is so all the same.
+func (s *Server) skip(sample *cascade.Sample, why string) {
+	s.unaudited(skippedAudit, sample.Skill, why)
+	s.keepLater(sample)
+}
+
+// keepLater has a text written down, if it is to be kept.
+func (s *Server) keepLater(sample *cascade.Sample) {
+	if sample.Keep && (s.opts.Keep == nil || sample.Err() != nil || !s.keeping.offer(sample)) {
+		s.missed(unkept, sample.Skill, "too many wait, or it is too long")
 	}
 }
 
@@ -51,7 +62,7 @@ func (s *Server) background(ctx context.Context) {
 // stopAudits has no further audit begin.
 func (s *Server) stopAudits() {
 	for _, sample := range s.auditing.drop() {
-		s.unaudited(skippedAudit, sample.Skill, "the gateway is stopping")
+		s.skip(sample, "the gateway is stopping")
 	}
 }
 
@@ -59,6 +70,7 @@ func (s *Server) stopAudits() {
 const (
 	agreedAudit    = "agreed"
 	disagreedAudit = "disagreed"
+	climbedAudit   = "climbed" // of a shadow: its answer would not have been accepted
 	skippedAudit   = "skipped" // it was not begun
 	failedAudit    = "failed"  // it was, and nothing can be said
 )
@@ -81,7 +93,10 @@ func (s *Server) audit(ctx context.Context, sample *cascade.Sample) {
 		s.log.ErrorContext(ctx, "the outcome of an audit is not written down", "receipt", done.Outcome.Receipt, "skill", sample.Skill, "err", err)
 	}
 	result := agreedAudit
-	if done.Outcome.Grade < 1 {
+	switch {
+	case done.Outcome.Rejected:
+		result = climbedAudit
+	case done.Outcome.Grade < 1:
 		result = disagreedAudit
 	}
 	s.metrics.audits.WithLabelValues(sample.Skill, result).Inc()

@@ -21,6 +21,7 @@ type metrics struct {
 	tokens   *prometheus.CounterVec
 	cost     *prometheus.CounterVec
 	audits   *prometheus.CounterVec
+	observed *prometheus.CounterVec
 	saved    *prometheus.GaugeVec
 	took     *prometheus.HistogramVec
 	added    prometheus.Histogram
@@ -40,7 +41,8 @@ func newMetrics() *metrics {
 	m.attempts = counter("attempts_total", "Calls of candidates, by model and outcome.", "model", "outcome")
 	m.tokens = counter("tokens_total", "Tokens, by model and what they were.", "model", "what")
 	m.cost = counter("cost_dollars_total", "Spent, failed attempts and verifiers included.", "skill", "model")
-	m.audits = counter("audits_total", "Answers that were drawn to be audited, by skill and whether the reference agreed; skipped were not compared for want of room, failed since it could not be asked or compared with.", "skill", "result")
+	m.audits = counter("audits_total", "Answers that were drawn to be audited, by skill and whether the reference agreed, or in a shadow whether it agreed with the answer that was given; climbed shadows were not accepted, skipped were not compared for want of room, failed since it could not be asked or compared with.", "skill", "result")
+	m.observed = counter("observed_total", "Exchanges that were only observed, by the skill that would have decided and the model that would have been asked first.", "skill", "model")
 	m.saved = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "starling_saved_estimate_dollars", Help: "Reference model's price for the same tokens minus everything spent since start; an estimate, and negative when it is."}, []string{"skill"})
 	m.took = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "starling_request_seconds", Help: "From arrival to settlement.", Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 13)}, []string{"skill"})
 	m.added = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "starling_added_seconds", Help: "Of that, not spent waiting for upstreams.", Buckets: prometheus.ExponentialBuckets(0.00005, 2, 14)})
@@ -66,6 +68,9 @@ func (m *metrics) observe(ex *starling.Exchange) {
 	m.answers(answerLabels{r.Plan.Skill, who, r.Response.Zone, r.Outcome}).Inc()
 	if r.Kind != "" {
 		m.refused(r.Kind)
+	}
+	if r.Observed != nil {
+		m.observed.WithLabelValues(r.Observed.Skill, or(r.Observed.First(), "none")).Inc()
 	}
 	s := m.spent(r)
 	s.took.Observe(r.Took.Seconds())

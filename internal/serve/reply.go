@@ -156,7 +156,7 @@ func costText(r *starling.Response) string {
 // is not there.
 func said(h http.Header, ex *starling.Exchange) {
 	r := &ex.Response
-	values := make([]string, 0, 8)
+	values := make([]string, 0, 9)
 	set := func(name, value string) { // of a canonical name, all values in one piece of memory
 		values = append(values, value)
 		h[name] = values[len(values)-1 : len(values) : len(values)]
@@ -167,12 +167,26 @@ func said(h http.Header, ex *starling.Exchange) {
 	set("X-Starling-Zone", r.Zone.String())
 	set("X-Starling-Reason", ascii(or(r.Reason, or(ex.Plan.Rule, "refused"))))
 	set(requestID[ex.Request.Dialect], ex.ID)
+	if ex.Observed != nil {
+		set("X-Starling-Observed", ascii(wouldBe(ex.Observed)))
+	}
 	if r.Simulated {
 		set("X-Starling-Simulated", "true")
 	}
 	if !ex.Request.Stream || ex.Err != nil {
 		set("X-Starling-Cost", costText(r))
 	}
+}
+
+// wouldBe is who would have been asked first, as X-Starling-Model names it: a student
+// by the skill's name would not be known for one, and has its whole.
+func wouldBe(o *starling.Observed) string {
+	first := o.First()
+	provider, name, _ := strings.Cut(first, "/")
+	if first == "" || provider == starling.StudentName {
+		return or(first, "none")
+	}
+	return name
 }
 
 // unasked is for routes that ask no model: they say so in the headers that every

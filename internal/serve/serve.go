@@ -125,6 +125,6 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, status, map[string]any{
-		"status": state, "version": s.opts.Version, "models": len(s.current().Router.Directory.Models()),
+		"status": state, "version": s.opts.Version, "models": len(s.current().Router.Directory.Models()), "observe": s.current().Observe != nil,
 	})
 }

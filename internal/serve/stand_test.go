@@ -73,6 +73,7 @@ type standOptions struct {
 	trip    int  // failures in a row that stop the calls to a model; 5
 	keyed   bool // there is a key, and questions carry it
 	log     *slog.Logger
+	observe *cascade.Observing
 }
 
 func newClient() *http.Client {
@@ -127,7 +128,7 @@ func (s *stand) open(o standOptions, providers map[string]starling.Provider, dir
 	}
 	c := &cascade.Cascade{
 		Policy: &privacy.Policy{}, Router: &route.Router{Directory: directory, Skills: set, Verifiers: verifiers, Board: s.news.Board},
-		Providers: providers, Ledger: s.ledger, Log: log,
+		Providers: providers, Ledger: s.ledger, Log: log, Observe: o.observe,
 	}
 	if o.keyed {
 		s.key, _ = s.newKey(ledger.KeySpec{Name: "the stand's"})
