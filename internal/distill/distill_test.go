@@ -32,7 +32,6 @@ func shop(t testing.TB, seed uint64, n int) *Course {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Rubric.Candidates = slices.Insert(s.Rubric.Candidates, 0, skill.Candidate{Model: "student"})
 	c := &Course{Skill: s}
 	if c.Verifiers, err = verify.ForSkill(s); err != nil {
 		t.Fatal(err)
