@@ -89,6 +89,20 @@ func TestAStudentOfTheShopIsShownToBeGoodEnough(t *testing.T) {
 	}
 }
 
+// TestAWarrantOutlivesTheFirstMistake: it is not issued for the very last threshold
+// that held, where it would not.
+func TestAWarrantOutlivesTheFirstMistake(t *testing.T) {
+	for seed := range uint64(4) {
+		w := ran(t, shop(t, seed, 1200)).Warrant
+		if w == nil {
+			t.Fatalf("seed %d: no warrant", seed)
+		}
+		if end := evidence.NewWatch(w.Outcomes(), w.Level(), w.Confidence).Add(0); end != "" {
+			t.Errorf("seed %d: %d of %d passed, and one mistake ends it: %s", seed, w.Passed, w.Covered, end)
+		}
+	}
+}
+
 func TestTheSameTextsMakeTheSameStudentInAnyOrder(t *testing.T) {
 	one, two := shop(t, 2, 400), shop(t, 2, 400)
 	slices.Reverse(two.Texts)
