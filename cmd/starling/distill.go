@@ -31,9 +31,27 @@ func (c distillCmd) Run(p *program) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	course, err := s.course(p.ctx, c.Skill)
+	d, err := s.distill(p, c.Skill)
 	if err != nil {
 		return err
+	}
+	if c.JSON {
+		err = p.encode(d)
+	} else {
+		d.print(p.stdout)
+	}
+	if d.Warrant != nil || err != nil {
+		return err
+	}
+	return &starling.Error{Kind: starling.Unproven, Op: "distill: " + d.Model + " answers nothing: " + d.Why, Hint: d.advice()}
+}
+
+// distill makes the student of a skill and keeps it, with its progress on the
+// terminal.
+func (s school) distill(p *program, name string) (*distilled, error) {
+	course, err := s.course(p.ctx, name)
+	if err != nil {
+		return nil, err
 	}
 	bar := p.progress("training")
 	course.Progress = func(done, total int) {
@@ -43,22 +61,10 @@ func (c distillCmd) Run(p *program) (err error) {
 	r, err := course.Run(p.ctx)
 	_ = bar.Finish()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	kept, err := s.keep(p.ctx, r)
-	if err := errors.Join(err, unmarkDemo(s.dir)); err != nil {
-		return err
-	}
-	d := &distilled{r, s.file(c.Skill), kept}
-	if c.JSON {
-		err = p.encode(d)
-	} else {
-		d.print(p.stdout)
-	}
-	if r.Warrant != nil || err != nil {
-		return err
-	}
-	return &starling.Error{Kind: starling.Unproven, Op: "distill: " + r.Model + " answers nothing: " + r.Why, Hint: d.advice()}
+	return &distilled{r, s.file(name), kept}, errors.Join(err, unmarkDemo(s.dir))
 }
 
 // advice is what to do with a student that was not shown to be good enough.
