@@ -158,15 +158,15 @@ func (g *gateway) listen() error {
 	return nil
 }
 
-// keepIn keeps corrections in the corpus of a folder, which there is only once
-// somebody consented to the first.
-func keepIn(dir string) func(context.Context, corpus.Text) error {
-	return func(ctx context.Context, text corpus.Text) error {
+// keepIn keeps texts in the corpus of a folder, which there is only once somebody
+// consented to the first.
+func keepIn(dir string) func(context.Context, ...corpus.Text) error {
+	return func(ctx context.Context, some ...corpus.Text) error {
 		texts, err := corpus.Open(ctx, dir)
 		if err != nil {
 			return err
 		}
-		_, err = texts.Add(ctx, []corpus.Text{text})
+		_, err = texts.Add(ctx, some)
 		return errors.Join(err, texts.Close())
 	}
 }
