@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,28 +24,38 @@ import (
 type demoCmd struct {
 	Seed    uint64 `default:"1" help:"Another seed, another world."`
 	Workers int    `default:"8" help:"Requests at the same time."`
+	Only    string `enum:",packs,loop" default:"" help:"One part alone: packs or loop." placeholder:"PART"`
 }
 
-// Run shows the main job on a fresh machine: real HTTP in both dialects, real
-// packs, real ledger; only the models are simulated.
+// Run shows two things on a fresh machine, with real HTTP and a real ledger: the
+// main job, in which only the models are simulated, and how a skill earns a model of
+// its own and loses it again, in which only its teacher is.
 func (c demoCmd) Run(p *program) error {
 	dir, err := demoDir(p.flags.Data)
 	if err != nil {
 		return err
 	}
-	d, err := c.open(p, dir)
-	if err != nil {
-		return err
+	var packs, loop *ending
+	if c.Only != "loop" {
+		if packs, err = c.packs(p, dir); err != nil {
+			return err
+		}
 	}
-	began := time.Now()
-	results, err := d.play(p, c.Workers)
-	if err == nil {
-		err = d.report(p.ctx, p.stdout, results, time.Since(began))
+	if c.Only != "packs" {
+		if loop, err = c.loop(p, dir); err != nil {
+			return err
+		}
 	}
-	if err := errors.Join(err, d.close()); err != nil {
-		return err
-	}
-	return d.farewell(p.stdout, dir, results)
+	printHonesty(p.stdout, packs, loop)
+	printFarewell(p.stdout, packs, loop)
+	return nil
+}
+
+// An ending is what a part of the demo leaves to be said when all is over. There is
+// none of a part that was left out.
+type ending struct {
+	models []sim.Model // that were simulated
+	look   []string    // commands that show what is left
 }
 
 // demoMark is a file that says whose the ledger beside it is.
@@ -88,14 +98,32 @@ func unmarkDemo(dir string) error {
 	return err
 }
 
-// A demo is a gateway between a client and simulated upstreams, all in this
-// process and all over real HTTP on loopback.
+// A demo is the first part: every case of every pack, up the ladder of four models.
 type demo struct {
-	*gateway
-	sim   *simulation
+	*scene
 	packs []*pack
-	stop  context.CancelFunc
-	done  chan error
+}
+
+// packs plays the first part.
+func (c demoCmd) packs(p *program, dir string) (*ending, error) {
+	d, err := c.open(p, dir)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	results, err := d.play(p, c.Workers)
+	if err == nil {
+		err = d.report(p.ctx, p.stdout, results, time.Since(began))
+	}
+	if err := errors.Join(err, d.end()); err != nil {
+		return nil, err
+	}
+	look := []string{
+		"--data " + dir + " ledger report",
+		"--data " + dir + " explain " + results[len(results)/2].receipt,
+		"--data " + dir + " ledger verify",
+	}
+	return &ending{d.sim.models, look}, nil
 }
 
 // A pack is a skill with what is needed to ask its cases and grade the answers.
@@ -114,18 +142,13 @@ func (c demoCmd) open(p *program, dir string) (*demo, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := simulation.config()
-	cfg.Listen = "127.0.0.1:0"
-	g, err := open(p.ctx, cfg, dir, p.logger(true))
+	st, err := p.scene(simulation.config(), dir, simulation)
 	if err != nil {
-		return nil, errors.Join(err, simulation.close())
+		return nil, err
 	}
-	unaudited(g.set)
-	d := &demo{gateway: g, sim: simulation, packs: packs, done: make(chan error, 1)}
-	ctx, stop := context.WithCancel(p.ctx)
-	d.stop = stop
-	go func() { d.done <- g.run(ctx, nil, nil) }()
-	return d, nil
+	unaudited(st.set)
+	st.begin(p.ctx)
+	return &demo{st, packs}, nil
 }
 
 // unaudited takes the audits out of rubrics that nobody asks by yet: the demo's
@@ -134,14 +157,6 @@ func unaudited(set *skill.Set) {
 	for _, name := range set.Names() {
 		mustFind(set, name).Rubric.Audit = 0
 	}
-}
-
-// close ends the gateway, then the upstreams.
-func (d *demo) close() error {
-	d.stop()
-	err := <-d.done
-	d.gateway.close()
-	return errors.Join(err, d.sim.close())
 }
 
 func loadPacks() ([]*pack, []sim.Case, error) {
@@ -177,7 +192,7 @@ func (d *demo) play(p *program, workers int) ([]result, error) {
 	var results []result
 	group, ctx := errgroup.WithContext(p.ctx)
 	group.SetLimit(max(workers, 1))
-	client := newClient("http://" + d.ln.Addr().String())
+	client := newClient(d.url())
 	defer client.close()
 	total := 0
 	for _, pk := range d.packs {
@@ -205,16 +220,15 @@ func (d *demo) play(p *program, workers int) ([]result, error) {
 	return results, nil
 }
 
-func (d *demo) farewell(w io.Writer, dir string, results []result) error {
-	example := results[len(results)/2].receipt
-	_, err := fmt.Fprintf(w, `
-The ledger is left to look at:
-  starling --data %[1]s ledger report
-  starling --data %[1]s explain %[2]s
-  starling --data %[1]s ledger verify
-(without the binary: go run ./cmd/starling --data %[1]s explain %[2]s)
+func printFarewell(w io.Writer, packs, loop *ending) {
+	fmt.Fprint(w, "\nThe books are left to look at:\n")
+	for _, e := range []*ending{packs, loop} {
+		if e != nil {
+			fmt.Fprintf(w, "  starling %s\n", strings.Join(e.look, "\n  starling "))
+		}
+	}
+	fmt.Fprint(w, `(without the binary: go run ./cmd/starling in the place of starling)
 
 Next: set ANTHROPIC_API_KEY or OPENAI_API_KEY and run starling serve; then point a client's base URL at it.
-`, dir, example)
-	return err
+`)
 }

@@ -14,6 +14,7 @@ import (
 	"starling"
 	"starling/internal/evidence"
 	"starling/internal/ledger"
+	"starling/internal/sim"
 )
 
 // A line is what the demo says of one skill, or of all.
@@ -59,7 +60,6 @@ func (d *demo) report(ctx context.Context, w io.Writer, results []result, took t
 	printLines(w, lines, all)
 	d.printGap(w, all)
 	d.printInvoice(w, all)
-	printHonesty(w, d.sim)
 	return nil
 }
 
@@ -159,18 +159,35 @@ func (d *demo) printInvoice(w io.Writer, all *line) {
 	fmt.Fprintf(w, ", %s apart: electricity is timed on both sides, and a call that broke off is estimated here.\n", max(bill.Cost-all.cost, all.cost-bill.Cost))
 }
 
-func printHonesty(w io.Writer, s *simulation) {
+// printHonesty says of both parts, or of the one that was played, what they prove.
+func printHonesty(w io.Writer, packs, loop *ending) {
 	fmt.Fprint(w, `
 Real:      the gateway, HTTP, both dialects and their translation, classes and zones, verifiers, retries and fallback,
            budgets, receipts, signatures, the packs' texts, the grading against gold, the time that the gateway adds.
-Simulated: the models. Their share of right answers, delays, failures and prices are stated, not measured:
 `)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, m := range s.models {
-		fmt.Fprintf(t, "           %s\t%s\tright %s of the time\t%s\tfirst token %s\n", m.Name, m.Zone, rightly(m), priced(m.Price), m.Latency.FirstToken)
+	if loop != nil {
+		fmt.Fprint(w, `           In the loop also the student: what it learns and answers, its threshold, its time, warrants, audits and revocation.
+`)
 	}
-	t.Flush()
+	fmt.Fprint(w, "Simulated: the models. Their share of right answers, delays, failures and prices are stated, not measured:\n")
+	if packs != nil {
+		printModels(w, packs.models)
+	}
+	if loop != nil {
+		printModels(w, loop.models)
+		fmt.Fprint(w, `           The last is the teacher of the loop. The shop's messages are made by a grammar, not by customers: a student of real ones
+           may answer fewer.
+`)
+	}
 	fmt.Fprint(w, `Estimate:  savings. The reference model was not asked; its price for the same tokens is the comparison. Quality here says
            how well the ladder keeps what its simulated rungs state; prove your own with your own cases and models.
 `)
+}
+
+func printModels(w io.Writer, models []sim.Model) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, m := range models {
+		fmt.Fprintf(t, "           %s\t%s\tright %s of the time\t%s\tfirst token %s\n", m.Name, m.Zone, rightly(m), priced(m.Price), m.Latency.FirstToken)
+	}
+	t.Flush()
 }

@@ -1,11 +1,19 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"starling"
+	"starling/internal/evidence"
 )
 
 func TestADemoWritesWhereNothingIsOrADemoWas(t *testing.T) {
@@ -28,5 +36,168 @@ func TestADemoWritesWhereNothingIsOrADemoWas(t *testing.T) {
 		if got, err := demoDir(dir); starling.KindOf(err) != c.want || err == nil && got != dir {
 			t.Errorf("%s: %q, %v", c.name, got, err)
 		}
+	}
+}
+
+// played is the loop of a seed, told to the end; its gateway and its upstream are gone.
+func played(t *testing.T) (l *loop, said string) {
+	t.Helper()
+	var told bytes.Buffer
+	l = openedLoop(t, &told)
+	err := errors.Join(l.tell(t.Context()), l.end())
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &told)
+	}
+	return l, told.String()
+}
+
+func openedLoop(t *testing.T, told io.Writer) *loop {
+	t.Helper()
+	dir := t.TempDir()
+	l, err := demoCmd{Seed: 1, Workers: 8}.openLoop(&program{t.Context(), told, told, &commands{Data: dir}}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.client.close)
+	return l
+}
+
+// of returns the chapters of a step.
+func (l *loop) of(step int) (all []*chapter) {
+	for _, c := range l.chapters {
+		if c.number == step {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// TestTheLoopIsWhatTheDemoSays holds every step of the story to what it claims. Which
+// answers are audited follows from the receipts' ids, which are others each time, so
+// what depends on them has room; and a warrant that was revoked by sheer chance before
+// its time says nothing of how many the student answers.
+func TestTheLoopIsWhatTheDemoSays(t *testing.T) {
+	t.Parallel()
+	l, said := played(t)
+	bar := l.pack.Rubric.Bar
+	t.Run("nobody but premium answers before there is a student", func(t *testing.T) {
+		if c := l.of(1)[0]; c.own > 0 || c.answered != loopEvidence || c.right != loopEvidence {
+			t.Errorf("%d answered, %d of them by a student, %d right", c.answered, c.own, c.right)
+		}
+	})
+	t.Run("the student answers most of what is fresh, well and for little", func(t *testing.T) {
+		c := l.of(3)[0]
+		if strings.Contains(said, byChance) {
+			t.Skip("its warrant was revoked by chance")
+		}
+		if _, best := evidence.ClopperPearson(c.right, c.asked, 0.99); best < bar.Pass {
+			t.Errorf("%d of %d right, with a bar of %g", c.right, c.asked, bar.Pass)
+		}
+		if c.own < c.asked*6/10 || c.cost > c.reference/2 {
+			t.Errorf("it answers %d of %d, for %s in place of %s", c.own, c.asked, c.cost, c.reference)
+		}
+	})
+	t.Run("its warrant is revoked soon after the world has changed", func(t *testing.T) {
+		c := l.of(4)[0]
+		if n := len(c.results); n == loopDrift || len(c.audits) == 0 || c.mis == 0 {
+			t.Errorf("%d messages, %d audits, %d mistakes", n, len(c.audits), c.mis)
+		}
+	})
+	t.Run("the next request goes to premium", func(t *testing.T) {
+		if c := l.of(4)[1]; c.student(&c.results[0]) || !l.next.right || l.next.who != "premium" {
+			t.Errorf("%+v", l.next)
+		}
+	})
+	t.Run("it is taught again, and shown to be good enough", func(t *testing.T) {
+		c := l.of(5)
+		if len(l.warrants) < 2 || c[0].own > 0 || c[1].own == 0 {
+			t.Errorf("%d warrants; it answered %d of %d before and %d of %d after", len(l.warrants), c[0].own, c[0].asked, c[1].own, c[1].asked)
+		}
+	})
+	t.Run("the upstream's own invoice is the ledger's", func(t *testing.T) {
+		if !strings.Contains(said, "the same to the nanodollar") {
+			t.Error("it is not")
+		}
+	})
+	t.Run("the picture has a column for every fifty requests", l.pictured(said))
+	t.Run("all that there is to look at can be looked at", l.lookedAt)
+	if t.Failed() {
+		t.Log(said)
+	}
+}
+
+func (l *loop) pictured(said string) func(*testing.T) {
+	return func(t *testing.T) {
+		wide := 0
+		for _, c := range l.chapters {
+			wide += len(c.columns())
+		}
+		for _, name := range []string{"premium", "student", "cost"} {
+			m := regexp.MustCompile(`(?m)^   `+name+` +([ ▁▂▃▄▅▆▇█]*)`).FindAllStringSubmatch(said, -1)
+			if n := len(m); n == 0 || utf8.RuneCountInString(strings.TrimRight(m[n-1][1], " ")) > wide {
+				t.Errorf("%s is not drawn in %d columns", name, wide)
+			}
+		}
+	}
+}
+
+// lookedAt runs the commands of the farewell, as they are written there.
+func (l *loop) lookedAt(t *testing.T) {
+	want := []string{`(?m)^war_\S+ .*revoked: `, `(?m)^state +revoked on `, `(?m)^it answers: |^the request climbs: `, `its warrant was revoked: `, `(?m)^ok: \d+ receipts and \d+ notes`}
+	look := l.ending().look
+	if len(look) != len(want) {
+		t.Fatalf("%d commands: %q", len(look), look)
+	}
+	for i, command := range look {
+		args := regexp.MustCompile(`'[^']*'|\S+`).FindAllString(command, -1)
+		for j := range args {
+			args[j] = strings.Trim(args[j], "'")
+		}
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), args, &out, &errs); code != 0 || !regexp.MustCompile(want[i]).Match(out.Bytes()) {
+			t.Errorf("%s: %d, %s, nothing matches %q in\n%s", command, code, &errs, want[i], &out)
+		}
+	}
+}
+
+// TestAStudentThatLostItsWarrantByChanceIsTaughtAgain: the story goes on where audits
+// spoke against it before anything had changed.
+func TestAStudentThatLostItsWarrantByChanceIsTaughtAgain(t *testing.T) {
+	t.Parallel()
+	var told bytes.Buffer
+	l, ctx := openedLoop(t, &told), t.Context()
+	defer func() {
+		if err := l.end(); err != nil {
+			t.Error(err)
+		}
+	}()
+	w := func() *evidence.Warrant { return l.warrants[len(l.warrants)-1] }
+	revoke := func() error {
+		r := &evidence.Revocation{Time: time.Now(), Warrant: w().ID, Skill: w().Skill, Candidate: w().Candidate, Model: w().Model, End: evidence.Dropped, Why: "bad luck"}
+		return errors.Join(l.ledger.AddNotes(ctx, evidence.Note{Revocation: r}), l.news.Catch(ctx))
+	}
+	learn := func() error {
+		_, err1 := l.chapter(ctx, 1, 800)
+		_, _, err2 := l.kept(ctx)
+		err3 := l.lesson(ctx)
+		if l.over {
+			err3 = errors.New("there is no warrant to lose")
+		}
+		return errors.Join(err1, err2, err3)
+	}
+	for _, do := range []func() error{learn, revoke} {
+		if err := do(); err != nil {
+			t.Fatalf("%v\n%s", err, &told)
+		}
+	}
+	if l.standing().Revoked == nil {
+		t.Fatal("it is not revoked")
+	}
+	if err := l.bySheerChance(ctx); err != nil || l.over || len(l.warrants) != 2 || l.standing().Revoked != nil {
+		t.Fatalf("%v, %d warrants\n%s", err, len(l.warrants), &told)
+	}
+	c, err := l.chapter(ctx, 3, 20)
+	if err != nil || c.own == 0 {
+		t.Errorf("it answers none of 20 (%v)\n%s", err, &told)
 	}
 }

@@ -43,6 +43,24 @@ func (c distillCmd) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
+	d, err := s.distill(p, course)
+	if err != nil {
+		return err
+	}
+	if d.Embedding = embedding; c.JSON {
+		err = p.encode(d)
+	} else {
+		d.print(p.stdout)
+	}
+	if d.Warrant != nil || err != nil {
+		return err
+	}
+	return &starling.Error{Kind: starling.Unproven, Op: "distill: " + d.Model + " answers nothing: " + d.Why, Hint: d.advice()}
+}
+
+// distill makes the student of a course and keeps it, with its progress on the
+// terminal.
+func (s school) distill(p *program, course *distill.Course) (*distilled, error) {
 	bar := p.progress("training")
 	course.Progress = func(done, total int) {
 		bar.ChangeMax(total)
@@ -51,22 +69,10 @@ func (c distillCmd) Run(p *program) (err error) {
 	r, err := course.Run(p.ctx)
 	_ = bar.Finish()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	kept, err := s.keep(p.ctx, r)
-	if err := errors.Join(err, unmarkDemo(s.dir)); err != nil {
-		return err
-	}
-	d := &distilled{r, s.file(c.Skill), kept, embedding}
-	if c.JSON {
-		err = p.encode(d)
-	} else {
-		d.print(p.stdout)
-	}
-	if r.Warrant != nil || err != nil {
-		return err
-	}
-	return &starling.Error{Kind: starling.Unproven, Op: "distill: " + r.Model + " answers nothing: " + r.Why, Hint: d.advice()}
+	return &distilled{Result: r, File: s.file(course.Skill.Name), Kept: kept}, errors.Join(err, unmarkDemo(s.dir))
 }
 
 // embed has the texts embedded, if an embedding model is configured that may read

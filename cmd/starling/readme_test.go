@@ -178,7 +178,8 @@ func (r *reader) point(line string) {
 	}
 }
 
-// demo is the whole thing: all six packs, every case, an account of it.
+// demo is the whole thing: all six packs, every case, an account of it; and the loop,
+// which a test of its own holds to what it says.
 func (r *reader) demo(args []string) {
 	said := r.run(args)
 	total := 0
@@ -195,6 +196,7 @@ func (r *reader) demo(args []string) {
 		fmt.Sprintf(`(?m)^%d requests in `, total), fmt.Sprintf(`(?m)^all +%d +`, total),
 		`(?m)^Simulated: the models`, `(?m)^Estimate: +savings`, `(?m)^Real: `,
 		`The upstreams counted \d+ calls and \$\S+ themselves; the ledger says \$`)
+	r.expect(said, `(?m)^1  Evidence\. `, `(?m)^   student +\d+ kB .*; warrant war_`, `(?m)^   revoked +after \d+ messages`, `(?m)^   next +premium answered the next request, rcp_`, `(?m)^   premium +█`)
 	m := regexp.MustCompile(`(?m)^  starling --data (\S+) explain (rcp_\S+)$`).FindStringSubmatch(said)
 	if m == nil || m[1] != filepath.Join(r.dir, "books") {
 		r.Fatalf("the demo does not say how to look at its ledger:\n%s", said)

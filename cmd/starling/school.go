@@ -158,12 +158,12 @@ const (
 type lessons struct {
 	log   *slog.Logger
 	every time.Duration
-	ask   chan school
+	ask   <-chan school
 	tried map[string]int // texts at the last try of this gateway, by skill
 }
 
 func newLessons(g *gateway) *lessons {
-	return &lessons{g.log, g.lessons, make(chan school), map[string]int{}}
+	return &lessons{g.log, g.lessons, g.schools, map[string]int{}}
 }
 
 // run looks for more to learn until ctx ends, which ends a training too.

@@ -103,13 +103,14 @@ type gateway struct {
 	roll    string        // of the students' folder, before it was read
 	look    time.Duration // between two looks at it
 	lessons time.Duration // between two looks whether a student has more to learn
+	schools chan school   // whoever receives gets the one in force then, while the gateway runs
 
 	retiring sync.WaitGroup // parts that were replaced and may still answer
 }
 
 // open puts a gateway together and listens. Nothing is served before run.
 func open(ctx context.Context, cfg Config, dir string, log *slog.Logger) (*gateway, error) {
-	g := &gateway{cfg: cfg, dir: dir, log: log, began: time.Now(), roll: rollCall(dir), look: time.Second, lessons: 5 * time.Minute, study: newStudy(cfg.skillFiles(), log)}
+	g := &gateway{cfg: cfg, dir: dir, log: log, began: time.Now(), roll: rollCall(dir), look: time.Second, lessons: 5 * time.Minute, schools: make(chan school), study: newStudy(cfg.skillFiles(), log)}
 	var err error
 	if g.parts, err = build(ctx, cfg, dir); err != nil {
 		return nil, err
@@ -167,15 +168,15 @@ func (g *gateway) listen() error {
 	return nil
 }
 
-// keepIn keeps corrections in the corpus of a folder, which there is only once
-// somebody consented to the first.
-func keepIn(dir string) func(context.Context, corpus.Text) error {
-	return func(ctx context.Context, text corpus.Text) error {
+// keepIn keeps texts in the corpus of a folder, which there is only once somebody
+// consented to the first.
+func keepIn(dir string) func(context.Context, ...corpus.Text) error {
+	return func(ctx context.Context, some ...corpus.Text) error {
 		texts, err := corpus.Open(ctx, dir)
 		if err != nil {
 			return err
 		}
-		_, err = texts.Add(ctx, []corpus.Text{text})
+		_, err = texts.Add(ctx, some)
 		return errors.Join(err, texts.Close())
 	}
 }
@@ -213,7 +214,7 @@ func (g *gateway) follow(ctx context.Context, hup <-chan os.Signal, reload func(
 				g.swap("skills", g.cfg, g.parts, set)
 			case c := <-classes:
 				g.enrol(c)
-			case lessons.ask <- g.school():
+			case g.schools <- g.school():
 			}
 		}
 	})

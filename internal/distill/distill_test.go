@@ -32,7 +32,6 @@ func shop(t testing.TB, seed uint64, n int) *Course {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Rubric.Candidates = slices.Insert(s.Rubric.Candidates, 0, skill.Candidate{Model: "student"})
 	c := &Course{Skill: s}
 	if c.Verifiers, err = verify.ForSkill(s); err != nil {
 		t.Fatal(err)
@@ -87,6 +86,20 @@ func TestAStudentOfTheShopIsShownToBeGoodEnough(t *testing.T) {
 	}
 	if r.Accuracy() < r.Baseline+0.2 || r.Low > r.Accuracy() || r.High < r.Accuracy() {
 		t.Errorf("accuracy %.3f of %.3f–%.3f, baseline %.3f", r.Accuracy(), r.Low, r.High, r.Baseline)
+	}
+}
+
+// TestAWarrantOutlivesTheFirstMistake: it is not issued for the very last threshold
+// that held, where it would not.
+func TestAWarrantOutlivesTheFirstMistake(t *testing.T) {
+	for seed := range uint64(4) {
+		w := ran(t, shop(t, seed, 1200)).Warrant
+		if w == nil {
+			t.Fatalf("seed %d: no warrant", seed)
+		}
+		if end := evidence.NewWatch(w.Outcomes(), w.Level(), w.Confidence).Add(0); end != "" {
+			t.Errorf("seed %d: %d of %d passed, and one mistake ends it: %s", seed, w.Passed, w.Covered, end)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package evidence
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -287,7 +288,8 @@ func (f *force) why() string {
 	if f.watch.End() == Dropped {
 		return audits + ", fewer than the cases had shown"
 	}
-	return fmt.Sprintf("%s, and the bound of all is %.4f, below %.4f", audits, f.bound, f.warrant.Level())
+	below := math.Floor(f.bound*1e4) / 1e4 // 0.89997 is not 0.9000
+	return fmt.Sprintf("%s, and the bound of all is %.4f, below %.4f", audits, below, f.warrant.Level())
 }
 
 // Due returns the revocations that have to be written down, each once.

@@ -12,7 +12,8 @@ import (
 )
 
 // Audits run in the background, two at a time, so that they take little from those
-// who wait. What is kept is written by one.
+// who wait. What is kept is written by one, as much at once as waits: one writing
+// takes about as long as another, however much it is.
 const (
 	auditors = 2
 	keepers  = 1
@@ -55,8 +56,8 @@ func (s *Server) keepLater(sample *cascade.Sample) {
 // background begins what is done after answers. It goes on until the queues are
 // closed; ctx ends with the grace of a stopping gateway.
 func (s *Server) background(ctx context.Context) {
-	s.auditing.work(ctx, auditors, s.audit)
-	s.keeping.work(ctx, keepers, s.keepOwn)
+	s.auditing.work(ctx, auditors, 1, func(ctx context.Context, one []*cascade.Sample) { s.audit(ctx, one[0]) })
+	s.keeping.work(ctx, keepers, mostWaiting, s.keepOwn)
 }
 
 // stopAudits has no further audit begin.
@@ -82,7 +83,7 @@ func (s *Server) audit(ctx context.Context, sample *cascade.Sample) {
 	defer s.survive(sample)
 	done := shift.cascade.Audit(ctx, sample)
 	s.metrics.audited(done.Exchange)
-	s.keep(ctx, done.Text)
+	s.keep(ctx, textsOf(done.Text))
 	if done.Err != nil {
 		s.unaudited(failedAudit, sample.Skill, done.Err.Error())
 		return
@@ -123,21 +124,39 @@ func (s *Server) learn(ctx context.Context, o *evidence.Outcome) error {
 }
 
 // keepOwn keeps what the reference answered itself.
-func (s *Server) keepOwn(ctx context.Context, sample *cascade.Sample) {
+func (s *Server) keepOwn(ctx context.Context, some []*cascade.Sample) {
 	shift := s.begin()
 	defer shift.end()
-	defer s.survive(sample)
-	s.keep(ctx, shift.cascade.Text(sample))
+	var texts []corpus.Text
+	for _, sample := range some {
+		texts = append(texts, textsOf(s.text(shift, sample))...)
+	}
+	s.keep(ctx, texts)
 }
 
-func (s *Server) keep(ctx context.Context, t *corpus.Text) {
-	if t == nil || s.opts.Keep == nil {
+func (s *Server) text(shift *shift, sample *cascade.Sample) *corpus.Text {
+	defer s.survive(sample)
+	return shift.cascade.Text(sample)
+}
+
+// textsOf is the text that there is, or none.
+func textsOf(t *corpus.Text) []corpus.Text {
+	if t == nil {
+		return nil
+	}
+	return []corpus.Text{*t}
+}
+
+func (s *Server) keep(ctx context.Context, texts []corpus.Text) {
+	if len(texts) == 0 || s.opts.Keep == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writing)
 	defer cancel()
-	if err := s.opts.Keep(ctx, *t); err != nil {
-		s.missed(unkept, t.Skill, err.Error())
+	if err := s.opts.Keep(ctx, texts...); err != nil {
+		for _, t := range texts {
+			s.missed(unkept, t.Skill, err.Error())
+		}
 	}
 }
 

@@ -403,15 +403,35 @@ func TestAnAnswerThatIsTooLongIsNotAudited(t *testing.T) {
 
 // kept collects texts.
 type kept struct {
-	mu  sync.Mutex
-	all []corpus.Text
+	mu    sync.Mutex
+	all   []corpus.Text
+	times int // that something was kept
 }
 
-func (k *kept) keep(_ context.Context, t corpus.Text) error {
+func (k *kept) keep(_ context.Context, some ...corpus.Text) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.all = append(k.all, t)
+	k.all, k.times = append(k.all, some...), k.times+1
 	return nil
+}
+
+// TestWhatWaitsToBeKeptIsWrittenAtOnce: a slow disk keeps as much as a fast one.
+func TestWhatWaitsToBeKeptIsWrittenAtOnce(t *testing.T) {
+	const n = 30
+	var k kept
+	k.mu.Lock() // the disk is busy
+	rubric := "reference: large/m\nkeep: true\ngrade: label\ncandidates: [large/m]\n"
+	s := newStand(t, standOptions{skills: testSkill(rubric), serve: serve.Options{Keep: k.keep}}, simulated("large", starling.OpenAI, true))
+	for range n {
+		if a := s.ask(chatPath, chat("starling/test", false)); a.status != 200 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	k.mu.Unlock()
+	s.stop()
+	if len(k.all) != n || k.times > 3 {
+		t.Errorf("%d texts are kept, in %d writings", len(k.all), k.times)
+	}
 }
 
 // TestWhereARubricKeepsTheReferencesAnswersAreTexts: its own, and those that audits

@@ -33,7 +33,7 @@ func (s *stand) feedback(text string, header ...string) answer {
 
 func TestFeedbackBecomesAnOutcomeOfWhoeverAnswered(t *testing.T) {
 	var kept []corpus.Text
-	keep := func(_ context.Context, text corpus.Text) error { kept = append(kept, text); return nil }
+	keep := func(_ context.Context, some ...corpus.Text) error { kept = append(kept, some...); return nil }
 	s := newStand(t, standOptions{skills: testSkill("candidates: [up/m]\nprompt: Sort.\n"), serve: serve.Options{Keep: keep}}, answering())
 	rated := s.ask(chatPath, chat("starling/test", false))
 	id := rated.header.Get("X-Starling-Receipt")
@@ -65,7 +65,7 @@ func TestFeedbackBecomesAnOutcomeOfWhoeverAnswered(t *testing.T) {
 
 func TestFeedbackThatMakesNoSenseIsRefusedAndNothingIsKept(t *testing.T) {
 	failing := errors.New("the disk is full")
-	s := newStand(t, standOptions{skills: testSkill("candidates: [up/m]\n"), serve: serve.Options{Keep: func(context.Context, corpus.Text) error {
+	s := newStand(t, standOptions{skills: testSkill("candidates: [up/m]\n"), serve: serve.Options{Keep: func(context.Context, ...corpus.Text) error {
 		return &starling.Error{Kind: starling.Internal, Op: "corpus", Err: failing}
 	}}}, answering())
 	id := s.ask(chatPath, chat("starling/test", false)).header.Get("X-Starling-Receipt")

@@ -43,19 +43,40 @@ func (q *queue) offer(s *cascade.Sample) bool {
 	}
 }
 
-// work begins so many workers, who end when the queue is closed and empty.
-func (q *queue) work(ctx context.Context, workers int, do func(context.Context, *cascade.Sample)) {
+// work begins so many workers, who end when the queue is closed and empty. Each
+// takes all that waits, and most at once.
+func (q *queue) work(ctx context.Context, workers, most int, do func(context.Context, []*cascade.Sample)) {
 	for range workers {
 		q.workers.Go(func() {
-			for s := range q.samples {
-				size := s.Size() // before it is read
-				do(ctx, s)
+			for first := range q.samples {
+				some, size := q.behind(first, most), int64(0)
+				for _, s := range some {
+					size += s.Size() // before it is read
+				}
+				do(ctx, some)
 				q.mu.Lock()
 				q.bytes -= size
 				q.mu.Unlock()
 			}
 		})
 	}
+}
+
+// behind returns a sample that was taken, and those that wait behind it.
+func (q *queue) behind(first *cascade.Sample, most int) []*cascade.Sample {
+	some := []*cascade.Sample{first}
+	for len(some) < most {
+		select {
+		case next, ok := <-q.samples:
+			if !ok {
+				return some
+			}
+			some = append(some, next)
+		default:
+			return some
+		}
+	}
+	return some
 }
 
 // close takes nothing any more.

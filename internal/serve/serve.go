@@ -31,8 +31,8 @@ type Options struct {
 	InFlight int           // most requests at once; 1024
 	Version  string
 
-	Keep  func(context.Context, corpus.Text) error // keeps corrections, and where rubrics say so the reference's answers; nil keeps none
-	Learn func(context.Context) error              // has what was just written down in force when it returns; nil waits for nobody
+	Keep  func(context.Context, ...corpus.Text) error // keeps corrections, and where rubrics say so the reference's answers, all or none; nil keeps none
+	Learn func(context.Context) error                 // has what was just written down in force when it returns; nil waits for nobody
 
 	HeaderTime time.Duration // longest time for a caller to send its headers; 10 seconds
 	Grace      time.Duration // longest time for requests to end when the server is to stop; 10 seconds

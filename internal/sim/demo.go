@@ -68,3 +68,14 @@ func premium() Model {
 		MaxOutput: 64_000, Context: 200_000, Reasoning: 60,
 	}
 }
+
+// Teacher is premium for the part of the demo in which a student learns from it: it
+// is always right, so that what goes wrong there is the student's, and answers in half
+// the time, as there is more to ask.
+func Teacher() Model {
+	m := premium()
+	m.Quality = 1
+	m.Latency.FirstToken /= 2
+	m.Latency.PerToken /= 2
+	return m
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"errors"
+)
+
+// A scene is a gateway between a client and simulated upstreams, all in this
+// process and all over real HTTP on loopback.
+type scene struct {
+	*gateway
+	sim  *simulation
+	stop context.CancelFunc
+	done chan error
+}
+
+// scene puts a gateway before the upstreams, whose owner it is from now on. It
+// serves from begin to end.
+func (p *program) scene(cfg Config, dir string, s *simulation) (*scene, error) {
+	cfg.Listen = "127.0.0.1:0"
+	g, err := open(p.ctx, cfg, dir, p.logger(true))
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return &scene{gateway: g, sim: s, done: make(chan error, 1)}, nil
+}
+
+func (s *scene) begin(ctx context.Context) {
+	ctx, s.stop = context.WithCancel(ctx)
+	go func() { s.done <- s.gateway.run(ctx, nil, nil) }()
+}
+
+// end ends the gateway, then the upstreams.
+func (s *scene) end() error {
+	s.stop()
+	err := <-s.done
+	s.gateway.close()
+	return errors.Join(err, s.sim.close())
+}
+
+// url is where the gateway is.
+func (s *scene) url() string { return "http://" + s.ln.Addr().String() }
