@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,6 +37,18 @@ func TestADemoWritesWhereNothingIsOrADemoWas(t *testing.T) {
 		if got, err := demoDir(dir); starling.KindOf(err) != c.want || err == nil && got != dir {
 			t.Errorf("%s: %q, %v", c.name, got, err)
 		}
+	}
+}
+
+func TestALaterLoopLeavesAnEarlierOneAlone(t *testing.T) {
+	dir := t.TempDir()
+	for _, want := range []string{"loop", "loop-2", "loop-3"} {
+		if got, err := freeFolder(dir, "loop"); err != nil || got != filepath.Join(dir, want) {
+			t.Errorf("%s, %v, want %s", got, err, want)
+		}
+	}
+	if _, err := freeFolder(filepath.Join(dir, "nowhere"), "loop"); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
 	}
 }
 
