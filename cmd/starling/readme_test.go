@@ -34,7 +34,7 @@ var practice = map[string]func(r *reader, args []string){
 	"evidence import":          (*reader).evidence,
 	"distill":                  says(`(?m)^support-intent: a student of \d+ texts$`),
 	"warrant list":             says(`(?m)^war_\w+ +support-intent +student/support-intent .* in force$`),
-	"ledger report --observed": says(`nothing was changed`),
+	"ledger report --observed": says(`^Nothing was changed: `),
 	"demo":                     (*reader).demo,
 	"serve":                    (*reader).serve,
 	"simulate":                 (*reader).simulate,
@@ -250,9 +250,10 @@ func (r *reader) rightsize(args []string) {
 	}()
 	text := fmt.Sprintf(`providers:
   near: {dialect: openai, url: %q, zone: machine, models: [small], simulated: true, watts: 15}
-  mid: {dialect: openai, url: %q, zone: office, models: [open], simulated: true}
+  mid: {dialect: openai, url: %q, zone: office, models: [open], simulated: true, watts: 90}
   far: {dialect: anthropic, url: %q, zone: cloud, models: [premium], simulated: true}
 models: {small: near/small, open: mid/open, premium: far/premium}
+prices: [{model: far/premium, input: "5", output: "25", max_output: 4096}]
 `, found[0][1]+"/v1", found[1][1]+"/v1", found[3][1]+"/v1")
 	if err := os.WriteFile(filepath.Join(r.dir, "mine.yaml"), []byte(text), 0o600); err != nil {
 		r.Fatal(err)
