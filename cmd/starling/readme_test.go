@@ -258,7 +258,7 @@ prices: [{model: far/premium, input: "5", output: "25", max_output: 4096}]
 	if err := os.WriteFile(filepath.Join(r.dir, "mine.yaml"), []byte(text), 0o600); err != nil {
 		r.Fatal(err)
 	}
-	r.expect(r.run(append([]string{"--config", "mine.yaml"}, args...)), `(?m)^support-intent: at least 90 % of answers are to pass`, `(?m)^small +small/small \[simulated\] `)
+	r.expect(r.run(append([]string{"--config", "mine.yaml"}, args...)), `(?m)^support-intent: at least 90 % of answers are to pass`, `(?m)^small +near/small \[simulated\] `)
 }
 
 // evidence has a trace of a made-up shop.
