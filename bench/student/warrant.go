@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"starling/internal/distill"
 	"starling/internal/evidence"
 	"starling/internal/student"
 )
@@ -29,7 +30,7 @@ type warrants struct {
 func (w *warrants) add(steps []student.Step, answers []answer, seed, times int) {
 	random := rand.New(rand.NewPCG(uint64(seed), 2))
 	answers = slices.Clone(answers)
-	steps = fromSafest(steps, len(answers)/2)
+	steps = distill.FromSafest(steps, len(answers)/2, confidence)
 	for range times {
 		random.Shuffle(len(answers), func(i, j int) { answers[i], answers[j] = answers[j], answers[i] })
 		half := len(answers) / 2
@@ -41,20 +42,6 @@ func (w *warrants) add(steps []student.Step, answers []answer, seed, times int) 
 		}
 		w.test(answers[half:], threshold)
 	}
-}
-
-// fromSafest returns the steps that are tested, the safest first: the one that
-// would have the highest lower bound with n cases if these were like the
-// training examples, and all below it. It looks at training alone.
-func fromSafest(steps []student.Step, n int) []student.Step {
-	best, top := 0, 0.0
-	for i, s := range steps {
-		covered := s.Coverage * float64(n)
-		if b := evidence.LowerBound(int(covered*s.Agreement), int(covered), confidence); b > top {
-			best, top = i, b
-		}
-	}
-	return steps[best:]
 }
 
 // taken returns the threshold that starling distill would take of those before the

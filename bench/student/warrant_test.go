@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"starling/internal/distill"
 	"starling/internal/student"
 )
 
@@ -24,7 +25,7 @@ func TestAPromiseIsBrokenNoMoreOftenThanStated(t *testing.T) {
 			c := random.Float64()
 			answers[i] = answer{c, random.Float64() < 0.8+0.2*c}
 		}
-		switch threshold := taken(fromSafest(steps, len(answers)), answers); {
+		switch threshold := taken(distill.FromSafest(steps, len(answers), confidence), answers); {
 		case threshold < 0.5:
 			broken++
 			fallthrough

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,10 +26,7 @@ func (c explainCmd) Run(p *program) error {
 		return err
 	}
 	if c.JSON {
-		enc := json.NewEncoder(p.stdout)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		return errors.Join(enc.Encode(sealed), sealed.Check())
+		return errors.Join(p.encodeWide(sealed), sealed.Check())
 	}
 	receipt, err := sealed.Receipt()
 	if err != nil {

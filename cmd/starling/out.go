@@ -20,6 +20,14 @@ import (
 // encode prints a value as JSON.
 func (p *program) encode(v any) error { return json.NewEncoder(p.stdout).Encode(v) }
 
+// encodeWide prints a value as JSON that people read.
+func (p *program) encodeWide(v any) error {
+	enc := json.NewEncoder(p.stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
 // orEmpty makes no list an empty one, as JSON shows it.
 func orEmpty[T any](list []T) []T {
 	if list == nil {

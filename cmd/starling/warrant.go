@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -236,10 +235,7 @@ func (c warrantShowCmd) Run(p *program) error {
 		return err
 	}
 	if c.JSON {
-		enc := json.NewEncoder(p.stdout)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		return enc.Encode(w)
+		return p.encodeWide(w)
 	}
 	showWarrant(p.stdout, &w)
 	return nil

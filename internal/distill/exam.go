@@ -113,7 +113,7 @@ func (e *exam) rejected(ctx context.Context, input, said string) bool {
 // taken that leaves the audits room.
 func (e *exam) find(steps []student.Step) {
 	confidence := e.Skill.Rubric.Bar.Confidence
-	e.steps = fromSafest(steps, len(e.answers), confidence)
+	e.steps = FromSafest(steps, len(e.answers), confidence)
 	holds := func(i int, confidence float64) bool {
 		return evidence.MeanLowerBound(e.shown(e.steps[i].Confidence), confidence) >= e.level()
 	}
@@ -123,10 +123,10 @@ func (e *exam) find(steps []student.Step) {
 	}
 }
 
-// fromSafest leaves out the steps before the one that would have the highest lower
+// FromSafest leaves out the steps before the one that would have the highest lower
 // bound with n answers if these were like the training's: above it there are too
 // few to show anything.
-func fromSafest(steps []student.Step, n int, confidence float64) []student.Step {
+func FromSafest(steps []student.Step, n int, confidence float64) []student.Step {
 	best, top := 0, 0.0
 	for i, s := range steps {
 		covered := s.Coverage * float64(n)
