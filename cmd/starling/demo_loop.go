@@ -279,7 +279,7 @@ func (l *loop) introduce() {
 	fmt.Fprintf(l.p.stdout, `
 The loop, on one skill: %s, asked what customers of a made-up shop write. premium is a simulated teacher here, which answers
 by gold and so is always right. No other quality is simulated: student, warrant, audits and revocation are real. The rubric is the pack's, but
-for candidates: [student, premium], keep: %t, audit: %g; its bar is %g %% at a confidence of %g %%.
+for candidates: [student, premium], keep: %t, audit: %g and a larger budget; its bar is %g %% at a confidence of %g %%.
 `, loopSkill, r.Keep, r.Audit, 100*r.Bar.Pass, 100*r.Bar.Confidence)
 }
 
