@@ -90,6 +90,7 @@ func (l *loop) of(step int) (all []*chapter) {
 // what depends on them has room; and a warrant that was revoked by sheer chance before
 // its time says nothing of how many the student answers.
 func TestTheLoopIsWhatTheDemoSays(t *testing.T) {
+	learns(t)
 	t.Parallel()
 	l, said := played(t)
 	bar := l.pack.Rubric.Bar
@@ -176,6 +177,7 @@ func (l *loop) lookedAt(t *testing.T) {
 // TestAStudentThatLostItsWarrantByChanceIsTaughtAgain: the story goes on where audits
 // spoke against it before anything had changed.
 func TestAStudentThatLostItsWarrantByChanceIsTaughtAgain(t *testing.T) {
+	learns(t)
 	t.Parallel()
 	var told bytes.Buffer
 	l, ctx := openedLoop(t, &told), t.Context()

@@ -62,6 +62,7 @@ func (c *classroom) firstLesson() *distill.Result {
 // TestAGatewayEmbedsByItselfWhereNobodyIsPaid: a student is taught again as it was
 // taught.
 func TestAGatewayEmbedsByItselfWhereNobodyIsPaid(t *testing.T) {
+	learns(t)
 	c, shop := seeing(t, "30", 700)
 	if r := c.firstLesson(); r.Warrant == nil {
 		t.Fatal(r.Why)
@@ -79,6 +80,7 @@ func TestAGatewayEmbedsByItselfWhereNobodyIsPaid(t *testing.T) {
 }
 
 func TestAGatewayPaysNobodyByItself(t *testing.T) {
+	learns(t)
 	c, shop := seeing(t, "30", 700)
 	c.firstLesson()
 	c.parts.embedder.Model.Price = starling.Price{Rates: starling.Rates{Input: 1}}

@@ -47,6 +47,7 @@ var practice = map[string]func(r *reader, args []string){
 
 // TestEveryCommandOfTheReadmeDoesWhatItSays runs them in their order.
 func TestEveryCommandOfTheReadmeDoesWhatItSays(t *testing.T) {
+	learns(t)
 	r := &reader{T: t, dir: t.TempDir()}
 	r.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir, "TMPDIR=" + t.TempDir(), "STARLING_DATA=" + filepath.Join(r.dir, "books")}
 	done := map[string]bool{}
