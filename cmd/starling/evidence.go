@@ -14,6 +14,7 @@ import (
 	"starling"
 	"starling/internal/corpus"
 	"starling/internal/evidence"
+	"starling/internal/ledger"
 )
 
 type evidenceCmd struct {
@@ -50,25 +51,20 @@ func (c evidenceListCmd) Run(p *program) error {
 		return err
 	}
 	defer l.Close()
+	if c.JSON {
+		return c.each(p.ctx, l, func(o *evidence.Outcome) error { return p.encode(o) })
+	}
 	sums := map[[5]string]*graded{}
-	for o, err := range l.Outcomes(p.ctx, c.Skill, "") {
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			if err := p.encode(o); err != nil {
-				return err
-			}
-			continue
-		}
+	err = c.each(p.ctx, l, func(o *evidence.Outcome) error {
 		key := [5]string{o.Skill, o.Model, o.Candidate, o.Rubric, string(o.Source)}
 		if sums[key] == nil {
 			sums[key] = &graded{skill: o.Skill, model: o.Model, candidate: o.Candidate, rubric: o.Rubric, source: o.Source}
 		}
 		sums[key].add(o)
-	}
-	if c.JSON {
 		return nil
+	})
+	if err != nil {
+		return err
 	}
 	t := newTable(p.stdout, "SKILL", "MODEL", "CANDIDATE", "RUBRIC", "GRADED BY", "PASSED", "[95 %]", "LAST")
 	for _, g := range slices.SortedFunc(maps.Values(sums), (*graded).compare) {
@@ -78,6 +74,30 @@ func (c evidenceListCmd) Run(p *program) error {
 		return err
 	}
 	return c.texts(p, books.Dir)
+}
+
+// each yields what was written down as an outcome, and then what verifiers said,
+// which receipts hold.
+func (c evidenceListCmd) each(ctx context.Context, l *ledger.Records, yield func(*evidence.Outcome) error) error {
+	for o, err := range l.Outcomes(ctx, c.Skill, "") {
+		if err == nil {
+			err = yield(o)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for r, err := range l.Receipts(ctx, ledger.Query{Skill: c.Skill}) {
+		if err != nil {
+			return err
+		}
+		for o := range evidence.Judged(r) {
+			if err := yield(&o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (g *graded) add(o *evidence.Outcome) {

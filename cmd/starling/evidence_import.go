@@ -193,7 +193,7 @@ func (i *importer) line(line []byte) error {
 // nothing. Those that would have to ask a model have no say.
 func (i *importer) rejected(t corpus.Text) string {
 	for _, v := range i.verifiers {
-		if _, asks := v.(starling.AskingVerifier); asks {
+		if verify.Asks(v) {
 			continue
 		}
 		verdict, err := v.Verify(i.ctx, &starling.Request{Body: []byte(t.Input)}, &starling.Answer{Text: t.Answer, Finish: starling.Stopped})

@@ -5,15 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
 	"starling"
 	"starling/internal/catalog"
+	"starling/internal/durable"
 	"starling/internal/provider"
 	"starling/internal/student"
 )
@@ -74,50 +75,15 @@ func readStudent(file string) (*student.Taught, error) {
 	return student.ReadTaught(f)
 }
 
-// writeStudent puts a student in the place of the one before, whole or not at all:
-// who reads meanwhile finds either.
+// writeStudent puts a student in the place of the one before.
 func writeStudent(dir string, t *student.Taught) error {
 	folder := filepath.Join(dir, studentsFolder)
 	err := os.MkdirAll(folder, 0o700)
 	if err == nil {
-		err = replaceFile(filepath.Join(folder, t.Lesson.Skill+studentEnding), t)
+		err = durable.Replace(filepath.Join(folder, t.Lesson.Skill+studentEnding), func(w io.Writer) error { _, err := t.WriteTo(w); return err })
 	}
 	if err != nil {
 		return &starling.Error{Kind: starling.Internal, Op: "write the student of " + t.Lesson.Skill, Hint: "is the data folder writable, and the disk not full?", Err: err}
-	}
-	return nil
-}
-
-func replaceFile(path string, t *student.Taught) (err error) {
-	next, err := os.CreateTemp(filepath.Dir(path), "next-*") // for this user alone, and of a name that nobody reads
-	if err != nil {
-		return err
-	}
-	if _, err = t.WriteTo(next); err == nil {
-		err = next.Sync() // else the name may reach the disk before the content
-	}
-	if err = errors.Join(err, next.Close()); err == nil {
-		err = os.Rename(next.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(next.Name())
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-// syncFolder makes a name safe from a power cut, where the system can.
-func syncFolder(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return err
 	}
 	return nil
 }

@@ -138,6 +138,17 @@ func (s *said) read(d starling.Dialect) (*starling.Answer, error) {
 	return c.Answer(), nil
 }
 
+var errCalls = &starling.Error{Kind: starling.Invalid, Op: "an answer that calls tools cannot be compared"}
+
+// plain is read for an answer that can be compared with another.
+func (s *said) plain(d starling.Dialect) (*starling.Answer, error) {
+	answer, err := s.read(d)
+	if err == nil && len(answer.Calls) > 0 {
+		return nil, errCalls
+	}
+	return answer, err
+}
+
 // An Audited is what came of an audit.
 type Audited struct {
 	Exchange *starling.Exchange // the reference's, or the shadow, settled; nil if nobody was asked
@@ -158,10 +169,7 @@ func (c *Cascade) Audit(ctx context.Context, s *Sample) (a Audited) {
 		a.Err = &starling.Error{Kind: starling.Invalid, Op: "the skill has changed since"}
 		return a
 	}
-	answer, err := s.said.read(s.request.Dialect)
-	if err == nil && len(answer.Calls) > 0 {
-		err = errCalls
-	}
+	answer, err := s.said.plain(s.request.Dialect)
 	if err != nil {
 		a.Err = err
 		return a
@@ -174,10 +182,7 @@ func (c *Cascade) Audit(ctx context.Context, s *Sample) (a Audited) {
 	if a.Err = a.Exchange.Err; a.Err != nil {
 		return a
 	}
-	reference, err := told.read(s.request.Dialect)
-	if err == nil && len(reference.Calls) > 0 {
-		err = errCalls
-	}
+	reference, err := told.plain(s.request.Dialect)
 	if err != nil {
 		a.Err = err
 		return a
@@ -188,8 +193,6 @@ func (c *Cascade) Audit(ctx context.Context, s *Sample) (a Audited) {
 	a.Outcome, a.Err = c.compare(s, sk, a.Exchange.Receipt, answer, reference)
 	return a
 }
-
-var errCalls = &starling.Error{Kind: starling.Invalid, Op: "an answer that calls tools cannot be compared"}
 
 // again asks the reference, or in a shadow who would have answered.
 func (c *Cascade) again(ctx context.Context, s *Sample, sk *skill.Skill, told *said) *starling.Exchange {

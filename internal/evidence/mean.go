@@ -41,33 +41,19 @@ func MeanLowerBound(grades []float64, confidence float64) float64 {
 	return lo
 }
 
-// DifferenceLowerBound is [MeanLowerBound] for paired differences in [−1, 1],
-// such as a candidate's grade minus the reference's on the same case. It is −1
-// when nothing is known.
-func DifferenceLowerBound(differences []float64, confidence float64) float64 {
-	halves := make([]float64, len(differences))
-	for i, d := range differences {
-		halves[i] = (d + 1) / 2
-	}
-	return 2*MeanLowerBound(halves, confidence) - 1
-}
-
-// MissingTies returns how many more differences of 0 it takes until
-// [DifferenceLowerBound] reaches −margin; 0 when it has. It returns [Never] for a
-// margin of 0 or less, for a confidence outside (0, 1), for what are no differences,
-// and beyond a hundred thousand.
-func MissingTies(differences []float64, margin, confidence float64) int {
+// MissingTies returns how many more ties it takes until the mean difference of two
+// who were graded on the same cases is shown to be −margin at least; 0 when it is. A
+// difference d in [−1, 1] is given as (1 + d)/2, as in [Warrant], and a tie is ½. It
+// returns [Never] for a margin of 0 or less, for a confidence outside (0, 1), for
+// what are no differences, and beyond a hundred thousand.
+func MissingTies(shown []float64, margin, confidence float64) int {
 	const most = 100_000
-	halves := make([]float64, len(differences), 2*len(differences)+1)
-	for i, d := range differences {
-		halves[i] = (d + 1) / 2
-	}
-	if _, _, ok := tally(halves); !(margin > 0) || !(0 < confidence && confidence < 1) || len(halves) > 0 && !ok {
+	if _, _, ok := tally(shown); !(margin > 0) || !(0 < confidence && confidence < 1) || len(shown) > 0 && !ok {
 		return Never
 	}
 	level := (1 - margin) / 2
 	reached := func(more int) bool {
-		all := slices.Clone(halves)
+		all := slices.Clone(shown)
 		for range more {
 			all = append(all, 0.5)
 		}

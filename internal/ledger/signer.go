@@ -13,14 +13,15 @@ import (
 	"encoding/pem"
 	"errors"
 	"hash"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
-	"syscall"
 
 	"starling"
+	"starling/internal/durable"
 )
 
 const keyFile = "ledger.key"
@@ -113,42 +114,18 @@ func encodePrivate(private ed25519.PrivateKey) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
-// writeWhole replaces a file so that a reader sees the old or the new one, even
-// after a power cut: an empty key would keep the gateway from starting.
+// writeWhole replaces a file: an empty key, after a power cut, would keep the
+// gateway from starting.
 func writeWhole(path string, content []byte) error {
-	next := path + ".new"
-	f, err := os.OpenFile(next, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	err := durable.Replace(path, func(w io.Writer) error { _, err := w.Write(content); return err })
 	if err != nil {
 		return unwritable(path, err)
 	}
-	if _, err = f.Write(content); err == nil {
-		err = f.Sync() // else the name may reach the disk before the content
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(next, path)
-	}
-	if err != nil {
-		os.Remove(next)
-		return unwritable(path, err)
-	}
-	return syncDir(filepath.Dir(path))
+	return nil
 }
 
-// syncDir makes the names in a directory safe from a power cut, where the system
-// can: Windows and some network file systems cannot.
 func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return unwritable(dir, err)
-	}
-	err = d.Sync()
-	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
-		err = nil
-	}
-	if err = errors.Join(err, d.Close()); err != nil {
+	if err := durable.SyncDir(dir); err != nil {
 		return unwritable(dir, err)
 	}
 	return nil

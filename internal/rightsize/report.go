@@ -152,11 +152,7 @@ func (l *Line) judge(out *Report, v *verdict) {
 func (t *tested) missing(bar skill.Bar, cases int) int {
 	n := 0
 	if bar.Margin > 0 {
-		differences := make([]float64, len(t.shown))
-		for i, x := range t.shown {
-			differences[i] = 2*x - 1
-		}
-		n = evidence.MissingTies(differences, bar.Margin, t.confidence)
+		n = evidence.MissingTies(t.shown, bar.Margin, t.confidence)
 	} else {
 		n = evidence.Missing(t.passed, t.covered, bar.Pass, t.confidence)
 	}

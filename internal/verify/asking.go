@@ -73,11 +73,17 @@ func failed(name string, err error) error {
 	return &own
 }
 
+// Asks reports whether a verifier asks a model before it says anything.
+func Asks(v starling.Verifier) bool {
+	_, yes := v.(starling.AskingVerifier)
+	return yes
+}
+
 // Unasked returns the names of those verifiers that ask a model. Whoever judges
 // without an asker leaves them out, and says so.
 func Unasked(verifiers []starling.Verifier) (names []string) {
 	for _, v := range verifiers {
-		if _, asks := v.(starling.AskingVerifier); asks {
+		if Asks(v) {
 			names = append(names, v.Name())
 		}
 	}

@@ -229,15 +229,10 @@ func (g *grader) cites() string {
 // verified asks the verifiers, with the case's input as the request. One at least
 // has to judge: who was not asked has accepted nothing.
 func (g *grader) verified(ctx context.Context, input string) (string, error) {
-	if len(g.verifiers) > 0 && !slices.ContainsFunc(g.verifiers, func(v starling.Verifier) bool { return !asks(v) }) {
+	if len(g.verifiers) > 0 && !slices.ContainsFunc(g.verifiers, func(v starling.Verifier) bool { return !Asks(v) }) {
 		return "", &starling.Error{Kind: starling.Invalid, Op: "grade by verified: every verifier asks a model, and nobody can be asked here", Hint: "add a verifier of another kind, or grade in another way"}
 	}
 	return Rejects(ctx, "", input, g.answer, g.verifiers)
-}
-
-func asks(v starling.Verifier) bool {
-	_, yes := v.(starling.AskingVerifier)
-	return yes
 }
 
 // Rejects asks verifiers as the gateway does, in order, until one says no; the
@@ -262,7 +257,7 @@ func Rejects(ctx context.Context, prompt, input, answer string, verifiers []star
 	}
 	request := &starling.Request{Dialect: starling.OpenAI, Body: body}
 	for _, v := range verifiers {
-		if asks(v) {
+		if Asks(v) {
 			continue
 		}
 		verdict, err := v.Verify(ctx, request, &starling.Answer{Text: answer, Finish: starling.Stopped})
