@@ -199,7 +199,8 @@ func (g *gateway) run(ctx context.Context, hup <-chan os.Signal, reload func() (
 func (g *gateway) follow(ctx context.Context, hup <-chan os.Signal, reload func() (Config, error)) error {
 	sets, classes := make(chan *skill.Set), make(chan class)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return g.watchSkills(ctx, sets) })
+	first := g.set // read here: the watcher may begin after the first swap
+	group.Go(func() error { return g.watchSkills(ctx, first, sets) })
 	group.Go(func() error { return g.watchStudents(ctx, classes) })
 	lessons := newLessons(g)
 	group.Go(func() error { return lessons.run(ctx) })
@@ -221,11 +222,11 @@ func (g *gateway) follow(ctx context.Context, hup <-chan os.Signal, reload func(
 	return group.Wait()
 }
 
-func (g *gateway) watchSkills(ctx context.Context, sets chan<- *skill.Set) error {
+func (g *gateway) watchSkills(ctx context.Context, first *skill.Set, sets chan<- *skill.Set) error {
 	if g.cfg.Skills == "" {
 		return nil
 	}
-	return skill.Watch(ctx, g.cfg.Skills, g.set, func(set *skill.Set, err error) {
+	return skill.Watch(ctx, g.cfg.Skills, first, func(set *skill.Set, err error) {
 		if err != nil {
 			g.log.Error("skills not reloaded; the old ones stay in force", "err", err)
 		}
