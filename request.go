@@ -5,10 +5,22 @@ import "encoding/json"
 // A Dialect names a wire format for asking a model and for its answer.
 type Dialect string
 
-// The dialects of today.
+// The dialects in which a conversation is asked.
 const (
-	OpenAI    Dialect = "openai"    // POST /v1/chat/completions
-	Anthropic Dialect = "anthropic" // POST /v1/messages
+	OpenAI      Dialect = "openai"      // POST /v1/chat/completions
+	Anthropic   Dialect = "anthropic"   // POST /v1/messages
+	Responses   Dialect = "responses"   // POST /v1/responses
+	Gemini      Dialect = "gemini"      // POST /v1beta/models/{model}:generateContent, :streamGenerateContent
+	Ollama      Dialect = "ollama"      // POST /api/chat
+	Generate    Dialect = "generate"    // POST /api/generate, Ollama's for a prompt alone
+	Completions Dialect = "completions" // POST /v1/completions, OpenAI's for a prompt alone
+)
+
+// The dialects of questions that nobody answers in words: they pass to an upstream
+// that speaks them.
+const (
+	Embeddings  Dialect = "embeddings"  // POST /v1/embeddings
+	Moderations Dialect = "moderations" // POST /v1/moderations
 )
 
 // A Request is the caller's question: the bytes as received, and what had to be
@@ -20,7 +32,7 @@ type Request struct {
 	Header  map[string][]string // the caller's headers that travel upstream, canonical names
 	Query   string              // the raw query that travels upstream, "beta=true"
 
-	Model     string // as the caller named it
+	Model     string // as the caller named it, in the body or in the path
 	Stream    bool   // the caller wants events
 	WantUsage bool   // the caller asked for usage inside the stream
 	WantProbs bool   // the caller asked for the tokens' log-probabilities

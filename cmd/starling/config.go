@@ -57,19 +57,20 @@ type Config struct {
 // An Upstream is one provider. What it leaves unsaid comes from the vendors'
 // table (internal/catalog/vendors.go).
 type Upstream struct {
-	Vendor     string           `yaml:"vendor"`
-	Dialect    starling.Dialect `yaml:"dialect"`
-	URL        string           `yaml:"url"`
-	Zone       starling.Zone    `yaml:"zone"`
-	KeyEnv     string           `yaml:"key_env"`
-	KeyFile    string           `yaml:"key_file"`
-	Models     []string         `yaml:"models"`
-	HedgeAfter time.Duration    `yaml:"hedge_after"`
-	Drain      bool             `yaml:"drain"`
-	Timeouts   Timeouts         `yaml:"timeouts"`
-	Watts      string           `yaml:"watts"`
-	PerKWh     starling.Money   `yaml:"per_kwh"`
-	Simulated  bool             `yaml:"simulated"`
+	Vendor     string             `yaml:"vendor"`
+	Dialect    starling.Dialect   `yaml:"dialect"`
+	Also       []starling.Dialect `yaml:"also"`
+	URL        string             `yaml:"url"`
+	Zone       starling.Zone      `yaml:"zone"`
+	KeyEnv     string             `yaml:"key_env"`
+	KeyFile    string             `yaml:"key_file"`
+	Models     []string           `yaml:"models"`
+	HedgeAfter time.Duration      `yaml:"hedge_after"`
+	Drain      bool               `yaml:"drain"`
+	Timeouts   Timeouts           `yaml:"timeouts"`
+	Watts      string             `yaml:"watts"`
+	PerKWh     starling.Money     `yaml:"per_kwh"`
+	Simulated  bool               `yaml:"simulated"`
 
 	stated []starling.Model // by the program itself: simulated models bring their own facts
 }

@@ -28,6 +28,9 @@ func (c Config) upstream(name string, own *Upstream) (*upstream, error) {
 	o := &up.options
 	o.Name, o.Dialect, o.URL = name, cmp.Or(own.Dialect, vendor.Dialect), cmp.Or(own.URL, vendor.URL)
 	o.Zone, o.Drain = cmp.Or(own.Zone, vendor.Zone), own.Drain
+	if o.Also = own.Also; o.Also == nil && o.Dialect == vendor.Dialect {
+		o.Also = vendor.Also()
+	}
 	up.timing(own)
 	field, err := up.secret(own)
 	if err != nil {

@@ -17,6 +17,9 @@ type Vendor struct {
 	Catalog string           // its name in the snapshot; "" if its models are for it to list
 }
 
+// Also returns the dialects that the vendor's API understands beside Dialect.
+func (v Vendor) Also() []starling.Dialect { return slices.Clone(also[v.Name]) }
+
 // Vendors returns the known vendors: those in the cloud sorted by name, then the
 // servers on this machine sorted by name.
 func Vendors() []Vendor { return slices.Clone(vendors[:]) }
@@ -73,6 +76,10 @@ var vendors = [...]Vendor{
 	{"sglang", starling.OpenAI, "http://127.0.0.1:30000/v1", "", starling.Machine, ""}, // docs.sglang.ai
 	{"vllm", starling.OpenAI, "http://127.0.0.1:8000/v1", "", starling.Machine, ""},    // docs.vllm.ai, OpenAI-compatible server
 }
+
+// also has the dialects that vendors understand beside their own, for questions that
+// then need no translation.
+var also = map[string][]starling.Dialect{}
 
 // searchFee is what a vendor charges for each search that it runs, beside the
 // tokens, by its name in the snapshot. models.dev has no such figures.

@@ -32,8 +32,8 @@ func (t *try) first() *failure {
 
 // read returns the events as they arrive.
 func (t *try) read() iter.Seq2[starling.Event, error] {
-	foreign := t.Request.Dialect != t.opts.Dialect
-	o := wire.ReadOptions{Dialect: t.opts.Dialect, Stream: t.Request.Stream, Raw: !foreign, Deltas: foreign || t.Deltas, MaxEvent: t.opts.Limits.Event, Choices: t.Request.Choices, HideLogprobs: t.own}
+	foreign := t.Request.Dialect != t.dialect
+	o := wire.ReadOptions{Dialect: t.dialect, Stream: t.Request.Stream, Raw: !foreign, Deltas: foreign || t.Deltas, MaxEvent: t.opts.Limits.Event, Choices: t.Request.Choices, HideLogprobs: t.own}
 	if !o.Stream {
 		o.MaxEvent, o.Size = int(min(t.opts.Limits.Body, math.MaxInt)), t.body.size
 	}

@@ -25,6 +25,7 @@ type call struct {
 	started  time.Time
 	patience time.Time // no retry begins after it
 	breaker  *breaker
+	dialect  starling.Dialect // of the question as it is sent, and of its answer
 	url      *url.URL
 	header   http.Header
 	question []byte
@@ -50,36 +51,38 @@ func (p *HTTP) prepare(ctx context.Context, c starling.Call) (*call, error) {
 	if c.Model.Zone != p.opts.Zone {
 		return nil, &starling.Error{Kind: starling.Forbidden, Op: fmt.Sprintf("provider %s: the plan has it in zone %s, it is in zone %s", p.opts.Name, c.Model.Zone, p.opts.Zone)}
 	}
-	if _, err := p.guard.pass(p.ask, c.Furthest); err != nil {
+	dialect := p.spoken(c.Request.Dialect)
+	if _, err := p.guard.pass(p.asks[dialect], c.Furthest); err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {
 		return nil, p.cancelled(ctx)
 	}
-	body, err := wire.Outgoing(c.Request, p.opts.Dialect, c.Model, c.Left)
+	body, err := wire.Outgoing(c.Request, dialect, c.Model, c.Left)
 	if err != nil {
 		return nil, err
 	}
-	k := &call{HTTP: p, Call: c, caller: ctx, started: time.Now(), breaker: b, question: body, hedge: p.opts.HedgeAfter > 0, policies: p.policies}
-	if k.own = c.Logprobs && p.kind.Logprobs && !c.Request.WantProbs; k.own {
+	k := &call{HTTP: p, Call: c, caller: ctx, started: time.Now(), breaker: b, dialect: dialect, question: body, hedge: p.opts.HedgeAfter > 0, policies: p.policies}
+	if k.own = c.Logprobs && dialect == p.opts.Dialect && p.kind.Logprobs && !c.Request.WantProbs; k.own {
 		k.question = wire.AskLogprobs(body)
 	}
 	k.patience = k.started.Add(c.Patience)
-	k.url, k.header = p.envelope(c.Request)
+	k.url, k.header = p.envelope(c.Request, dialect)
 	return k, nil
 }
 
 // envelope returns the URL and the headers of a call. What the caller says of
 // its question in headers and query is in the words of its dialect, so it
 // travels only to an upstream of the same.
-func (p *HTTP) envelope(r *starling.Request) (*url.URL, http.Header) {
+func (p *HTTP) envelope(r *starling.Request, d starling.Dialect) (*url.URL, http.Header) {
+	ask := p.asks[d]
 	header := p.kind.headers(p.opts.Key)
 	header["Accept"] = []string{"application/json"}
 	if r.Stream {
 		header["Accept"] = []string{"text/event-stream"}
 	}
-	if r.Dialect != p.opts.Dialect {
-		return p.ask, header
+	if r.Dialect != d {
+		return ask, header
 	}
 	for name, values := range r.Header {
 		if travels(name) {
@@ -88,9 +91,9 @@ func (p *HTTP) envelope(r *starling.Request) (*url.URL, http.Header) {
 	}
 	query := cleared(r.Query)
 	if query == "" {
-		return p.ask, header
+		return ask, header
 	}
-	u := *p.ask
+	u := *ask
 	if u.RawQuery != "" {
 		query = u.RawQuery + "&" + query
 	}

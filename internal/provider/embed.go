@@ -163,10 +163,10 @@ func (e *Embedder) prepare(ctx context.Context, r Reading, texts []string) (*cal
 	q := &starling.Request{Dialect: e.up.opts.Dialect}
 	k := &call{
 		HTTP: e.up, Call: starling.Call{Model: e.Model, Request: q, Furthest: r.Furthest, Left: func(string) {}},
-		caller: ctx, started: time.Now(), breaker: e.breaker, url: e.url, question: body, policies: e.policies,
+		caller: ctx, started: time.Now(), breaker: e.breaker, dialect: q.Dialect, url: e.url, question: body, policies: e.policies,
 	}
 	k.patience = k.started.Add(r.Patience)
-	_, k.header = e.up.envelope(q)
+	_, k.header = e.up.envelope(q, q.Dialect)
 	return k, nil
 }
 

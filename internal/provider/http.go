@@ -22,7 +22,7 @@ type HTTP struct {
 	opts     Options
 	kind     Kind
 	guard    *Guard
-	ask      *url.URL
+	asks     map[starling.Dialect]*url.URL // by the dialects that it understands
 	models   []starling.Model
 	breakers map[string]*breaker // by model
 	policies failsafe.Executor[*try]
@@ -59,10 +59,17 @@ func New(g *Guard, o Options) (*HTTP, error) {
 		opts:     o,
 		kind:     kind,
 		guard:    g,
-		ask:      kind.at(base, kind.Ask),
+		asks:     map[starling.Dialect]*url.URL{o.Dialect: kind.at(base, kind.Ask)},
 		breakers: make(map[string]*breaker, len(o.Models)),
 		policies: policies(o.HedgeAfter),
 		draining: make(chan struct{}, mostDrains),
+	}
+	for _, d := range o.Also {
+		path, known := kind.Also[d]
+		if !known {
+			return nil, o.invalid(fmt.Sprintf("no upstream of dialect %s also understands %q", o.Dialect, d), "use one of "+also(kind))
+		}
+		p.asks[d] = kind.at(base, path)
 	}
 	if err := p.adopt(o.Models); err != nil {
 		return nil, err
@@ -119,6 +126,25 @@ func offloaded(m starling.Model) bool {
 
 func (o Options) invalid(what, hint string) error {
 	return &starling.Error{Kind: starling.Invalid, Op: "provider " + o.Name + ": " + what, Hint: hint}
+}
+
+// also lists the dialects that upstreams of a kind may understand beside their own.
+func also(k Kind) string {
+	var names []string
+	for d := range k.Also {
+		names = append(names, string(d))
+	}
+	slices.Sort(names)
+	return cmp.Or(strings.Join(names, ", "), "none")
+}
+
+// spoken returns the dialect in which the upstream is asked a question of dialect d:
+// its own, unless it understands d.
+func (p *HTTP) spoken(d starling.Dialect) starling.Dialect {
+	if p.asks[d] != nil {
+		return d
+	}
+	return p.opts.Dialect
 }
 
 // Models returns what can be called.

@@ -16,6 +16,10 @@ type Kind struct {
 
 	Embed string // path below the URL for embeddings; "" if the dialect has none
 
+	// Also has the paths below the URL for questions in other dialects, which some
+	// upstreams of this one understand as well ([Options.Also]).
+	Also map[starling.Dialect]string
+
 	Logprobs bool // it can say how likely each token was
 
 	Authorize func(h http.Header, key string)
@@ -28,6 +32,7 @@ var Kinds = map[starling.Dialect]Kind{
 		Ask:       "/chat/completions",
 		List:      "/models",
 		Embed:     "/embeddings",
+		Also:      map[starling.Dialect]string{starling.Responses: "/responses", starling.Completions: "/completions", starling.Embeddings: "/embeddings", starling.Moderations: "/moderations"},
 		Logprobs:  true,
 		Authorize: func(h http.Header, key string) { h["Authorization"] = []string{"Bearer " + key} },
 	},

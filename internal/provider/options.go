@@ -14,7 +14,8 @@ type Options struct {
 	URL     string        // of the API: "https://api.openai.com/v1", "https://api.anthropic.com"
 	Zone    starling.Zone // as the guard knows it
 	Key     Secret
-	Models  []starling.Model // Provider, Dialect and Zone may be left out
+	Also    []starling.Dialect // that it understands beside Dialect: what is asked in them is not translated
+	Models  []starling.Model   // Provider, Dialect and Zone may be left out
 
 	// Embedding is the model that [HTTP.Embedder] asks; without a name there is none.
 	// It is none of Models unless it is there too: it does not chat.

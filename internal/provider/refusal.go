@@ -21,7 +21,7 @@ func (t *try) refusal(resp *http.Response) *failure {
 		return t.fail(err)
 	}
 	key := t.opts.Key
-	e := wire.ReadError(t.opts.Dialect, resp.StatusCode, key.outOfHeader(resp.Header), key.outOf(body))
+	e := wire.ReadError(t.dialect, resp.StatusCode, key.outOfHeader(resp.Header), key.outOf(body))
 	if t.own && e.Kind == starling.Refused && bytes.Contains(bytes.ToLower(body), []byte("logprob")) {
 		e = unsure(e)
 	}
@@ -52,7 +52,8 @@ func (t *try) readable(resp *http.Response) *failure {
 	coding := resp.Header.Get("Content-Encoding")
 	want, fits := "JSON", media == "application/json" || strings.HasSuffix(media, "+json")
 	if t.Request.Stream {
-		want, fits = "a stream of events", media == "text/event-stream"
+		stream, _, _ := strings.Cut(wire.StreamType(t.dialect), ";")
+		want, fits = "a stream of events", media == stream
 	}
 	switch {
 	case coding != "" && !strings.EqualFold(coding, "identity"):

@@ -48,7 +48,7 @@ func (p *reply) Start(ex *starling.Exchange, digest io.Writer) {
 		h.Set("Content-Type", "application/json")
 		return
 	}
-	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Content-Type", wire.StreamType(p.req.Dialect))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	h.Set("Trailer", "X-Starling-Cost, X-Starling-Saved")
@@ -166,7 +166,7 @@ func said(h http.Header, ex *starling.Exchange) {
 	set("X-Starling-Provider", or(r.Provider, "none"))
 	set("X-Starling-Zone", r.Zone.String())
 	set("X-Starling-Reason", ascii(or(r.Reason, or(ex.Plan.Rule, "refused"))))
-	set(requestID[ex.Request.Dialect], ex.ID)
+	set(wire.RequestID(ex.Request.Dialect), ex.ID)
 	if ex.Observed != nil {
 		set("X-Starling-Observed", ascii(wouldBe(ex.Observed)))
 	}
@@ -197,10 +197,6 @@ func unasked(next http.HandlerFunc) http.HandlerFunc {
 		next(w, r)
 	}
 }
-
-// requestID is the header in which each dialect's clients look for an id to
-// quote in a complaint.
-var requestID = map[starling.Dialect]string{starling.OpenAI: "X-Request-Id", starling.Anthropic: "Request-Id"}
 
 // refuse answers an error on a route that has no dialect of its own: in the
 // caller's, as far as its headers tell.

@@ -75,3 +75,5 @@ func (anthropic) same(r *starling.Request, o *outgoing) []byte {
 	}
 	return withoutOurThoughts(body, o)
 }
+
+func (anthropic) streamType() string { return eventStream }

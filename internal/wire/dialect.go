@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"net/textproto"
 	"slices"
 
 	"starling"
@@ -22,6 +23,8 @@ type dialect interface {
 	fate(field string, value []byte) fate
 	// same writes r for an upstream of this, its own dialect.
 	same(r *starling.Request, o *outgoing) []byte
+	// outline says where the parts of a conversation stand in a body.
+	outline(body []byte) Outline
 	// reword puts another system prompt, a JSON string, into a body of this
 	// dialect with these members.
 	reword(body []byte, top []member, system string) []edit
@@ -30,8 +33,9 @@ type dialect interface {
 
 	// decoder reads answers.
 	decoder(o ReadOptions) decoder
-	// renderer writes answers.
+	// renderer writes answers, streamed ones as streamType.
 	renderer(o WriterOptions) renderer
+	streamType() string
 
 	// refusal is the dialect's row of the table of errors, envelope its form,
 	// and requestID the header that names the request.
@@ -57,6 +61,26 @@ func dialectOf(d starling.Dialect) (dialect, error) {
 func Dialects() []starling.Dialect { return slices.Clone(spoken[:]) }
 
 var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic}
+
+// StreamType is the media type of a streamed answer in a dialect.
+func StreamType(d starling.Dialect) string { return known(d).streamType() }
+
+// RequestID is the header, as net/http writes it, in which a dialect's clients
+// look for an id to quote in a complaint.
+func RequestID(d starling.Dialect) string { return textproto.CanonicalMIMEHeaderKey(known(d).requestID()) }
+
+// known returns the implementation of d, that of the openai dialect for an unknown
+// one: callers get their errors in it.
+func known(d starling.Dialect) dialect {
+	lang, err := dialectOf(d)
+	if err != nil {
+		return openAI{}
+	}
+	return lang
+}
+
+// eventStream is the media type of server-sent events.
+const eventStream = "text/event-stream; charset=utf-8"
 
 // invalid is the error of a request's field. Neither name nor why may quote the
 // request.

@@ -32,10 +32,7 @@ type said struct {
 // Statuses differ by dialect because clients differ in what they try again and
 // in what they show: a refusal for budget or privacy must reach a person.
 func ErrorReply(d starling.Dialect, e *starling.Error, requestID string) (status int, header map[string]string, body []byte) {
-	lang, err := dialectOf(d)
-	if err != nil {
-		d, lang = starling.OpenAI, openAI{}
-	}
+	lang := known(d)
 	s := told(lang, e)
 	s.request = requestID
 	header = map[string]string{"content-type": "application/json"}

@@ -125,3 +125,5 @@ func askUsage(body []byte) edit {
 	}
 	return edit{at + 1, at + 1, asked + ","}
 }
+
+func (openAI) streamType() string { return eventStream }

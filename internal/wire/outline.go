@@ -21,8 +21,20 @@ type Outline struct {
 // OutlineOf reads the outline of a request that [Parse] has accepted. Of anything
 // else it is empty.
 func OutlineOf(r *starling.Request) Outline {
-	var o Outline
-	body := r.Body
+	lang, err := dialectOf(r.Dialect)
+	if err != nil {
+		return Outline{}
+	}
+	return lang.outline(r.Body)
+}
+
+func (openAI) outline(body []byte) Outline { return outlineOf(body, "") }
+
+func (anthropic) outline(body []byte) Outline { return outlineOf(body, "system") }
+
+// outlineOf reads a body whose turns are messages, and whose system prompt may be a
+// member of its own.
+func outlineOf(body []byte, system string) (o Outline) {
 	for len(body) > 0 && body[0] <= ' ' {
 		body = body[1:]
 	}
@@ -34,7 +46,7 @@ func OutlineOf(r *starling.Request) Outline {
 			messages = m.value
 		case m.is("tools"):
 			o.Tools = m.value
-		case m.is("system") && r.Dialect == starling.Anthropic:
+		case system != "" && m.is(system):
 			o.System = append(o.System, m.value)
 		}
 	}

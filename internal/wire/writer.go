@@ -59,10 +59,7 @@ type renderer interface {
 // NewWriter returns a Writer to w. A request of an unknown dialect is answered in
 // the openai dialect.
 func NewWriter(w io.Writer, o WriterOptions) *Writer {
-	lang, err := dialectOf(o.Request.Dialect)
-	if err != nil {
-		lang = openAI{}
-	}
+	lang := known(o.Request.Dialect)
 	if o.Model == "" {
 		o.Model = o.Request.Model
 	}
