@@ -14,9 +14,10 @@ package starling
 //
 // The bytes of Raw are valid until the next event is asked for.
 type Event struct {
-	Raw    []byte
-	Whole  bool
-	Deltas []Delta
+	Raw     []byte
+	Whole   bool
+	Deltas  []Delta
+	Vectors [][]float32 // of an answer that is vectors, in the order of the texts; in the place of Deltas
 
 	ID         string  // the upstream's id of the answer, once known
 	Model      string  // the model's name as the upstream says it, once known

@@ -11,12 +11,13 @@ type Model struct {
 	Zone     Zone    `json:"zone"`
 	Price    Price   `json:"price"`
 
-	Context   int64  `json:"context,omitempty"`    // window in tokens; 0 unknown
-	MaxOutput int64  `json:"max_output,omitempty"` // most output tokens; 0 unknown
-	NoTools   bool   `json:"no_tools,omitempty"`   // known not to call tools
-	NoImages  bool   `json:"no_images,omitempty"`  // known not to read images
-	Released  string `json:"released,omitempty"`   // YYYY-MM-DD
-	Digest    string `json:"digest,omitempty"`     // of what answers, where it is known: change it and it is another candidate
+	Context   int64   `json:"context,omitempty"`    // window in tokens; 0 unknown
+	MaxOutput int64   `json:"max_output,omitempty"` // most output tokens; 0 unknown
+	NoTools   bool    `json:"no_tools,omitempty"`   // known not to call tools
+	NoImages  bool    `json:"no_images,omitempty"`  // known not to read images
+	Takes     Dialect `json:"takes,omitempty"`      // what it is asked for instead of words: [Embeddings] or [Moderations]; "" it converses
+	Released  string  `json:"released,omitempty"`   // YYYY-MM-DD
+	Digest    string  `json:"digest,omitempty"`     // of what answers, where it is known: change it and it is another candidate
 
 	Student   bool `json:"student,omitempty"`   // a small classifier of ours: it answers only what a warrant covers
 	Hedged    bool `json:"hedged,omitempty"`    // one attempt may buy two answers

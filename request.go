@@ -19,9 +19,25 @@ const (
 // The dialects of questions that nobody answers in words: they pass to an upstream
 // that speaks them.
 const (
-	Embeddings  Dialect = "embeddings"  // POST /v1/embeddings
-	Moderations Dialect = "moderations" // POST /v1/moderations
+	Embeddings  Dialect = "embeddings"   // POST /v1/embeddings
+	Embed       Dialect = "embed"        // POST /api/embed, Ollama's
+	EmbedOne    Dialect = "embed_one"    // POST /api/embeddings, Ollama's older one, for one text
+	Moderations Dialect = "moderations"  // POST /v1/moderations
+	CountTokens Dialect = "count_tokens" // POST /v1/messages/count_tokens
 )
+
+// Wants returns what a question of the dialect asks for: [Embeddings] for vectors,
+// [Moderations], [CountTokens], and "" for an answer in words. Between dialects that
+// want the same a question may be translated, and no other.
+func (d Dialect) Wants() Dialect {
+	switch d {
+	case Embeddings, Embed, EmbedOne:
+		return Embeddings
+	case Moderations, CountTokens:
+		return d
+	}
+	return ""
+}
 
 // A Request is the caller's question: the bytes as received, and what had to be
 // read of them to route it. It belongs to one exchange and is never changed
@@ -37,7 +53,7 @@ type Request struct {
 	WantUsage bool   // the caller asked for usage inside the stream
 	WantProbs bool   // the caller asked for the tokens' log-probabilities
 	MaxTokens int64  // most output tokens per choice the caller allows; 0 if unsaid
-	Choices   int64  // how many answers are asked for; at least 1
+	Choices   int64  // how many answers are asked for, or vectors; at least 1
 	Tools     int    // tools offered to the model
 	Hosted    int    // of them, those that the vendor runs, and charges beside the tokens
 	Images    int    // pictures: their tokens are not bounded by their bytes
@@ -49,6 +65,7 @@ type Request struct {
 	Skill  string // the skill that the caller named; "" if none
 	Class  Class  // the class that the caller named; "" if none
 	Agent  string // the calling program, from User-Agent: "openai-js/7.57"
+	Talk   string // the caller's own name of the conversation; "" if none. It tells conversations apart, and is kept nowhere
 
 	// Chat is the dialect-free view. It is nil until somebody needs it
 	// (wire.View): an exchange that passes through never pays for it.

@@ -11,6 +11,9 @@ const (
 	// preamble of several hundred tokens.
 	frameTokens    = 64
 	preambleTokens = 2048
+	// An embedding model adds to each text a beginning, an end, and what some put in
+	// front.
+	frameText = 16
 	// The dearest image in published tables is just under mostImage tokens; a
 	// large photograph takes about manyImage, a usual picture usualImage.
 	mostImage  = 50_000
@@ -39,6 +42,9 @@ func (m Model) Bounds(r *Request) (input, output int64) {
 	case r.Documents > 0:
 		input += m.Context
 	}
+	if r.Dialect.Wants() != "" { // nobody answers in words
+		return input + max(r.Choices-1, 0)*frameText, 0
+	}
 	output = r.MaxTokens
 	if output == 0 {
 		output = m.MaxOutput
@@ -52,7 +58,10 @@ func (m Model) Bounds(r *Request) (input, output int64) {
 // Expect returns the tokens that a call of m will usually take.
 func (m Model) Expect(r *Request) Usage {
 	output := int64(usualOutput)
-	if r.MaxTokens > 0 {
+	switch {
+	case r.Dialect.Wants() != "":
+		output = 0
+	case r.MaxTokens > 0:
 		output = min(r.MaxTokens, usualOutput)
 	}
 	return Usage{Input: r.textBytes()/4 + int64(r.Images+r.Documents)*usualImage, Output: output, Estimated: true}
@@ -64,6 +73,12 @@ func (m Model) Expect(r *Request) Usage {
 // for three bytes begun, and eight for the framing. It is within [Model.Bounds],
 // and so within what was reserved.
 func (m Model) Estimate(r *Request, answered int, silent time.Duration) Usage {
+	switch r.Dialect.Wants() {
+	case CountTokens: // it is free, and no use of the tokens that it counts
+		return Usage{Estimated: true}
+	case Embeddings, Moderations:
+		return Usage{Input: guess(r.textBytes()), Estimated: true}
+	}
 	hidden := max(0, silent-usualSilence)
 	u := Usage{
 		Input:     guess(r.textBytes()) + int64(r.Images+r.Documents)*manyImage,

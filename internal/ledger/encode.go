@@ -248,6 +248,7 @@ func (e *encoder) model(m *starling.Model) {
 	someNum(e, "max_output", m.MaxOutput)
 	e.someTrue("no_tools", m.NoTools)
 	e.someTrue("no_images", m.NoImages)
+	someStr(e, "takes", m.Takes)
 	someStr(e, "released", m.Released)
 	someStr(e, "digest", m.Digest)
 	e.someTrue("student", m.Student)

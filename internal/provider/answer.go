@@ -33,7 +33,7 @@ func (t *try) first() *failure {
 // read returns the events as they arrive.
 func (t *try) read() iter.Seq2[starling.Event, error] {
 	foreign := t.Request.Dialect != t.dialect
-	o := wire.ReadOptions{Dialect: t.dialect, Stream: t.Request.Stream, Raw: !foreign, Deltas: foreign || t.Deltas, MaxEvent: t.opts.Limits.Event, Choices: t.Request.Choices, HideLogprobs: t.own}
+	o := wire.ReadOptions{Dialect: t.dialect, Stream: t.Request.Stream, Raw: !foreign, Deltas: foreign || t.Deltas, MaxEvent: t.opts.Limits.Event, Choices: t.Request.Choices, Request: t.Request, HideLogprobs: t.own}
 	if !o.Stream {
 		o.MaxEvent, o.Size = int(min(t.opts.Limits.Body, math.MaxInt)), t.body.size
 	}

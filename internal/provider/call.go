@@ -62,7 +62,10 @@ func (p *HTTP) prepare(ctx context.Context, c starling.Call) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &call{HTTP: p, Call: c, caller: ctx, started: time.Now(), breaker: b, dialect: dialect, question: body, hedge: p.opts.HedgeAfter > 0, policies: p.policies}
+	k := &call{HTTP: p, Call: c, caller: ctx, started: time.Now(), breaker: b, dialect: dialect, question: body, hedge: c.Model.Hedged, policies: p.policies}
+	if !k.hedge {
+		k.policies = p.plain
+	}
 	if k.own = c.Logprobs && dialect == p.opts.Dialect && p.kind.Logprobs && !c.Request.WantProbs; k.own {
 		k.question = wire.AskLogprobs(body)
 	}

@@ -1,22 +1,14 @@
 package provider
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"math"
-	"net/url"
 	"time"
 
-	"github.com/failsafe-go/failsafe-go"
-
 	"starling"
+	"starling/internal/wire"
 )
 
 // mostTexts is how many texts are sent at once: all servers take as many.
@@ -25,32 +17,15 @@ const mostTexts = 64
 // mostDims is how many numbers a vector may have.
 const mostDims = 4096
 
-// An Embedder turns texts into vectors, with one model of an upstream. It is
-// called as every model is: behind the guard, with the provider's key and limits,
-// retried only where nothing was bought, with a breaker of its own. It is never
-// hedged. Safe for concurrent use.
+// An Embedder turns texts into vectors, with one model of an upstream. It asks as
+// everybody does, by [HTTP.Generate]. Safe for concurrent use.
 type Embedder struct {
 	Model starling.Model
 
-	up       *HTTP
-	url      *url.URL
-	breaker  *breaker
-	policies failsafe.Executor[*try]
+	up *HTTP
 }
 
-func newEmbedder(p *HTTP, base *url.URL) (*Embedder, error) {
-	if p.kind.Embed == "" {
-		return nil, p.opts.invalid("its dialect "+string(p.opts.Dialect)+" has no embeddings", "name a model of a provider with dialect openai")
-	}
-	m, err := p.own(p.opts.Embedding)
-	if err != nil {
-		return nil, err
-	}
-	m.Hedged, m.NoTools, m.NoImages = false, true, true
-	return &Embedder{Model: m, up: p, url: p.kind.at(base, p.kind.Embed), breaker: newBreaker(m.ID(), p.opts), policies: policies(0)}, nil
-}
-
-// Embedder returns the embedding model of the upstream, nil if it has none.
+// Embedder returns the embedding model of [Options.Embedding], nil if there is none.
 func (p *HTTP) Embedder() *Embedder { return p.embedder }
 
 // Cost returns what embedding the texts will usually cost, and the most that it
@@ -107,29 +82,41 @@ func (e *Embedder) Embed(ctx context.Context, r Reading) (all [][]float32, used 
 }
 
 // batch makes one call.
-func (e *Embedder) batch(ctx context.Context, r Reading, texts []string) ([][]float32, starling.Usage, error) {
-	k, err := e.prepare(ctx, r, texts)
+func (e *Embedder) batch(ctx context.Context, r Reading, texts []string) (vectors [][]float32, usage starling.Usage, err error) {
+	q, err := e.question(texts)
 	if err != nil {
-		return nil, starling.Usage{}, err
+		return nil, usage, err
 	}
-	winner, _, err := k.open()
-	if err != nil {
-		return nil, starling.Usage{}, unanswered(err)
+	call := starling.Call{Model: e.Model, Request: q, Furthest: r.Furthest, Patience: r.Patience, Deltas: true, Left: func(string) {}}
+	for ev, err := range e.up.Generate(ctx, call) {
+		if err != nil {
+			return nil, usage, unanswered(err)
+		}
+		if vectors = ev.Vectors; ev.Usage != nil {
+			usage = *ev.Usage
+		}
 	}
-	defer winner.close()
-	body, err := io.ReadAll(winner.body)
-	if err != nil {
-		return nil, starling.Usage{}, winner.broke(err).err
+	if len(vectors[0]) > mostDims {
+		return nil, usage, e.refused(fmt.Sprintf("a vector of %d numbers", len(vectors[0])))
 	}
-	vectors, usage, err := readEmbeddings(body, len(texts))
-	if err != nil {
-		return nil, starling.Usage{}, winner.broke(e.refused(err.Error())).err
-	}
-	winner.permit.good()
 	if usage.Input <= 0 {
 		usage = e.guess(texts)
 	}
 	return vectors, usage, nil
+}
+
+// question asks for the vectors of texts.
+func (e *Embedder) question(texts []string) (*starling.Request, error) {
+	body, err := json.Marshal(struct {
+		Model  string   `json:"model"`
+		Input  []string `json:"input"`
+		Format string   `json:"encoding_format"`
+	}{e.Model.Name, texts, "float"})
+	if err != nil {
+		return nil, &starling.Error{Kind: starling.Internal, Op: "provider " + e.up.opts.Name + ": write the texts"}
+	}
+	q, err := wire.Parse(starling.Embeddings, body)
+	return &q, err
 }
 
 // unanswered takes the upstream's own reply off an error: it answers a question of
@@ -144,32 +131,6 @@ func unanswered(err error) error {
 	return &own
 }
 
-// prepare makes the call of a batch, as [HTTP.prepare] does that of a question.
-func (e *Embedder) prepare(ctx context.Context, r Reading, texts []string) (*call, error) {
-	if _, err := e.up.guard.pass(e.url, r.Furthest); err != nil {
-		return nil, err
-	}
-	if ctx.Err() != nil {
-		return nil, e.up.cancelled(ctx)
-	}
-	body, err := json.Marshal(struct {
-		Model  string   `json:"model"`
-		Input  []string `json:"input"`
-		Format string   `json:"encoding_format"`
-	}{e.Model.Name, texts, "float"})
-	if err != nil {
-		return nil, &starling.Error{Kind: starling.Internal, Op: "provider " + e.up.opts.Name + ": write the texts"}
-	}
-	q := &starling.Request{Dialect: e.up.opts.Dialect}
-	k := &call{
-		HTTP: e.up, Call: starling.Call{Model: e.Model, Request: q, Furthest: r.Furthest, Left: func(string) {}},
-		caller: ctx, started: time.Now(), breaker: e.breaker, dialect: q.Dialect, url: e.url, question: body, policies: e.policies,
-	}
-	k.patience = k.started.Add(r.Patience)
-	_, k.header = e.up.envelope(q, q.Dialect)
-	return k, nil
-}
-
 // guess is the usage where nobody counted.
 func (e *Embedder) guess(texts []string) starling.Usage {
 	u := starling.Usage{Estimated: true}
@@ -181,75 +142,4 @@ func (e *Embedder) guess(texts []string) starling.Usage {
 
 func (e *Embedder) refused(what string) *starling.Error {
 	return &starling.Error{Kind: starling.Refused, Op: "provider " + e.up.opts.Name + ": " + e.Model.Name + " gives no embeddings: " + what, Hint: "name an embedding model under embeddings in the configuration", Billed: true}
-}
-
-// readEmbeddings reads an answer of n vectors. The errors quote nothing of it.
-//
-// Source: OpenAI's API reference, "Create embeddings", November 2026; servers that
-// number nothing give the vectors in order.
-func readEmbeddings(body []byte, n int) ([][]float32, starling.Usage, error) {
-	var said struct {
-		Data []struct {
-			Index     *int            `json:"index"`
-			Embedding json.RawMessage `json:"embedding"`
-		} `json:"data"`
-		Usage struct {
-			Prompt int64 `json:"prompt_tokens"`
-			Total  int64 `json:"total_tokens"`
-		} `json:"usage"`
-	}
-	if json.Unmarshal(body, &said) != nil {
-		return nil, starling.Usage{}, errors.New("what it answers is none")
-	}
-	if len(said.Data) != n {
-		return nil, starling.Usage{}, fmt.Errorf("%d vectors for %d texts", len(said.Data), n)
-	}
-	vectors := make([][]float32, n)
-	for i, d := range said.Data {
-		if d.Index != nil {
-			i = *d.Index
-		}
-		if i < 0 || i >= n || vectors[i] != nil {
-			return nil, starling.Usage{}, errors.New("its vectors are numbered otherwise than the texts")
-		}
-		v, err := readVector(d.Embedding)
-		if err != nil {
-			return nil, starling.Usage{}, err
-		}
-		vectors[i] = v
-	}
-	for _, v := range vectors {
-		if len(v) != len(vectors[0]) {
-			return nil, starling.Usage{}, errors.New("vectors of several lengths")
-		}
-	}
-	return vectors, starling.Usage{Input: cmp.Or(max(said.Usage.Prompt, 0), max(said.Usage.Total, 0))}, nil
-}
-
-// readVector reads a vector in either of its formats: an array of numbers, or the
-// base64 of little-endian 32-bit floats.
-func readVector(raw json.RawMessage) (v []float32, err error) {
-	if len(raw) > 0 && raw[0] == '"' {
-		var packed []byte // which encoding/json takes from base64 by itself
-		if err = json.Unmarshal(raw, &packed); err == nil && len(packed)%4 != 0 {
-			err = base64.CorruptInputError(len(packed))
-		}
-		for ; err == nil && len(packed) > 0; packed = packed[4:] {
-			v = append(v, math.Float32frombits(binary.LittleEndian.Uint32(packed)))
-		}
-	} else if err = json.Unmarshal(raw, &v); err == nil && bytes.Contains(raw, []byte("null")) {
-		err = errors.New("null is no number")
-	}
-	switch {
-	case err != nil:
-		return nil, errors.New("a vector that is none")
-	case len(v) == 0 || len(v) > mostDims:
-		return nil, fmt.Errorf("a vector of %d numbers", len(v))
-	}
-	for _, x := range v {
-		if !(math.Abs(float64(x)) <= math.MaxFloat32) {
-			return nil, errors.New("a vector of what is no number")
-		}
-	}
-	return v, nil
 }

@@ -26,7 +26,8 @@ type HTTP struct {
 	models   []starling.Model
 	breakers map[string]*breaker // by model
 	policies failsafe.Executor[*try]
-	embedder *Embedder // nil if there is none
+	plain    failsafe.Executor[*try] // without a hedge
+	embedder *Embedder               // nil if there is none
 
 	life   context.Context // of the answers that are drained
 	end    context.CancelFunc
@@ -62,6 +63,7 @@ func New(g *Guard, o Options) (*HTTP, error) {
 		asks:     map[starling.Dialect]*url.URL{o.Dialect: kind.at(base, kind.Ask)},
 		breakers: make(map[string]*breaker, len(o.Models)),
 		policies: policies(o.HedgeAfter),
+		plain:    policies(0),
 		draining: make(chan struct{}, mostDrains),
 	}
 	for _, d := range o.Also {
@@ -71,13 +73,11 @@ func New(g *Guard, o Options) (*HTTP, error) {
 		}
 		p.asks[d] = kind.at(base, path)
 	}
-	if err := p.adopt(o.Models); err != nil {
+	if err := p.adopt(o.offered()); err != nil {
 		return nil, err
 	}
-	if o.Embedding.Name != "" {
-		if p.embedder, err = newEmbedder(p, base); err != nil {
-			return nil, err
-		}
+	if err := p.equip(base); err != nil {
+		return nil, err
 	}
 	p.life, p.end = context.WithCancel(context.Background())
 	return p, nil
@@ -99,12 +99,55 @@ func (p *HTTP) adopt(models []starling.Model) error {
 	return nil
 }
 
+// offered are the models with that of [Options.Embedding] among them.
+func (o Options) offered() []starling.Model {
+	if o.Embedding.Name == "" {
+		return o.Models
+	}
+	o.Embedding.Takes = starling.Embeddings
+	models := slices.Clone(o.Models)
+	for i := range models {
+		if models[i].Name == o.Embedding.Name {
+			models[i].Takes = starling.Embeddings
+			return models
+		}
+	}
+	return append(models, o.Embedding)
+}
+
+// equip adds the paths for what the models take that do not converse, and for
+// counting tokens.
+func (p *HTTP) equip(base *url.URL) error {
+	for _, m := range p.models {
+		if m.Takes == "" {
+			continue
+		}
+		d, path := p.kind.taking(m.Takes)
+		if path == "" {
+			return p.opts.invalid("its dialect "+string(p.opts.Dialect)+" has no "+string(m.Takes)+", which "+m.Name+" takes", "name a model of a provider with dialect openai")
+		}
+		if p.asks[d] == nil {
+			p.asks[d] = p.kind.at(base, path)
+		}
+		if m.Name == p.opts.Embedding.Name {
+			p.embedder = &Embedder{Model: m, up: p}
+		}
+	}
+	if path := p.kind.Also[starling.CountTokens]; path != "" {
+		p.asks[starling.CountTokens] = p.kind.at(base, path)
+	}
+	return nil
+}
+
 // own fills in what a model has of its provider.
 func (p *HTTP) own(m starling.Model) (starling.Model, error) {
 	m.Provider = cmp.Or(m.Provider, p.opts.Name)
 	m.Dialect = cmp.Or(m.Dialect, p.opts.Dialect)
 	m.Zone = cmp.Or(m.Zone, p.opts.Zone)
-	m.Hedged, m.Drained = p.opts.HedgeAfter > 0, p.opts.Drain
+	m.Hedged, m.Drained = p.opts.HedgeAfter > 0 && m.Takes == "", p.opts.Drain
+	if m.Takes != "" {
+		m.NoTools, m.NoImages = true, m.Takes == starling.Embeddings
+	}
 	if m.Longest = p.opts.Limits.Total; m.Drained {
 		m.Longest += p.opts.Limits.Drain
 	}
@@ -139,10 +182,17 @@ func also(k Kind) string {
 }
 
 // spoken returns the dialect in which the upstream is asked a question of dialect d:
-// its own, unless it understands d.
+// its own, unless it understands d, or another in which the same can be asked.
 func (p *HTTP) spoken(d starling.Dialect) starling.Dialect {
 	if p.asks[d] != nil {
 		return d
+	}
+	if want := d.Wants(); want != "" {
+		for _, other := range []starling.Dialect{starling.Embeddings, starling.Embed} {
+			if other.Wants() == want && p.asks[other] != nil {
+				return other
+			}
+		}
 	}
 	return p.opts.Dialect
 }

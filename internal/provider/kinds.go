@@ -14,10 +14,9 @@ type Kind struct {
 	Ask  string // path below the URL for a question
 	List string // path below the URL for the list of models
 
-	Embed string // path below the URL for embeddings; "" if the dialect has none
-
 	// Also has the paths below the URL for questions in other dialects, which some
-	// upstreams of this one understand as well ([Options.Also]).
+	// upstreams of this one understand as well: those of [Options.Also], those that
+	// its models take, and where the dialect has it the counting of tokens.
 	Also map[starling.Dialect]string
 
 	Logprobs bool // it can say how likely each token was
@@ -31,7 +30,6 @@ var Kinds = map[starling.Dialect]Kind{
 	starling.OpenAI: {
 		Ask:       "/chat/completions",
 		List:      "/models",
-		Embed:     "/embeddings",
 		Also:      map[starling.Dialect]string{starling.Responses: "/responses", starling.Completions: "/completions", starling.Embeddings: "/embeddings", starling.Moderations: "/moderations"},
 		Logprobs:  true,
 		Authorize: func(h http.Header, key string) { h["Authorization"] = []string{"Bearer " + key} },
@@ -40,9 +38,27 @@ var Kinds = map[starling.Dialect]Kind{
 		Trim:      "/v1",
 		Ask:       "/v1/messages",
 		List:      "/v1/models",
+		Also:      map[starling.Dialect]string{starling.CountTokens: "/v1/messages/count_tokens"},
 		Authorize: func(h http.Header, key string) { h["X-Api-Key"] = []string{key} },
 		Default:   map[string]string{"Anthropic-Version": "2023-06-01"},
 	},
+}
+
+// taking returns the dialect in which upstreams of a kind are asked for what a model
+// takes, and the path for it, "" if there is none.
+func (k Kind) taking(takes starling.Dialect) (starling.Dialect, string) {
+	for _, d := range []starling.Dialect{takes, starling.Embed} {
+		if path := k.Also[d]; path != "" && d.Wants() == takes {
+			return d, path
+		}
+	}
+	return takes, ""
+}
+
+// Embeds reports whether upstreams of a kind turn texts into vectors.
+func (k Kind) Embeds() bool {
+	_, path := k.taking(starling.Embeddings)
+	return path != ""
 }
 
 // at returns the URL of path at the upstream with the given base.

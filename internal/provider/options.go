@@ -18,7 +18,7 @@ type Options struct {
 	Models  []starling.Model   // Provider, Dialect and Zone may be left out
 
 	// Embedding is the model that [HTTP.Embedder] asks; without a name there is none.
-	// It is none of Models unless it is there too: it does not chat.
+	// It is offered beside Models, for vectors alone.
 	Embedding starling.Model
 
 	Limits Limits

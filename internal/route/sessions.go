@@ -108,10 +108,11 @@ func (s *Sessions) expect(kind kindOfTalk, turn int64) float64 {
 	return max(l.turns/l.talks-float64(turn), float64(turn)/2)
 }
 
-// id is a digest of what stays the same in a conversation, and of who has it.
-func (s *Sessions) id(who *starling.Caller, o *wire.Outline) string {
+// id is a digest of what stays the same in a conversation, of who has it, and of
+// what the client calls it: two that begin alike are two.
+func (s *Sessions) id(req *starling.Request, o *wire.Outline) string {
 	mac := hmac.New(sha256.New, s.key[:])
-	_, _ = io.WriteString(mac, who.Key+"\x00"+who.Team+"\x00")
+	_, _ = io.WriteString(mac, req.Caller.Key+"\x00"+req.Caller.Team+"\x00"+req.Talk+"\x00")
 	o.WriteOpening(mac)
 	return string(mac.Sum(nil)[:16])
 }

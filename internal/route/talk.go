@@ -27,7 +27,7 @@ func (p *planning) talk() *talk {
 	if turn == 1 && p.req.Tools == 0 || o.First == nil {
 		return nil
 	}
-	p.Session = starling.Session{ID: p.Sessions.id(&p.req.Caller, o), Turn: turn}
+	p.Session = starling.Session{ID: p.Sessions.id(p.req, o), Turn: turn}
 	kind := kindOfTalk{p.Plan.Skill, p.req.Tools > 0}
 	t := &talk{now: time.Now(), turns: p.Sessions.expect(kind, turn)}
 	t.session = p.Sessions.look(p.Session.ID, kind, t.now)

@@ -30,7 +30,10 @@ func (c *Collector) Answer() *starling.Answer {
 }
 
 // gathered is an answer as its deltas told it.
-type gathered struct{ blocks []*piece }
+type gathered struct {
+	blocks  []*piece
+	vectors [][]float32
+}
 
 // A piece is one block of an answer.
 type piece struct {

@@ -53,11 +53,22 @@ func dialectOf(d starling.Dialect) (dialect, error) {
 		return openAI{}, nil
 	case starling.Anthropic:
 		return anthropic{}, nil
+	case starling.Embeddings:
+		return embeddings{}, nil
+	case starling.Embed:
+		return embed{}, nil
+	case starling.EmbedOne:
+		return embed{one: true}, nil
+	case starling.Moderations:
+		return moderations{}, nil
+	case starling.CountTokens:
+		return counting{}, nil
 	}
 	return nil, &starling.Error{Kind: starling.Invalid, Op: "dialect", Err: errors.New("unknown"), Hint: "use openai or anthropic"}
 }
 
-// Dialects lists the dialects that are spoken.
+// Dialects lists the dialects of conversations that are spoken: those between which
+// questions and answers are translated.
 func Dialects() []starling.Dialect { return slices.Clone(spoken[:]) }
 
 var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic}
@@ -67,7 +78,9 @@ func StreamType(d starling.Dialect) string { return known(d).streamType() }
 
 // RequestID is the header, as net/http writes it, in which a dialect's clients
 // look for an id to quote in a complaint.
-func RequestID(d starling.Dialect) string { return textproto.CanonicalMIMEHeaderKey(known(d).requestID()) }
+func RequestID(d starling.Dialect) string {
+	return textproto.CanonicalMIMEHeaderKey(known(d).requestID())
+}
 
 // known returns the implementation of d, that of the openai dialect for an unknown
 // one: callers get their errors in it.

@@ -19,6 +19,7 @@ var openAIAsked = []ask{
 	{name: "logprobs", read: readLogprobs},
 	{name: "tools", read: readTools},
 	{name: "service_tier", read: readTier("service_tier", "priority", "fast", "scale")},
+	{name: "prompt_cache_key", read: readTalk},
 	{name: "web_search_options", read: readHosted},
 	{name: "search_parameters", read: readHosted}, // xAI
 	{name: "plugins", read: readHosted},           // OpenRouter
@@ -27,6 +28,12 @@ var openAIAsked = []ask{
 // readHosted: what the vendor looks up for an answer it charges beside the tokens.
 func readHosted(r *starling.Request, _ []byte) error {
 	r.Hosted++
+	return nil
+}
+
+// readTalk notes what the caller calls the conversation.
+func readTalk(r *starling.Request, v []byte) error {
+	r.Talk = text(v)
 	return nil
 }
 

@@ -44,6 +44,12 @@ func Outgoing(r *starling.Request, d starling.Dialect, model starling.Model, lef
 	if err != nil {
 		return nil, err
 	}
+	switch want := r.Dialect.Wants(); {
+	case want != d.Wants():
+		return nil, errWordless
+	case want != "":
+		return o.ofTexts(r, from, lang)
+	}
 	if o.chat = r.Chat; o.chat == nil {
 		if o.chat, err = from.view(r.Body); err != nil {
 			return nil, err

@@ -47,7 +47,7 @@ func outlineOf(body []byte, system string) (o Outline) {
 		case m.is("tools"):
 			o.Tools = m.value
 		case system != "" && m.is(system):
-			o.System = append(o.System, m.value)
+			o.hearSystem(m.value)
 		}
 	}
 	turns := false
@@ -78,6 +78,41 @@ func turn(message []byte) (role, content []byte) {
 		}
 	}
 	return role, content
+}
+
+// hearSystem takes a system prompt, without what one client accounts with: it is no
+// instruction, and no part of what stays the same.
+func (o *Outline) hearSystem(content []byte) {
+	first := content
+	if kindOf(content) == '[' {
+		walk := enter(content)
+		if walk.next() {
+			first = field(walk.value, "text")
+		}
+		if isBilling(first) {
+			o.hearRest(text(first))
+			for walk.next() {
+				o.System = append(o.System, field(walk.value, "text"))
+			}
+			return
+		}
+	}
+	if isBilling(first) {
+		o.hearRest(text(first))
+		return
+	}
+	o.System = append(o.System, content)
+}
+
+// hearRest takes what stands below the accounting, if anything does.
+func (o *Outline) hearRest(said string) {
+	if _, rest, _ := strings.Cut(said, "\n"); rest != "" {
+		o.System = append(o.System, appendString(nil, rest))
+	}
+}
+
+func isBilling(said []byte) bool {
+	return len(said) > len(billingHeader) && said[0] == '"' && string(said[1:len(billingHeader)+1]) == billingHeader
 }
 
 func (o *Outline) heard(content []byte) {

@@ -24,6 +24,10 @@ type ReadOptions struct {
 	Size     int64            // of a whole body, as announced; not positive if it was not
 	Choices  int64            // how many answers were asked for; 0 is one
 
+	// Request is the question, for dialects whose answers have to be in the form and
+	// of the length that it asks for; nil if nobody looks back at it.
+	Request *starling.Request
+
 	// HideLogprobs takes log-probabilities out of Raw: we asked for them
 	// ([AskLogprobs]), the caller did not.
 	HideLogprobs bool
@@ -159,7 +163,7 @@ func (r *reading) whole(body io.Reader, yield func(starling.Event, error) bool) 
 	if err := r.body(data, &ev); err != nil {
 		return r.refused(err)
 	}
-	if r.Raw {
+	if r.Raw && ev.Raw == nil {
 		ev.Raw = r.shown(b, data)
 	}
 	yield(ev, nil)
@@ -210,6 +214,8 @@ func failure(err error) error {
 		e.Kind = starling.Cancelled
 	case errors.Is(err, errTooLong):
 		e.Kind = starling.Refused
+	case isUnfit(err):
+		e.Kind, e.Hint = starling.Refused, "ask another model"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		e.Err = fmt.Errorf("%w: %w", errUnfinished, err)
 	}

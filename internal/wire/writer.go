@@ -78,6 +78,9 @@ func (w *Writer) Event(ev starling.Event) error {
 	if ev.Raw != nil && ev.Whole != w.request.Stream {
 		return w.pass(ev)
 	}
+	if ev.Vectors != nil {
+		w.told.vectors = ev.Vectors
+	}
 	for i := range ev.Deltas {
 		if !w.request.Stream {
 			w.told.add(&ev.Deltas[i])
