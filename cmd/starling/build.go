@@ -230,6 +230,7 @@ func (c Config) loadSkills() (*skill.Set, error) {
 type upstream struct {
 	vendor    catalog.Vendor
 	models    []string
+	embeds    []string         // of them and beside them, those that turn texts into vectors
 	stated    []starling.Model // offered as they are
 	price     starling.Price   // for models that nobody has a price for
 	simulated bool

@@ -46,7 +46,7 @@ type Config struct {
 	Prices    []catalog.Override   `yaml:"prices"`
 	Budgets   []BudgetLimit        `yaml:"budgets"`
 
-	Embeddings string `yaml:"embeddings"` // "provider/model", for students
+	Embeddings string `yaml:"embeddings"` // "provider/model", which students may learn with
 
 	Observe bool     `yaml:"observe"`
 	Shadow  *float64 `yaml:"shadow"` // nil: as the rubrics audit
@@ -65,6 +65,7 @@ type Upstream struct {
 	KeyEnv     string             `yaml:"key_env"`
 	KeyFile    string             `yaml:"key_file"`
 	Models     []string           `yaml:"models"`
+	Embeds     []string           `yaml:"embeds"`
 	HedgeAfter time.Duration      `yaml:"hedge_after"`
 	Drain      bool               `yaml:"drain"`
 	Timeouts   Timeouts           `yaml:"timeouts"`

@@ -24,7 +24,7 @@ func (c Config) upstream(name string, own *Upstream) (*upstream, error) {
 	if !known && (own.Dialect == "" || own.URL == "" || own.Zone == starling.Nowhere) {
 		return nil, c.ofProvider(unknownVendor(cmp.Or(own.Vendor, name)), name, "vendor")
 	}
-	up := &upstream{vendor: vendor, models: own.Models, stated: own.stated, simulated: own.Simulated}
+	up := &upstream{vendor: vendor, models: own.Models, embeds: own.Embeds, stated: own.stated, simulated: own.Simulated}
 	o := &up.options
 	o.Name, o.Dialect, o.URL = name, cmp.Or(own.Dialect, vendor.Dialect), cmp.Or(own.URL, vendor.URL)
 	o.Zone, o.Drain = cmp.Or(own.Zone, vendor.Zone), own.Drain
@@ -101,20 +101,49 @@ func (up *upstream) offer(ctx context.Context, cat *catalog.Catalog, guard *prov
 	if len(up.stated) > 0 {
 		return up.stated, nil
 	}
-	names := up.models
+	names := slices.Clone(up.models)
 	if len(names) == 0 && up.vendor.Catalog != "" {
 		for row := range cat.Vendor(up.vendor.Catalog) {
 			names = append(names, row.Model)
 		}
 	}
 	if len(names) == 0 {
-		return up.discover(ctx, cat, guard)
+		models, err := up.discover(ctx, cat, guard)
+		return up.beside(models, cat), err
 	}
 	var models []starling.Model
 	for _, name := range names {
 		models = append(models, up.model(cat, name))
 	}
-	return models, nil
+	return up.beside(models, cat), nil
+}
+
+// beside adds the models that neither catalog nor list need to name: those that are
+// said to embed, and those that moderate.
+func (up *upstream) beside(models []starling.Model, cat *catalog.Catalog) []starling.Model {
+	add := func(name string, otherwise starling.Price) {
+		if slices.ContainsFunc(models, func(m starling.Model) bool { return m.Name == name }) {
+			return
+		}
+		m := up.model(cat, name)
+		if !m.Price.Known() {
+			m.Price = otherwise
+		}
+		models = append(models, m)
+	}
+	for _, name := range up.embeds {
+		add(name, starling.Price{})
+	}
+	if len(up.models) == 0 && up.options.Dialect == up.vendor.Dialect {
+		for _, name := range up.vendor.Moderators() {
+			add(name, catalog.FreeModeration)
+		}
+	}
+	moderates := func(m starling.Model) bool { return m.Takes == starling.Moderations }
+	if slices.Contains(up.options.Also, starling.Moderations) && !slices.ContainsFunc(models, moderates) {
+		add(catalog.UsualModerator, starling.Price{})
+	}
+	return models
 }
 
 // embeds returns the provider of the configured embedding model, and the model's
@@ -129,7 +158,7 @@ func (c Config) embeds(ups []*upstream) (*upstream, string, error) {
 		if names = append(names, up.options.Name); up.options.Name != name {
 			continue
 		}
-		if provider.Kinds[up.options.Dialect].Embed == "" {
+		if !provider.Kinds[up.options.Dialect].Embeds() {
 			return nil, "", c.at(&starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("embeddings: the dialect %s of provider %s has none", up.options.Dialect, name), Hint: "name a model of a provider with dialect openai"}, "embeddings")
 		}
 		return up, model, nil
@@ -158,6 +187,10 @@ func (up *upstream) model(cat *catalog.Catalog, name string) starling.Model {
 	}
 	if !m.Price.Known() && up.price.Known() {
 		m.Price = up.price
+	}
+	m.Takes = catalog.Takes(name)
+	if slices.Contains(up.embeds, name) {
+		m.Takes = starling.Embeddings
 	}
 	m.Provider, m.Name, m.Dialect, m.Zone = up.options.Name, name, up.options.Dialect, up.options.Zone
 	m.Hedged, m.Simulated = up.options.HedgeAfter > 0, up.simulated

@@ -54,7 +54,7 @@ func (s *Sample) Err() error {
 // is nil if it is not. That follows from the exchange's id, the rubric and who
 // answers, so it is known before anything is sent.
 func (x *exchange) choose(c *starling.Candidate) *Sample {
-	if _, ok := x.reply.(Sampler); !ok || x.Request.Choices > 1 {
+	if _, ok := x.reply.(Sampler); !ok || x.Request.Choices > 1 || x.Request.Dialect.Wants() != "" {
 		return nil
 	}
 	if x.Observe != nil {

@@ -71,6 +71,36 @@ func (c *Cascade) Answer(ctx context.Context, req starling.Request, reply Reply)
 	return &x.Exchange
 }
 
+// Foresee returns the model that would be asked first, and the skill that the
+// request names, "" if it names none. Nobody is asked, and nothing reserved. Errors:
+// those of Answer for a request that nobody may answer.
+func (c *Cascade) Foresee(req *starling.Request) (m starling.Model, named string, err error) {
+	skill, how, err := c.Router.Identify(req)
+	if err != nil {
+		return m, "", err
+	}
+	class := starling.Class("")
+	if skill != nil {
+		class = skill.Rubric.Class
+	}
+	if skill != nil && how == "" {
+		named = skill.Name
+	}
+	screen, err := c.screen(req, class, how)
+	if err != nil {
+		return m, named, err
+	}
+	plan := c.Router.Plan
+	if c.Observe != nil {
+		plan = c.Router.Observe
+	}
+	p, err := plan(req, screen, skill)
+	if err != nil {
+		return m, named, err
+	}
+	return p.Candidates[0].Model, named, nil
+}
+
 // plan says who may answer, or where it is only observed who would have.
 func (x *exchange) plan(how string) {
 	if x.Observe == nil {

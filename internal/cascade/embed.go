@@ -14,7 +14,7 @@ import (
 // booked, and settled with a receipt, which is of no request. The exchange is
 // returned whatever happened; why there are no vectors is in its Err.
 func (c *Cascade) Embed(ctx context.Context, s *skill.Skill, screen starling.Screen, e *provider.Embedder, r provider.Reading) (vectors [][]float32, ex *starling.Exchange) {
-	x := c.begin(ctx, starling.Request{Dialect: e.Model.Dialect, Model: e.Model.ID(), Choices: 1}, s.Name, listener{})
+	x := c.begin(ctx, starling.Request{Dialect: starling.Embeddings, Model: e.Model.ID(), Choices: 1}, s.Name, listener{})
 	defer x.end()
 	r.Furthest, x.Screen = screen.Furthest, screen
 	x.Plan = embedding(s, e, r.Texts)

@@ -48,6 +48,10 @@ func (x *exchange) observe(how string) {
 	if x.Request.Agent == starling.TrialAgent {
 		return
 	}
+	if x.Request.Dialect.Wants() != "" {
+		x.Observed = &starling.Observed{Rule: "it asks for no answer in words: nothing would have changed"}
+		return
+	}
 	defer func() {
 		if bug := recover(); bug != nil {
 			x.would, x.Observed = nil, &starling.Observed{Rule: "a bug ended the plan of what would have been done"}

@@ -33,6 +33,7 @@ func (r Row) Fill() starling.Model {
 		NoTools:   r.NoTools,
 		NoImages:  r.NoImages,
 		Released:  r.Released,
+		Takes:     Takes(r.Model),
 	}
 }
 

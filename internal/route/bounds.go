@@ -46,6 +46,8 @@ func unsuited(req *starling.Request, screen starling.Screen, m starling.Model, i
 		return starling.Forbidden, fmt.Sprintf("it runs in zone %s, and data of class %s may go no further than %s", m.Zone, screen.Class, screen.Furthest)
 	case m.Away != "":
 		return starling.Invalid, m.Away
+	case untaken(req, m) != "":
+		return starling.Invalid, untaken(req, m)
 	case !m.Price.Known():
 		return starling.Invalid, "its price is unknown; declare one under prices in the configuration"
 	case req.Tools > 0 && m.NoTools:
@@ -54,7 +56,7 @@ func unsuited(req *starling.Request, screen starling.Screen, m starling.Model, i
 		return starling.Invalid, "it cannot read images"
 	case req.Tier != "" && byTokens:
 		return starling.Invalid, "its price is known for the standard service only, not for " + req.Tier
-	case output == 0 && byTokens:
+	case output == 0 && byTokens && req.Dialect.Wants() == "":
 		return starling.Invalid, "nothing bounds its answer; set max_tokens"
 	case input == 0 && byTokens:
 		return starling.Invalid, "nothing bounds what it reads of a document: its window is unknown; declare its context under prices in the configuration"
@@ -64,10 +66,35 @@ func unsuited(req *starling.Request, screen starling.Screen, m starling.Model, i
 	return "", ""
 }
 
+// untaken says why a model is not asked such a question, "" if it is.
+func untaken(req *starling.Request, m starling.Model) string {
+	want := req.Dialect.Wants()
+	switch {
+	case want == starling.CountTokens && m.Takes == "" && m.Dialect == starling.Anthropic, want == m.Takes:
+		return ""
+	case want == starling.CountTokens:
+		return "its upstream counts no tokens"
+	case want == starling.Embeddings:
+		return "it is not known to turn texts into vectors; if it does, list it under embeds of its provider"
+	case want == starling.Moderations:
+		return "it is no moderation model"
+	case m.Takes == starling.Embeddings:
+		return "it turns texts into vectors and does not converse; ask it at /v1/embeddings"
+	}
+	return "it moderates and does not converse; ask it at /v1/moderations"
+}
+
 // leastTokens is a count that no real text falls below: one token for sixteen
 // bytes. It finds what surely cannot fit; counting exactly is the model's part.
-// The bytes of images and documents are no text.
-func leastTokens(req *starling.Request) int64 { return int64(len(req.Body)-req.Opaque) / 16 }
+// The bytes of images and documents are no text. Of many texts whose vectors are
+// asked for each has the window for itself.
+func leastTokens(req *starling.Request) int64 {
+	least := int64(len(req.Body)-req.Opaque) / 16
+	if req.Dialect.Wants() != "" {
+		least /= max(req.Choices, 1)
+	}
+	return least
+}
 
 // outputHint says which max_tokens would have fitted under the limit. Saying it
 // may lengthen the body, so there is room for that.

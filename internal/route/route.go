@@ -84,7 +84,7 @@ func (r *Router) Plan(req *starling.Request, screen starling.Screen, s *skill.Sk
 	if s != nil {
 		p.Plan.Skill, p.Rubric = s.Name, s.Hash
 		p.Limit, p.Patience = s.Rubric.Budget.Request, s.Rubric.Latency
-		if ref, ok := r.Directory.Find(s.Rubric.Reference); ok {
+		if ref, ok := r.Directory.Find(s.Rubric.Reference); ok && req.Dialect.Wants() == "" { // it answers in words
 			p.Reference = &ref
 		}
 	}
@@ -106,6 +106,8 @@ type planning struct {
 
 func (p *planning) make() error {
 	switch {
+	case p.req.Model == "": // which no other dialect allows
+		return p.moderator()
 	case !strings.HasPrefix(p.req.Model, Prefix):
 		return p.pin()
 	case p.skill == nil && p.Default != "":
@@ -132,6 +134,26 @@ func (p *planning) pin() error {
 	p.Candidates[0].Why = p.Rule
 	p.Expected = p.Candidates[0].Expected
 	return nil
+}
+
+// moderator plans for a caller who wants a moderation and named no model: the first
+// of the configuration that may read it.
+func (p *planning) moderator() error {
+	p.Rule = "the first model that moderates: none was named"
+	for _, m := range p.Directory.Models() {
+		if m.Takes == starling.Moderations && len(p.Candidates) == 0 {
+			p.consider(skill.Candidate{Model: m.ID(), Probability: 1}, nil, true)
+		}
+	}
+	if len(p.Candidates) > 0 {
+		p.Candidates[0].Basis = "not needed: nobody chooses"
+		p.Expected = p.Candidates[0].Expected
+		return nil
+	}
+	if len(p.Left) > 0 {
+		return refusal(p.Left)
+	}
+	return &starling.Error{Kind: starling.NotFound, Op: "nobody here moderates", Hint: "configure a provider that does: openai, or one with also: [moderations]"}
 }
 
 // fallback plans for a caller who left the choice to a skill that nobody knows.
@@ -200,6 +222,9 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 		p.leave(name, starling.NotFound, "no provider offers it: "+p.Directory.hint(name))
 		return
 	}
+	if p.req.Dialect == starling.CountTokens {
+		m.Price = counted
+	}
 	if slices.ContainsFunc(p.Candidates, func(before starling.Candidate) bool { return before.Model.ID() == m.ID() }) {
 		p.leave(m.ID(), starling.Invalid, fmt.Sprintf("it is a candidate already; %q is another name for it", c.Model))
 		return
@@ -232,6 +257,9 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 	}
 	p.add(next, proof)
 }
+
+// counted is the price of having tokens counted.
+var counted = starling.Price{Free: true, Source: "counting is free: docs.anthropic.com, token counting"}
 
 func (p *planning) leave(model string, kind starling.Kind, why string) {
 	p.Left = append(p.Left, starling.Left{Model: model, Kind: kind, Why: why})

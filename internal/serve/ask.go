@@ -15,25 +15,39 @@ import (
 // ask answers a question in the given dialect: it is the way of every request.
 func (s *Server) ask(d starling.Dialect) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		release, ok := s.enter()
+		caller, release, ok := s.admit(d, w, r)
 		if !ok {
-			s.refuseIn(d, w, &starling.Error{Kind: starling.Overloaded, Op: fmt.Sprintf("%d requests are under way", s.opts.InFlight), Hint: "try again in a moment"})
 			return
 		}
 		defer release()
-
-		caller, err := s.caller(r.Context(), r.Header)
-		if err != nil {
-			s.refuseIn(d, w, err)
-			return
-		}
 		reply := &reply{server: s, w: w, ctl: http.NewResponseController(w)}
-		ex := s.answer(d, caller, r, reply)
-		reply.flush(ex)
-		s.later(reply.sample)
-		s.metrics.observe(ex)
-		s.record(r.Context(), ex)
+		s.finish(r.Context(), reply, s.answer(d, caller, r, reply))
 	}
+}
+
+// admit lets a question in if there is a slot, and says who asks. Else it has been
+// refused.
+func (s *Server) admit(d starling.Dialect, w http.ResponseWriter, r *http.Request) (caller starling.Caller, release func(), ok bool) {
+	release, ok = s.enter()
+	if !ok {
+		s.refuseIn(d, w, &starling.Error{Kind: starling.Overloaded, Op: fmt.Sprintf("%d requests are under way", s.opts.InFlight), Hint: "try again in a moment"})
+		return caller, nil, false
+	}
+	caller, err := s.caller(r.Context(), r.Header)
+	if err != nil {
+		release()
+		s.refuseIn(d, w, err)
+		return caller, nil, false
+	}
+	return caller, release, true
+}
+
+// finish sends the end of an exchange, and notes what came of it.
+func (s *Server) finish(ctx context.Context, reply *reply, ex *starling.Exchange) {
+	reply.flush(ex)
+	s.later(reply.sample)
+	s.metrics.observe(ex)
+	s.record(ctx, ex)
 }
 
 // answer reads the request and has it answered; what cannot be read is refused
@@ -43,6 +57,7 @@ func (s *Server) answer(d starling.Dialect, caller starling.Caller, r *http.Requ
 	defer shift.end()
 	req, err := s.read(d, p.w, r)
 	req.Dialect, req.Caller = d, caller
+	req.Model = undisguised(shift.cascade.Router, req.Model)
 	p.req = &req
 	if err != nil {
 		return shift.cascade.Refuse(req, err, p)
@@ -80,7 +95,21 @@ func (s *Server) read(d starling.Dialect, w http.ResponseWriter, r *http.Request
 	req.Class = starling.Class(class)
 	req.Agent = clip(r.UserAgent())
 	req.Header, req.Query = travelling(r.Header), r.URL.RawQuery
+	req.Talk = talkOf(r.Header, req.Talk)
 	return req, nil
+}
+
+// talkOf returns what a client calls the conversation: in a header that some coding
+// agents send, where a part is the agent's own, else in the body.
+//
+// Source: the requests of Claude Code 2.1.330, Codex 0.169 and opencode 1.18.33.
+func talkOf(h http.Header, inBody string) string {
+	for _, name := range []string{"X-Claude-Code-Session-Id", "Session-Id", "X-Session-Id"} {
+		if id := h.Get(name); id != "" {
+			return id + "\x00" + h.Get("X-Claude-Code-Agent-Id")
+		}
+	}
+	return inBody
 }
 
 // only returns a header's one value. Of several it is not for us to choose: the

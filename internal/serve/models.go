@@ -68,7 +68,11 @@ func entry(id, owner string, m starling.Model) listedModel {
 	return l
 }
 
-func (s *Server) models(w http.ResponseWriter, _ *http.Request, _ starling.Caller) {
+func (s *Server) models(w http.ResponseWriter, r *http.Request, _ starling.Caller) {
+	if dialectOf(r) == starling.Anthropic {
+		s.claudeModels(w, r)
+		return
+	}
 	list := modelList{Object: "list", Data: s.listed()}
 	if n := len(list.Data); n > 0 {
 		list.FirstID, list.LastID = &list.Data[0].ID, &list.Data[n-1].ID
@@ -78,8 +82,37 @@ func (s *Server) models(w http.ResponseWriter, _ *http.Request, _ starling.Calle
 	writeJSON(w, http.StatusOK, list)
 }
 
+func (s *Server) claudeModels(w http.ResponseWriter, r *http.Request) {
+	list, more, err := page(s.claudes(), r.URL.Query())
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	out := struct {
+		Object  string        `json:"object"`
+		Data    []claudeModel `json:"data"`
+		HasMore bool          `json:"has_more"`
+		FirstID *string       `json:"first_id"`
+		LastID  *string       `json:"last_id"`
+	}{Object: "list", Data: list, HasMore: more}
+	if n := len(list); n > 0 {
+		out.FirstID, out.LastID = &list[0].ID, &list[n-1].ID
+	} else {
+		out.Data = []claudeModel{}
+	}
+	writeJSON(w, http.StatusOK, out)
+}
+
 func (s *Server) model(w http.ResponseWriter, r *http.Request, _ starling.Caller) {
 	id := r.PathValue("id")
+	if dialectOf(r) == starling.Anthropic {
+		for _, m := range s.claudes() {
+			if m.ID == id {
+				writeJSON(w, http.StatusOK, m)
+				return
+			}
+		}
+	}
 	for _, m := range s.listed() {
 		if m.ID == id {
 			writeJSON(w, http.StatusOK, m)
@@ -87,7 +120,11 @@ func (s *Server) model(w http.ResponseWriter, r *http.Request, _ starling.Caller
 		}
 	}
 	if m, ok := s.current().Router.Directory.Find(id); ok {
-		writeJSON(w, http.StatusOK, entry(id, m.Provider, m))
+		if l := entry(id, m.Provider, m); dialectOf(r) == starling.Anthropic {
+			writeJSON(w, http.StatusOK, claude(l, m))
+		} else {
+			writeJSON(w, http.StatusOK, l)
+		}
 		return
 	}
 	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: "there is no model " + clip(id), Hint: "GET /v1/models lists what there is"})

@@ -31,8 +31,12 @@ type Options struct {
 	InFlight int           // most requests at once; 1024
 	Version  string
 
-	Keep  func(context.Context, ...corpus.Text) error // keeps corrections, and where rubrics say so the reference's answers, all or none; nil keeps none
-	Learn func(context.Context) error                 // has what was just written down in force when it returns; nil waits for nobody
+	Keep func(context.Context, ...corpus.Text) error // keeps corrections, and where rubrics say so the reference's answers, all or none; nil keeps none
+	// Count returns how many tokens a conversation has for a model whose upstream does
+	// not count; nil guesses by the bytes.
+	Count func(*starling.Request, starling.Model) int64
+
+	Learn func(context.Context) error // has what was just written down in force when it returns; nil waits for nobody
 
 	HeaderTime time.Duration // longest time for a caller to send its headers; 10 seconds
 	Grace      time.Duration // longest time for requests to end when the server is to stop; 10 seconds
@@ -95,6 +99,12 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/chat/completions", s.ask(starling.OpenAI))
 	mux.HandleFunc("POST /v1/messages", s.ask(starling.Anthropic))
+	mux.HandleFunc("POST /v1/messages/count_tokens", s.count)
+	mux.HandleFunc("POST /v1/embeddings", s.ask(starling.Embeddings))
+	mux.HandleFunc("POST /v1/moderations", s.ask(starling.Moderations))
+	mux.HandleFunc("POST /api/embed", s.ask(starling.Embed))
+	mux.HandleFunc("POST /api/embeddings", s.ask(starling.EmbedOne))
+	mux.HandleFunc("GET /api/hello", unasked(s.hello))
 	mux.HandleFunc("GET /v1/models", unasked(s.authenticated(s.models)))
 	mux.HandleFunc("GET /v1/models/{id...}", unasked(s.authenticated(s.model)))
 	mux.HandleFunc("GET /v1/receipts/{id}", unasked(s.authenticated(s.receipt)))
@@ -106,7 +116,7 @@ func (s *Server) Handler() http.Handler {
 }
 
 func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
-	hint := "POST /v1/chat/completions, POST /v1/messages, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
+	hint := "POST /v1/chat/completions, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1/embeddings, POST /v1/moderations, POST /api/embed, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
 	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: r.Method + " " + clip(r.URL.Path), Hint: "there is " + hint})
 }
 

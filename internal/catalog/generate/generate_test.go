@@ -64,6 +64,9 @@ func TestARecordBecomesALine(t *testing.T) {
 		{"a window from the input's limit",
 			`{"provider":"p","model":"m","limit":{"input":77}}`,
 			"p\tm\t\t\t\t\t\t\t77\t\t\t\t\n"},
+		{"vectors, whose length is no limit",
+			`{"provider":"p","model":"m-embed","cost_usd_per_mtok":{"input":0.1,"output":0},"limit":{"context":512,"output":1024}}`,
+			"p\tm-embed\t100000000\t\t\t\t\t\t512\t\t\t\t\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got, remarks := rows(t, c.record); got != c.want || len(remarks) > 0 {
@@ -91,14 +94,14 @@ func TestAFigureThatIsNotTakenIsRemarkedOn(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotChatIsLeftOut(t *testing.T) {
+func TestWhatNeitherChatsNorEmbedsIsLeftOut(t *testing.T) {
 	got, _ := rows(t,
 		`{"provider":"p","model":"speaks","modalities":{"input":["text"],"output":["audio"]}}`,
 		`{"provider":"p","model":"listens","modalities":{"input":["audio"],"output":["text"]}}`,
 		`{"provider":"p","model":"counts","cost_usd_per_mtok":{"input":0.1,"output":0}}`,
 		`{"provider":"p","model":"Text-Embedding-9","cost_usd_per_mtok":null}`,
 		`{"provider":"p","model":"chats"}`)
-	if !strings.HasPrefix(got, "p\tchats\t") || strings.Count(got, "\n") != 1 {
+	if !strings.HasPrefix(got, "p\tText-Embedding-9\t") || !strings.Contains(got, "\np\tchats\t") || strings.Count(got, "\n") != 2 {
 		t.Errorf("got %q", got)
 	}
 }

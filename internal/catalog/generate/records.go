@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"starling"
+	"starling/internal/catalog"
 )
 
 // Records are models.dev's, as its providers and models are gathered in one
@@ -94,14 +97,17 @@ func read(data []byte) (records, string, error) {
 	return r, date, nil
 }
 
-// chats reports whether the model reads text and writes text at a price for
-// both. Where the record says nothing of modalities, the name has to.
-func (r record) chats() bool {
+// useful reports whether the model reads text and writes text at a price for
+// both, or turns it into vectors. Where the record says nothing of modalities, the name has to.
+func (r record) useful() bool {
 	m := r.Modalities
 	if len(m.Input) > 0 && !slices.Contains(m.Input, "text") || len(m.Output) > 0 && !slices.Contains(m.Output, "text") {
 		return false
 	}
-	for _, other := range []string{"embed", "rerank", "whisper", "-tts", "gpt-image"} {
+	if catalog.Takes(r.Model) == starling.Embeddings {
+		return true
+	}
+	for _, other := range []string{"rerank", "whisper", "-tts", "gpt-image"} {
 		if strings.Contains(strings.ToLower(r.Model), other) {
 			return false
 		}

@@ -1,0 +1,71 @@
+package serve
+
+import (
+	"net/http"
+
+	"starling"
+	"starling/internal/cascade"
+)
+
+// count answers how many tokens a conversation has, for the model that would be
+// asked first. Where its upstream counts, that is asked: the conversation travels, so
+// it is an exchange with a receipt, and free. Else it is our own estimate, for which
+// nothing leaves: it has no receipt, and a header says what it is.
+func (s *Server) count(w http.ResponseWriter, r *http.Request) {
+	caller, release, ok := s.admit(starling.CountTokens, w, r)
+	if !ok {
+		return
+	}
+	defer release()
+	shift := s.begin()
+	defer shift.end()
+	req, err := s.read(starling.CountTokens, w, r)
+	req.Dialect, req.Caller = starling.CountTokens, caller
+	p := &reply{server: s, w: w, ctl: http.NewResponseController(w), req: &req}
+	c := shift.cascade
+	if err != nil {
+		s.finish(r.Context(), p, c.Refuse(req, err, p))
+		return
+	}
+	req.Model = undisguised(c.Router, req.Model)
+	m, named, err := foreseen(c, req)
+	switch {
+	case err != nil:
+		s.finish(r.Context(), p, c.Refuse(req, err, p))
+	case m.Dialect != starling.Anthropic:
+		s.estimate(w, req, m)
+	default:
+		if req.Model = m.ID(); named != "" {
+			req.Skill = named
+		}
+		s.finish(r.Context(), p, c.Answer(r.Context(), req, p))
+	}
+}
+
+// foreseen returns who would be asked first in the conversation whose tokens are to
+// be counted.
+func foreseen(c *cascade.Cascade, req starling.Request) (starling.Model, string, error) {
+	req.Dialect, req.MaxTokens = starling.Anthropic, 1 // how long the answer may be nobody says here
+	return c.Foresee(&req)
+}
+
+// estimate answers with a count of our own.
+func (s *Server) estimate(w http.ResponseWriter, req starling.Request, m starling.Model) {
+	said(w.Header(), &starling.Exchange{ID: "none", Request: req, Response: starling.Response{
+		Model: m.Name, Provider: m.Provider, Zone: m.Zone, Simulated: m.Simulated, Reason: "an estimate of our own: the upstream does not count tokens, and nothing was sent to it",
+	}})
+	w.Header().Set("X-Starling-Estimate", "true")
+	req.Dialect = starling.Anthropic
+	count := s.opts.Count
+	if count == nil {
+		count = func(r *starling.Request, m starling.Model) int64 { return m.Estimate(r, 0, 0).Input }
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Input int64 `json:"input_tokens"`
+	}{count(&req, m)})
+}
+
+// hello answers Claude Code's question whether anybody is there.
+func (s *Server) hello(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]string{"message": "hello"})
+}
