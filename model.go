@@ -16,6 +16,7 @@ type Model struct {
 	NoTools   bool    `json:"no_tools,omitempty"`   // known not to call tools
 	NoImages  bool    `json:"no_images,omitempty"`  // known not to read images
 	Takes     Dialect `json:"takes,omitempty"`      // what it is asked for instead of words: [Embeddings] or [Moderations]; "" it converses
+	Embeds    bool    `json:"embeds,omitempty"`     // it converses, and turns texts into vectors too
 	Released  string  `json:"released,omitempty"`   // YYYY-MM-DD
 	Digest    string  `json:"digest,omitempty"`     // of what answers, where it is known: change it and it is another candidate
 
@@ -34,3 +35,15 @@ const StudentName = "student"
 
 // ID returns "provider/name", which names the model unmistakably.
 func (m Model) ID() string { return m.Provider + "/" + m.Name }
+
+// Answers reports whether the model is asked such questions at all.
+func (m Model) Answers(d Dialect) bool {
+	switch want := d.Wants(); want {
+	case CountTokens:
+		return m.Takes == "" && m.Dialect == Anthropic
+	case Embeddings:
+		return m.Takes == want || m.Embeds
+	default:
+		return m.Takes == want
+	}
+}

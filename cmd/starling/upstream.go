@@ -189,8 +189,10 @@ func (up *upstream) model(cat *catalog.Catalog, name string) starling.Model {
 		m.Price = up.price
 	}
 	m.Takes = catalog.Takes(name)
-	if slices.Contains(up.embeds, name) {
-		m.Takes = starling.Embeddings
+	if slices.Contains(up.embeds, name) && m.Takes == "" {
+		if m.Embeds = slices.Contains(up.models, name); !m.Embeds {
+			m.Takes = starling.Embeddings
+		}
 	}
 	m.Provider, m.Name, m.Dialect, m.Zone = up.options.Name, name, up.options.Dialect, up.options.Zone
 	m.Hedged, m.Simulated = up.options.HedgeAfter > 0, up.simulated

@@ -249,6 +249,7 @@ func (e *encoder) model(m *starling.Model) {
 	e.someTrue("no_tools", m.NoTools)
 	e.someTrue("no_images", m.NoImages)
 	someStr(e, "takes", m.Takes)
+	e.someTrue("embeds", m.Embeds)
 	someStr(e, "released", m.Released)
 	someStr(e, "digest", m.Digest)
 	e.someTrue("student", m.Student)

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,7 +65,7 @@ func (p *HTTP) prepare(ctx context.Context, c starling.Call) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &call{HTTP: p, Call: c, caller: ctx, started: time.Now(), breaker: b, dialect: dialect, question: body, hedge: c.Model.Hedged, policies: p.policies}
+	k := &call{HTTP: p, Call: c, caller: ctx, started: time.Now(), breaker: b, dialect: dialect, question: body, hedge: p.opts.HedgeAfter > 0 && c.Request.Dialect.Wants() == "", policies: p.policies}
 	if !k.hedge {
 		k.policies = p.plain
 	}
@@ -71,7 +74,23 @@ func (p *HTTP) prepare(ctx context.Context, c starling.Call) (*call, error) {
 	}
 	k.patience = k.started.Add(c.Patience)
 	k.url, k.header = p.envelope(c.Request, dialect)
+	if c.Request.Dialect != dialect {
+		leave(c)
+	}
 	return k, nil
+}
+
+// leave tells what does not travel into another dialect: the headers about the
+// question go with the fields that they are about.
+func leave(c starling.Call) {
+	for _, name := range slices.Sorted(maps.Keys(c.Request.Header)) {
+		if travels(name) && name != "Anthropic-Version" { // which each dialect has or has not
+			c.Left("header " + strings.ToLower(name))
+		}
+	}
+	if cleared(c.Request.Query) != "" {
+		c.Left("query")
+	}
 }
 
 // envelope returns the URL and the headers of a call. What the caller says of

@@ -108,7 +108,7 @@ func (o Options) offered() []starling.Model {
 	models := slices.Clone(o.Models)
 	for i := range models {
 		if models[i].Name == o.Embedding.Name {
-			models[i].Takes = starling.Embeddings
+			models[i].Embeds = models[i].Takes == ""
 			return models
 		}
 	}
@@ -119,17 +119,22 @@ func (o Options) offered() []starling.Model {
 // counting tokens.
 func (p *HTTP) equip(base *url.URL) error {
 	for _, m := range p.models {
-		if m.Takes == "" {
+		takes := m.Takes
+		if m.Embeds {
+			takes = starling.Embeddings
+		}
+		if takes == "" {
 			continue
 		}
-		d, path := p.kind.taking(m.Takes)
+		d, path := p.kind.taking(takes)
 		if path == "" {
-			return p.opts.invalid("its dialect "+string(p.opts.Dialect)+" has no "+string(m.Takes)+", which "+m.Name+" takes", "name a model of a provider with dialect openai")
+			return p.opts.invalid("its dialect "+string(p.opts.Dialect)+" has no "+string(takes)+", which "+m.Name+" takes", "name a model of a provider with dialect openai")
 		}
 		if p.asks[d] == nil {
 			p.asks[d] = p.kind.at(base, path)
 		}
 		if m.Name == p.opts.Embedding.Name {
+			m.Hedged = false
 			p.embedder = &Embedder{Model: m, up: p}
 		}
 	}

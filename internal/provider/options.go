@@ -18,7 +18,7 @@ type Options struct {
 	Models  []starling.Model   // Provider, Dialect and Zone may be left out
 
 	// Embedding is the model that [HTTP.Embedder] asks; without a name there is none.
-	// It is offered beside Models, for vectors alone.
+	// It is offered beside Models, for vectors alone unless it is one of them.
 	Embedding starling.Model
 
 	Limits Limits

@@ -70,7 +70,7 @@ func unsuited(req *starling.Request, screen starling.Screen, m starling.Model, i
 func untaken(req *starling.Request, m starling.Model) string {
 	want := req.Dialect.Wants()
 	switch {
-	case want == starling.CountTokens && m.Takes == "" && m.Dialect == starling.Anthropic, want == m.Takes:
+	case m.Answers(req.Dialect):
 		return ""
 	case want == starling.CountTokens:
 		return "its upstream counts no tokens"

@@ -92,7 +92,9 @@ func (o *Outline) hearSystem(content []byte) {
 		if isBilling(first) {
 			o.hearRest(text(first))
 			for walk.next() {
-				o.System = append(o.System, field(walk.value, "text"))
+				if said := field(walk.value, "text"); said != nil {
+					o.System = append(o.System, said)
+				}
 			}
 			return
 		}
