@@ -14,7 +14,8 @@
 // asked, so that trying again can help.
 //
 // Its embeddings (embed.go) are hashed words, with a little knowledge of which of
-// them the shop's customers use together.
+// them the shop's customers use together. Its moderations (moderate.go) know a few
+// violent words.
 //
 // A [Shop] makes up what customers ask (shop.go, shop.txt). They are
 // hard in ways in which real messages are, but no evidence about those.
@@ -24,5 +25,5 @@
 // invoice that a ledger is compared with.
 //
 // To follow a request, open sim.go, then call.go. Formats: the vendors' published
-// API references for Chat Completions, Messages and Embeddings, as read in November 2026.
+// API references for Chat Completions, Messages, Embeddings and Moderations, as read in November 2026.
 package sim

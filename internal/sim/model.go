@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"starling"
+	"starling/internal/catalog"
 )
 
 // A Model states how one simulated model behaves. The zero value of each field
@@ -92,7 +93,7 @@ func (m Model) Offer(provider string) starling.Model {
 	}
 	return starling.Model{
 		Provider: provider, Name: m.Name, Dialect: dialect, Zone: m.Zone, Price: m.Price,
-		Context: m.Context, MaxOutput: m.filled().MaxOutput, Simulated: true,
+		Context: m.Context, MaxOutput: m.filled().MaxOutput, Takes: catalog.Takes(m.Name), Simulated: true,
 	}
 }
 

@@ -87,4 +87,7 @@ func TestEveryReplyFitsTheVendorsOwnSchema(t *testing.T) {
 	}
 	fits("ErrorResponse", ask(s, chat("openai", "gone", "x")).Body.String())
 	fits("CreateEmbeddingResponse", embed(s, `{"model":"m","input":["a","b"]}`).Body.String())
+	fits("CreateEmbeddingResponse", embed(s, `{"model":"m","input":"a","dimensions":3,"encoding_format":"float"}`).Body.String())
+	fits("CreateModerationResponse", moderate(s, `{"input":["a","I will kill them"]}`).Body.String())
+	fits("ErrorResponse", moderate(s, `{"input":[]}`).Body.String())
 }

@@ -124,7 +124,7 @@ func dialectOf(r *http.Request) starling.Dialect {
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/v1/messages"):
 		return starling.Anthropic
-	case strings.HasPrefix(r.URL.Path, "/v1/chat/"), r.URL.Path == "/v1/embeddings":
+	case strings.HasPrefix(r.URL.Path, "/v1/chat/"), r.URL.Path == "/v1/embeddings", r.URL.Path == "/v1/moderations":
 		return starling.OpenAI
 	case r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "":
 		return starling.Anthropic
@@ -142,6 +142,8 @@ func (x *visit) route() *fault {
 		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseOpenAI(f)) })
 	case path == "/v1/embeddings":
 		return x.post(x.embed)
+	case path == "/v1/moderations":
+		return x.post(x.moderate)
 	case path == "/v1/messages":
 		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseAnthropic(f)) })
 	case path == "/v1/messages/count_tokens":
