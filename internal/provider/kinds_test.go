@@ -3,6 +3,7 @@ package provider
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 
 	"starling"
@@ -56,8 +57,13 @@ func TestWhatACallerSaysTravelsOnlyInItsOwnDialectAndWithoutCredentials(t *testi
 				c := calling(p, true)
 				c.Request = asking(asked, true)
 				c.Request.Header, c.Request.Query = theirs, "beta=true&key=callers&API_KEY=callers"
+				var left []string
+				c.Left = func(what string) { left = append(left, what) }
 				if _, _, err := collect(t, p, c); err != nil {
 					t.Fatal(err)
+				}
+				if told := slices.Contains(left, "header anthropic-beta") && slices.Contains(left, "query"); told != (of != asked) || len(left) > 0 && !told {
+					t.Errorf("left: %q", left)
 				}
 				sent, same := u.last.Load(), of == asked
 				for name, values := range sent.Header {

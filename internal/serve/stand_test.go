@@ -42,6 +42,7 @@ type upstreamAt struct {
 	zone    starling.Zone
 	price   starling.Price
 	drain   bool
+	takes   starling.Dialect // instead of conversations
 	handler http.Handler
 }
 
@@ -103,7 +104,7 @@ func newStand(t testing.TB, o standOptions, ups ...upstreamAt) *stand {
 		if !up.price.Known() {
 			up.price = dollar
 		}
-		m := starling.Model{Provider: up.name, Name: cmp.Or(up.model, "m"), Dialect: up.dialect, Zone: up.zone, Price: up.price, Context: 1 << 20, MaxOutput: 4096}
+		m := starling.Model{Provider: up.name, Name: cmp.Or(up.model, "m"), Dialect: up.dialect, Zone: up.zone, Price: up.price, Takes: up.takes, Context: 1 << 20, MaxOutput: 4096}
 		p := must(provider.New(guard, provider.Options{Name: up.name, Dialect: up.dialect, URL: s.asked[up.name] + "/v1", Zone: up.zone, Models: []starling.Model{m}, Limits: o.limits, Drain: up.drain, Trip: o.trip}))
 		t.Cleanup(p.Close)
 		providers[up.name] = p

@@ -35,6 +35,9 @@ func TestAnOutlineSaysWhereTheConversationStands(t *testing.T) {
 		{"instructions come before it", starling.OpenAI, `{"messages":[{"role":"system","content":"be"},{"content":[{"type":"text","text":"good"}],"role":"developer"},{"role":"user","content":"a"}],"model":"m"}`, "be good ", "a", "a", 0},
 		{"in the other dialect they stand beside it", starling.Anthropic, `{"model":"m","max_tokens":9,"system":[{"type":"text","text":"be"},{"type":"text","text":"good"}],"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":[{"type":"text","text":"c"}]}]}`, "be\ngood ", "a", "c", 1},
 		{"what a tool says is not the user's", starling.Anthropic, `{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":[{"type":"tool_result","tool_use_id":"x","content":"c"}]}]}`, "", "a", "a", 1},
+		{"what a client accounts with is no instruction", starling.Anthropic, `{"model":"m","max_tokens":9,"system":[{"type":"text","text":"x-anthropic-billing-header: cc_version=1"},{"type":"text","text":"be"},{"type":"text","text":"good","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":"a"}]}`, "be good ", "a", "a", 0},
+		{"nor is its line", starling.Anthropic, `{"model":"m","max_tokens":9,"system":"x-anthropic-billing-header: a=b\nbe \"good\"","messages":[{"role":"user","content":"a"}]}`, `be "good" `, "a", "a", 0},
+		{"nor if it is all there is", starling.Anthropic, `{"model":"m","max_tokens":9,"system":[{"type":"text","text":"x-anthropic-billing-header: a=b"}],"messages":[{"role":"user","content":"a"}]}`, "", "a", "a", 0},
 		{"instructions later on are no opening", starling.OpenAI, `{"model":"m","messages":[{"role":"user","content":"a"},{"role":"system","content":"be"},{"role":"user","content":[{"type":"image_url","image_url":{"url":"u"}}]}]}`, "", "a", "a", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
