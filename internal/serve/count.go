@@ -33,13 +33,25 @@ func (s *Server) count(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.finish(r.Context(), p, c.Refuse(req, err, p))
 	case m.Dialect != starling.Anthropic:
-		s.estimate(w, req, m)
+		s.estimate(w, req, m, "none")
 	default:
 		if req.Model = m.ID(); named != "" {
 			req.Skill = named
 		}
-		s.finish(r.Context(), p, c.Answer(r.Context(), req, p))
+		ex := c.Answer(r.Context(), req, p)
+		if countless(ex) {
+			s.metrics.observe(ex)
+			s.estimate(w, req, m, ex.ID)
+			return
+		}
+		s.finish(r.Context(), p, ex)
 	}
+}
+
+// countless reports whether an upstream of Anthropic's dialect turned out not to
+// count, as many do that are not the vendor.
+func countless(ex *starling.Exchange) bool {
+	return len(ex.Attempts) > 0 && starling.KindOf(ex.Err) == starling.NotFound
 }
 
 // foreseen returns who would be asked first in the conversation whose tokens are to
@@ -49,10 +61,11 @@ func foreseen(c *cascade.Cascade, req starling.Request) (starling.Model, string,
 	return c.Foresee(&req)
 }
 
-// estimate answers with a count of our own.
-func (s *Server) estimate(w http.ResponseWriter, req starling.Request, m starling.Model) {
-	said(w.Header(), &starling.Exchange{ID: "none", Request: req, Response: starling.Response{
-		Model: m.Name, Provider: m.Provider, Zone: m.Zone, Simulated: m.Simulated, Reason: "an estimate of our own: the upstream does not count tokens, and nothing was sent to it",
+// estimate answers with a count of our own. The receipt is that of a question that an
+// upstream did not understand, or "none".
+func (s *Server) estimate(w http.ResponseWriter, req starling.Request, m starling.Model, receipt string) {
+	said(w.Header(), &starling.Exchange{ID: receipt, Request: req, Response: starling.Response{
+		Model: m.Name, Provider: m.Provider, Zone: m.Zone, Simulated: m.Simulated, Reason: "an estimate of our own: the upstream does not count tokens",
 	}})
 	w.Header().Set("X-Starling-Estimate", "true")
 	req.Dialect = starling.Anthropic

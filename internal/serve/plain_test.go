@@ -224,7 +224,7 @@ func TestTokensAreCountedWhereTheUpstreamCounts(t *testing.T) {
 		claude.ServeHTTP(w, r)
 	})}
 	s := newStand(t, standOptions{skills: testSkill("candidates: [claude/m]\n"), serve: serve.Options{Count: func(_ *starling.Request, m starling.Model) int64 { return 4711 }}}, up, answering(),
-		upstreamAt{name: "old", dialect: starling.Anthropic, handler: whole(`{"type":"message"}`)})
+		upstreamAt{name: "old", dialect: starling.Anthropic, handler: whole(`{"type":"message"}`)}, upstreamAt{name: "small", dialect: starling.Anthropic, handler: http.NotFoundHandler()})
 	body := func(model string) string {
 		return `{"model":"` + model + `","system":"be brief","messages":[{"role":"user","content":"how long is this"}]}`
 	}
@@ -244,6 +244,10 @@ func TestTokensAreCountedWhereTheUpstreamCounts(t *testing.T) {
 	}
 	if a := s.ask(countPath, body("old/m"), "anthropic-version", "2023-06-01"); a.status != 502 {
 		t.Errorf("what is no count is none: %d %s", a.status, a.body)
+	}
+	a = s.ask(countPath, body("small/m"), "anthropic-version", "2023-06-01")
+	if r := s.receipt(a); a.status != 200 || gjson.Get(a.body, "input_tokens").Int() != 4711 || a.header.Get("X-Starling-Estimate") != "true" || r.Outcome != starling.Failed || r.Cost != 0 {
+		t.Errorf("who does not count is counted for: %d %s", a.status, a.body)
 	}
 	a = s.ask(countPath, body("claude/m"), "anthropic-version", "2023-06-01", "X-Starling-Class", "confidential")
 	if r := s.receipt(a); a.status != 402 || r.Kind != starling.Forbidden || len(r.Attempts) != 0 {
