@@ -109,13 +109,23 @@ func (up *upstream) offer(ctx context.Context, cat *catalog.Catalog, guard *prov
 	}
 	if len(names) == 0 {
 		models, err := up.discover(ctx, cat, guard)
-		return up.beside(models, cat), err
+		return up.beside(up.askable(models), cat), err
 	}
 	var models []starling.Model
 	for _, name := range names {
 		models = append(models, up.model(cat, name))
 	}
+	if len(up.models) == 0 {
+		models = up.askable(models)
+	}
 	return up.beside(models, cat), nil
+}
+
+// askable leaves out what nobody named and this upstream cannot be asked: vectors, in
+// a dialect that has none.
+func (up *upstream) askable(models []starling.Model) []starling.Model {
+	kind := provider.Kinds[up.options.Dialect]
+	return slices.DeleteFunc(models, func(m starling.Model) bool { return !kind.Asks(m.Takes) })
 }
 
 // beside adds the models that neither catalog nor list need to name: those that are
@@ -134,7 +144,7 @@ func (up *upstream) beside(models []starling.Model, cat *catalog.Catalog) []star
 	for _, name := range up.embeds {
 		add(name, starling.Price{})
 	}
-	if len(up.models) == 0 && up.options.Dialect == up.vendor.Dialect {
+	if len(up.models) == 0 && provider.Kinds[up.options.Dialect].Asks(starling.Moderations) {
 		for _, name := range up.vendor.Moderators() {
 			add(name, catalog.FreeModeration)
 		}
@@ -158,7 +168,7 @@ func (c Config) embeds(ups []*upstream) (*upstream, string, error) {
 		if names = append(names, up.options.Name); up.options.Name != name {
 			continue
 		}
-		if !provider.Kinds[up.options.Dialect].Embeds() {
+		if !provider.Kinds[up.options.Dialect].Asks(starling.Embeddings) {
 			return nil, "", c.at(&starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("embeddings: the dialect %s of provider %s has none", up.options.Dialect, name), Hint: "name a model of a provider with dialect openai"}, "embeddings")
 		}
 		return up, model, nil

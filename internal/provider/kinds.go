@@ -55,10 +55,11 @@ func (k Kind) taking(takes starling.Dialect) (starling.Dialect, string) {
 	return takes, ""
 }
 
-// Embeds reports whether upstreams of a kind turn texts into vectors.
-func (k Kind) Embeds() bool {
-	_, path := k.taking(starling.Embeddings)
-	return path != ""
+// Asks reports whether upstreams of a kind can be asked for what a model takes
+// ([starling.Model.Takes]).
+func (k Kind) Asks(takes starling.Dialect) bool {
+	_, path := k.taking(takes)
+	return takes == "" || path != ""
 }
 
 // at returns the URL of path at the upstream with the given base.
