@@ -104,6 +104,8 @@ type Attempt struct {
 	Verdicts   []Verdict     `json:"verdicts,omitempty"`
 	Finish     Finish        `json:"finish,omitempty"`
 	Usage      Usage         `json:"usage"`
+	Counted    int64         `json:"counted,omitempty"` // tokens of its text by our own tokenizer, before the factor of the model; 0 not counted
+	Short      string        `json:"short,omitempty"`   // it read less than was sent: how much, of how much; "" nothing shows it
 	Lines      []CostLine    `json:"lines,omitempty"`
 	Cost       Money         `json:"cost_nanodollars"`         // of its lines
 	Upstream   string        `json:"upstream_id,omitempty"`    // the upstream's id of its answer
