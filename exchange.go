@@ -119,7 +119,7 @@ type Outcome string
 // The outcomes.
 const (
 	Answered  Outcome = "answered"  // accepted and sent
-	Rejected  Outcome = "rejected"  // a verifier said no; nobody saw it
+	Rejected  Outcome = "rejected"  // a verifier said no, or it is to a part of the question; nobody saw it
 	Failed    Outcome = "failed"    // an error before anything was sent
 	Broken    Outcome = "broken"    // an error after a part was sent
 	Abandoned Outcome = "abandoned" // the caller left

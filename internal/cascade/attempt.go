@@ -46,10 +46,12 @@ func (x *exchange) try(c *starling.Candidate, last bool) (sent bool, err error) 
 		return false, a.close(err)
 	}
 	x.calling = a
+	count := a.tally()
+	defer count.end(true)
 	err = a.run()
 	a.book(err)
 	x.account.Spend(a.Cost) // before the verifiers, who may spend on their own
-	if err == nil {
+	if err = a.read(count, err); err == nil {
 		err = a.judge()
 	}
 	if err = a.close(err); err == nil && !a.sent {
