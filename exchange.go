@@ -124,7 +124,7 @@ const (
 	Broken    Outcome = "broken"    // an error after a part was sent
 	Abandoned Outcome = "abandoned" // the caller left
 	Lost      Outcome = "lost"      // a hedge or first try that another call overtook
-	Skipped   Outcome = "skipped"   // not called: no budget, no time or an open breaker
+	Skipped   Outcome = "skipped"   // not called: no budget, no time, no room in its window or an open breaker
 	Consulted Outcome = "consulted" // asked by a verifier about the answer of another attempt, which follows
 )
 

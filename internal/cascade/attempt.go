@@ -28,6 +28,7 @@ type attempt struct {
 	sent      bool          // the caller has seen a part
 	bytes     int           // of answer so far
 	counted   bool          // the upstream said its usage
+	sized     int64         // tokens of the question, as the upstream's server said before; 0 unsaid
 	held      []starling.Event
 	holding   int  // bytes
 	last      bool // nobody is next
@@ -48,7 +49,9 @@ func (x *exchange) try(c *starling.Candidate, last bool) (sent bool, err error) 
 	x.calling = a
 	count := a.tally()
 	defer count.end(true)
-	err = a.run()
+	if err = a.fit(); err == nil {
+		err = a.run()
+	}
 	a.book(err)
 	x.account.Spend(a.Cost) // before the verifiers, who may spend on their own
 	if err = a.read(count, err); err == nil {

@@ -1,6 +1,8 @@
 package cascade
 
 import (
+	"context"
+	"fmt"
 	"sync/atomic"
 
 	"starling"
@@ -40,6 +42,34 @@ func (t *tallying) end(failed bool) int64 {
 	return t.n
 }
 
+// A counter is a provider whose server says how many tokens a question has.
+type counter interface {
+	Count(ctx context.Context, c starling.Call) (int64, error)
+}
+
+// fit asks the model's server how many tokens the question has, where it can be asked
+// and the window may be too small: what does not fit is not sent. Where it does not say,
+// our own count decides.
+func (a *attempt) fit() error {
+	m := a.candidate.Model
+	most, ask := a.Router.Room(&a.Request, m)
+	up, ok := a.Providers[m.Provider].(counter)
+	if !ask || !ok {
+		return nil
+	}
+	n, err := up.Count(a.ctx, starling.Call{Model: m, Request: &a.Request, Furthest: a.Screen.Furthest, Left: func(string) {}})
+	how := "counted by its own server"
+	if a.sized = n; err != nil {
+		size := a.Router.Factors.Size(&a.Request, m)
+		n, how = size.Tokens, size.How
+		a.Log.Info("a server does not count", "model", a.Model, "err", err)
+	}
+	if n <= most {
+		return nil
+	}
+	return &starling.Error{Kind: starling.TooLarge, Op: fmt.Sprintf("prompt is too long: %d tokens > %d maximum", n, most), Hint: fmt.Sprintf("%s: its window is %d tokens; %s", a.Model, m.Context, how)}
+}
+
 // read says what the upstream has read of what it was sent. An answer to a part of the
 // question that nobody has seen yet is not one, as long as somebody else is left to ask.
 func (a *attempt) read(t *tallying, err error) error {
@@ -47,11 +77,7 @@ func (a *attempt) read(t *tallying, err error) error {
 	if err != nil || !a.counted || a.Usage.Estimated {
 		return err
 	}
-	m := a.candidate.Model
-	if a.Counted == 0 && tokens.Odd(&a.Request, a.Usage) {
-		a.Counted = tokens.Ours(&a.Request, m, nil)
-	}
-	if a.Short = a.Router.Factors.Short(&a.Request, m, a.Counted, a.Usage); a.Short == "" {
+	if a.Short = a.short(); a.Short == "" {
 		return nil
 	}
 	a.Log.Warn("an upstream has read less than it was sent", "receipt", a.ID, "model", a.Model, "why", a.Short)
@@ -60,4 +86,16 @@ func (a *attempt) read(t *tallying, err error) error {
 	}
 	a.Outcome = starling.Rejected
 	return &starling.Error{Kind: starling.Refused, Op: "its answer is to a part of the question: it " + a.Short, Hint: "raise its window, or send less"}
+}
+
+// short says how much of what was sent was read, if it was too little.
+func (a *attempt) short() string {
+	if a.sized > 0 {
+		return tokens.ShortOf(a.sized, a.Usage)
+	}
+	m := a.candidate.Model
+	if a.Counted == 0 && tokens.Odd(&a.Request, a.Usage) {
+		a.Counted = tokens.Ours(&a.Request, m, nil)
+	}
+	return a.Router.Factors.Short(&a.Request, m, a.Counted, a.Usage)
 }

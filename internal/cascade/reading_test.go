@@ -1,6 +1,7 @@
 package cascade_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -107,5 +108,66 @@ func TestNobodyWaitsForTheCountOfACallThatFailed(t *testing.T) {
 	}()
 	if took := time.Since(began); took > 10*time.Second || len(calls) != 2 {
 		t.Errorf("%s, %v", took, calls)
+	}
+}
+
+// A counting is a fake whose server counts.
+type counting struct {
+	fake
+	tokens int64 // 0: it fails
+	asked  *int
+}
+
+func (c counting) Count(context.Context, starling.Call) (int64, error) {
+	*c.asked++
+	if c.tokens == 0 {
+		return 0, overloaded
+	}
+	return c.tokens, nil
+}
+
+func TestAServerThatCountsIsAskedWhereItsWindowMayBeTooSmall(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		window   int64
+		counts   int64
+		read     int64
+		asked    int
+		outcomes string
+		short    string
+	}{
+		{"a window that holds all bytes is not in question", 20_000, 9999, 2000, 0, "answered", ""},
+		{"nor one that holds more than all tokens", 4000, 9999, 2000, 0, "answered", ""},
+		{"what the server finds to fit is sent", 2200, 2100, 2100, 1, "answered", ""},
+		{"though we count more", 1900, 1800, 1800, 1, "answered", ""},
+		{"what does not fit is not", 2200, 2300, 2300, 1, "skipped answered", ""},
+		{"who fails to count is judged by our own count", 2300, 0, 2007, 1, "answered", ""},
+		{"which may find it too long", 2010, 0, 2007, 1, "skipped answered", ""},
+		{"who reads less than its server counts is found out", 2200, 2100, 1900, 1, "rejected answered", "read 1900 of 2100 tokens"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var calls []string
+			asked := 0
+			cas := newCascade(t, "", []fake{
+				{name: "p0", zone: starling.Machine, says: says{text: "good 0", usage: starling.Usage{Input: c.read, Output: 2}}, calls: &calls},
+				{name: "p1", zone: starling.Machine, says: says{text: "good 1", usage: starling.Usage{Input: 2100, Output: 2}}, calls: &calls},
+			})
+			near := cas.Providers["p0"].(fake)
+			cas.Providers["p0"] = counting{fake: near, tokens: c.counts, asked: &asked}
+			models := cas.Router.Directory.Models()
+			models[0].Context, models[0].Counts = c.window, true
+			ex := cas.Answer(t.Context(), long(false), &caller{})
+			var outcomes []string
+			for _, a := range ex.Receipt.Attempts {
+				outcomes = append(outcomes, string(a.Outcome))
+			}
+			first := ex.Receipt.Attempts[0]
+			if strings.Join(outcomes, " ") != c.outcomes || asked != c.asked || first.Short != c.short {
+				t.Errorf("%v after it was asked %d times: %+v", outcomes, asked, first)
+			}
+			if first.Outcome == starling.Skipped && (first.Kind != starling.TooLarge || first.Cost != 0 || !strings.Contains(first.Why, "prompt is too long")) {
+				t.Errorf("%+v", first)
+			}
+		})
 	}
 }

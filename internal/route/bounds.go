@@ -110,6 +110,19 @@ func (p *planning) overfull(m starling.Model) (why string) {
 	return ""
 }
 
+// Room returns the most tokens that a prompt may have for the window of a model, and
+// whether it is worth asking the model's server how many one has: by our own count it
+// may have more.
+func (r *Router) Room(req *starling.Request, m starling.Model) (most int64, ask bool) {
+	most = m.Context - leastAnswer
+	if m.Context == 0 || !m.Counts || req.TextBytes() <= max(most, leastWindow) {
+		return most, false
+	}
+	const doubt = 5 // a part that templates, and what is no text, may add
+	tokens := r.Factors.Size(req, m).Tokens
+	return most, tokens+tokens/doubt > most
+}
+
 func nearby(m starling.Model) bool {
 	return m.Zone == starling.Machine || m.Zone == starling.Office
 }

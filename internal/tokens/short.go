@@ -55,14 +55,23 @@ func (f *Factors) Short(r *starling.Request, m starling.Model, counted int64, u 
 	if counted < leastOurs || u.Estimated || read == 0 {
 		return ""
 	}
-	s, about := f.size(r, m, counted), "about "
+	s := f.size(r, m, counted)
 	if s.Exact {
-		s.Least, about = int64(float64(counted)*(1-tolerance)), ""
+		return ShortOf(counted, u)
 	}
-	if read >= s.Least || !s.Exact && f.otherwise(m, read, s.Tokens) || wire.ReadingOf(r).Managed != "" {
+	if read >= s.Least || f.otherwise(m, read, s.Tokens) || wire.ReadingOf(r).Managed != "" {
 		return ""
 	}
-	return fmt.Sprintf("read %d of %s%d tokens", read, about, s.Tokens)
+	return fmt.Sprintf("read %d of about %d tokens", read, s.Tokens)
+}
+
+// ShortOf is Short where it is known exactly how many tokens were sent.
+func ShortOf(sent int64, u starling.Usage) string {
+	read := u.TotalInput()
+	if u.Estimated || read == 0 || float64(read) >= float64(sent)*(1-tolerance) {
+		return ""
+	}
+	return fmt.Sprintf("read %d of %d tokens", read, sent)
 }
 
 // otherwise reports whether a model that has read little less than was expected is one
