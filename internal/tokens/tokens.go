@@ -82,7 +82,11 @@ func (f *Factors) size(r *starling.Request, m starling.Model, counted int64) Siz
 // exact reports whether our count is the vendor's own: of plain text alone, since what
 // becomes of tools, pictures and a demanded shape is known to the vendor only.
 func exact(r *starling.Request, m starling.Model) bool {
-	return encodingOf(m).own && r.Tools+r.Images+r.Documents == 0 && wire.ReadingOf(r).Managed == "" && len(r.Body) <= mostText
+	if !encodingOf(m).own || r.Tools+r.Images+r.Documents > 0 || len(r.Body) > mostText {
+		return false
+	}
+	o := wire.ReadingOf(r)
+	return !o.Shaped && o.Managed == ""
 }
 
 // What a model puts around a message: OpenAI's figures, of which others' differ little.

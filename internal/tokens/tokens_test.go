@@ -143,6 +143,7 @@ func TestOnlyPlainTextForTheVendorsOwnModelsIsExact(t *testing.T) {
 		{"with tools", tools, gpt4o, false, "counted with o200k_base, an estimate"},
 		{"somebody else", asking("hello"), other, false, "counted with o200k_base, an estimate"},
 		{"a simulated one", asking("hello"), simulated, false, "counted with o200k_base, an estimate"},
+		{"a demanded shape", parsed(starling.OpenAI, `{"model":"m","response_format":{"type":"json_object"},"messages":[{"role":"user","content":"hello"}]}`), gpt4o, false, "counted with o200k_base, an estimate"},
 		{"what the vendor shortens", parsed(starling.Anthropic, `{"model":"m","max_tokens":5,"context_management":{},"messages":[{"role":"user","content":"hello"}]}`), gpt4o, false, "counted with o200k_base, an estimate"},
 	} {
 		if _, exact, how := Count(c.r, c.m); exact != c.exact || how != c.how {

@@ -20,6 +20,8 @@ type Reading struct {
 	Turns    int      // messages and prompts, each of which has a frame
 	Names    int      // of people and tools that speak in them
 
+	Shaped bool // a shape of the answer is demanded, which each vendor tells a model in its own way
+
 	// Managed names the field by which the caller lets the vendor read less than
 	// was sent, or more; "" there is none.
 	Managed string
@@ -48,9 +50,13 @@ func (o *Reading) member(name string, v []byte) {
 	case "system", "instructions", "systemInstruction", "system_instruction", "prompt", "suffix":
 		o.Turns++
 		o.words(v, 0)
-	case "tools", "functions", "response_format", "format", "output_format", "output_config", "text":
+	case "tools", "functions":
+		o.schema(v, 0)
+	case "response_format", "format", "output_format", "output_config", "text":
+		o.Shaped = true
 		o.schema(v, 0)
 	case "generationConfig", "generation_config":
+		o.Shaped = true
 		o.schema(field(v, "responseSchema"), 0)
 		o.schema(field(v, "responseJsonSchema"), 0)
 	case "context_management", "previous_response_id", "conversation", "transforms", "cachedContent", "cached_content", "container":
@@ -145,7 +151,7 @@ func (o *Reading) inSchema(m *walk, depth int) {
 		}
 	case "properties", "$defs", "definitions":
 		for p := enter(m.value); p.next(); {
-			o.Passages = append(o.Passages, quoted(p.key))
+			o.add(quoted(p.key))
 			o.schema(p.value, depth+1)
 		}
 	default:
