@@ -104,6 +104,8 @@ type Attempt struct {
 	Verdicts   []Verdict     `json:"verdicts,omitempty"`
 	Finish     Finish        `json:"finish,omitempty"`
 	Usage      Usage         `json:"usage"`
+	Counted    int64         `json:"counted,omitempty"` // tokens of its text by our own tokenizer, before the factor of the model; 0 not counted
+	Short      string        `json:"short,omitempty"`   // it read less than was sent: how much, of how much; "" nothing shows it
 	Lines      []CostLine    `json:"lines,omitempty"`
 	Cost       Money         `json:"cost_nanodollars"`         // of its lines
 	Upstream   string        `json:"upstream_id,omitempty"`    // the upstream's id of its answer
@@ -117,12 +119,12 @@ type Outcome string
 // The outcomes.
 const (
 	Answered  Outcome = "answered"  // accepted and sent
-	Rejected  Outcome = "rejected"  // a verifier said no; nobody saw it
+	Rejected  Outcome = "rejected"  // a verifier said no, or it is to a part of the question; nobody saw it
 	Failed    Outcome = "failed"    // an error before anything was sent
 	Broken    Outcome = "broken"    // an error after a part was sent
 	Abandoned Outcome = "abandoned" // the caller left
 	Lost      Outcome = "lost"      // a hedge or first try that another call overtook
-	Skipped   Outcome = "skipped"   // not called: no budget, no time or an open breaker
+	Skipped   Outcome = "skipped"   // not called: no budget, no time, no room in its window or an open breaker
 	Consulted Outcome = "consulted" // asked by a verifier about the answer of another attempt, which follows
 )
 

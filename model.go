@@ -27,6 +27,7 @@ type Model struct {
 	Away    string        `json:"-"` // why nobody can ask it now; "" it can be asked
 	Drained bool          `json:"-"` // an answer that nobody wants any more is made to its end
 	Longest time.Duration `json:"-"` // that a call may take; 0 unknown
+	Counts  bool          `json:"-"` // its server says how many tokens a request has
 }
 
 // StudentName is the provider of all students. In a rubric it is the candidate that

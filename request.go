@@ -70,6 +70,9 @@ type Request struct {
 	// Chat is the dialect-free view. It is nil until somebody needs it
 	// (wire.View): an exchange that passes through never pays for it.
 	Chat *Chat
+
+	// Counted is what was counted of its tokens; nil counts anew each time.
+	Counted *Counted
 }
 
 // TrialAgent is the [Request.Agent] of questions that Starling asks itself to try

@@ -1,6 +1,9 @@
 package starling
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // What is known of a call's tokens before an upstream has counted them, or when
 // none does.
@@ -32,7 +35,7 @@ const (
 // a model may be out of date, so its output limit counts only where the caller
 // set none, and its window only for what has no other bound, documents and sound.
 func (m Model) Bounds(r *Request) (input, output int64) {
-	input = r.textBytes() + frameTokens + int64(r.Images)*mostImage
+	input = r.TextBytes() + frameTokens + int64(r.Images)*mostImage
 	if r.Tools > 0 {
 		input += preambleTokens
 	}
@@ -64,7 +67,7 @@ func (m Model) Expect(r *Request) Usage {
 	case r.MaxTokens > 0:
 		output = min(r.MaxTokens, usualOutput)
 	}
-	return Usage{Input: r.textBytes()/4 + int64(r.Images+r.Documents)*usualImage, Output: output, Estimated: true}
+	return Usage{Input: r.TextBytes()/4 + int64(r.Images+r.Documents)*usualImage, Output: output, Estimated: true}
 }
 
 // Estimate guesses the tokens of a call that may be charged and that nobody
@@ -77,11 +80,11 @@ func (m Model) Estimate(r *Request, answered int, silent time.Duration) Usage {
 	case CountTokens: // it is free, and no use of the tokens that it counts
 		return Usage{Estimated: true}
 	case Embeddings, Moderations:
-		return Usage{Input: guess(r.textBytes()), Estimated: true}
+		return Usage{Input: guess(r.TextBytes()), Estimated: true}
 	}
 	hidden := max(0, silent-usualSilence)
 	u := Usage{
-		Input:     guess(r.textBytes()) + int64(r.Images+r.Documents)*manyImage,
+		Input:     guess(r.TextBytes()) + int64(r.Images+r.Documents)*manyImage,
 		Output:    guess(int64(answered)) + int64(hidden*fastest/time.Second),
 		Estimated: true,
 	}
@@ -97,5 +100,35 @@ func (m Model) Estimate(r *Request, answered int, silent time.Duration) Usage {
 
 func guess(bytes int64) int64 { return bytes/3 + min(bytes%3, 1) + 8 }
 
-// textBytes is the part of the body that is no picture, sound or document.
-func (r *Request) textBytes() int64 { return int64(max(len(r.Body)-r.Opaque, 0)) }
+// TextBytes is the length of the body without its pictures, sound and documents. A
+// text has no more tokens than bytes.
+func (r *Request) TextBytes() int64 { return int64(max(len(r.Body)-r.Opaque, 0)) }
+
+// Counted remembers how many tokens a request's text has, by who counts, so that it
+// is counted once however many ask. Safe for concurrent use; a nil one remembers
+// nothing.
+type Counted struct {
+	mu sync.Mutex
+	by map[string]int64
+}
+
+// By returns what was counted by who is named, else what count returns, which is
+// remembered if it is more than 0. Whoever comes while it counts waits.
+func (c *Counted) By(who string, count func() int64) int64 {
+	if c == nil {
+		return count()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.by[who]
+	if n > 0 {
+		return n
+	}
+	if n = count(); n > 0 {
+		if c.by == nil {
+			c.by = make(map[string]int64, 1)
+		}
+		c.by[who] = n
+	}
+	return n
+}

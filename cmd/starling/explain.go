@@ -135,6 +135,9 @@ func explainAttempts(w io.Writer, attempts []starling.Attempt) {
 		for _, l := range a.Lines {
 			printf(w, "       %-14s %15s  %s\n", l.What, quantity(l), charged(l))
 		}
+		if a.Short != "" {
+			printf(w, "       the answer is to a part of the question: it %s\n", a.Short)
+		}
 		if a.Usage.Estimated {
 			printf(w, "       the upstream did not count; tokens are estimated\n")
 		}

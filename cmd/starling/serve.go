@@ -190,6 +190,7 @@ func (g *gateway) run(ctx context.Context, hup <-chan os.Signal, reload func() (
 	group.Go(func() error { return g.keepUp(ctx) })
 	group.Go(func() error { return g.recall(ctx) })
 	group.Go(func() error { return g.study.run(ctx, g.ledger.Outcomes) })
+	group.Go(func() error { g.study.recall(ctx, g.ledger.Records); return nil })
 	return group.Wait()
 }
 

@@ -27,6 +27,7 @@ func (c Config) upstream(name string, own *Upstream) (*upstream, error) {
 	up := &upstream{vendor: vendor, models: own.Models, embeds: own.Embeds, stated: own.stated, simulated: own.Simulated}
 	o := &up.options
 	o.Name, o.Dialect, o.URL = name, cmp.Or(own.Dialect, vendor.Dialect), cmp.Or(own.URL, vendor.URL)
+	o.Vendor = vendor.Name
 	o.Zone, o.Drain = cmp.Or(own.Zone, vendor.Zone), own.Drain
 	if o.Also = own.Also; o.Also == nil && o.Dialect == vendor.Dialect {
 		o.Also = vendor.Also()

@@ -28,6 +28,7 @@ type attempt struct {
 	sent      bool          // the caller has seen a part
 	bytes     int           // of answer so far
 	counted   bool          // the upstream said its usage
+	sized     int64         // tokens of the question, as the upstream's server said before; 0 unsaid
 	held      []starling.Event
 	holding   int  // bytes
 	last      bool // nobody is next
@@ -46,10 +47,14 @@ func (x *exchange) try(c *starling.Candidate, last bool) (sent bool, err error) 
 		return false, a.close(err)
 	}
 	x.calling = a
-	err = a.run()
+	count := a.tally()
+	defer count.end(true)
+	if err = a.fit(); err == nil {
+		err = a.run()
+	}
 	a.book(err)
 	x.account.Spend(a.Cost) // before the verifiers, who may spend on their own
-	if err == nil {
+	if err = a.read(count, err); err == nil {
 		err = a.judge()
 	}
 	if err = a.close(err); err == nil && !a.sent {

@@ -148,6 +148,7 @@ func (c *Cascade) begin(ctx context.Context, req starling.Request, skill string,
 	x.account = c.Ledger.Begin(req.Caller, skill)
 	x.ID, x.Started = x.account.ID(), x.account.Began()
 	x.Request = req
+	x.Request.Counted = new(starling.Counted)
 	return x
 }
 
@@ -220,6 +221,7 @@ func (x *exchange) settle() {
 	}
 	x.Receipt = receipt
 	x.Router.Board.FoldReceipt(receipt)
+	x.Router.Factors.Fold(receipt)
 	x.pass()
 }
 

@@ -327,6 +327,8 @@ func (e *encoder) attempt(a *starling.Attempt) {
 	someList(e, "verdicts", a.Verdicts, e.verdict)
 	someStr(e, "finish", a.Finish)
 	e.usage(&a.Usage)
+	someNum(e, "counted", a.Counted)
+	someStr(e, "short", a.Short)
 	someList(e, "lines", a.Lines, e.line)
 	num(e, "cost_nanodollars", a.Cost)
 	someStr(e, "upstream_id", a.Upstream)

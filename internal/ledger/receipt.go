@@ -66,6 +66,7 @@ func brief(attempts []starling.Attempt) []starling.Attempt {
 		t.Usage.Tier = shorten(t.Usage.Tier, longestName)
 		t.Upstream = shorten(t.Upstream, longestName)
 		t.Said = shorten(t.Said, longestName)
+		t.Short = shorten(t.Short, longestName)
 		t.Left = briefLeft(t.Left)
 		all[i] = t
 	}

@@ -80,7 +80,7 @@ func (o Options) noList() error {
 func (o Options) undiscovered(ctx context.Context, err error) error {
 	own := *transport(err)
 	if ctx.Err() != nil {
-		own = starling.Error{Kind: starling.Overloaded, Op: "no list of models within " + discoverTime.String(), Hint: "start it, or list its models in the configuration"}
+		own = starling.Error{Kind: starling.Overloaded, Op: "no answer within " + discoverTime.String(), Hint: "start it, or list its models in the configuration"}
 	}
 	own.Op = "provider " + o.Name + ": " + own.Op
 	return &own

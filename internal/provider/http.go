@@ -150,8 +150,9 @@ func (p *HTTP) own(m starling.Model) (starling.Model, error) {
 	m.Dialect = cmp.Or(m.Dialect, p.opts.Dialect)
 	m.Zone = cmp.Or(m.Zone, p.opts.Zone)
 	m.Hedged, m.Drained = p.opts.HedgeAfter > 0 && m.Takes == "", p.opts.Drain
+	m.Counts = counters[p.opts.Vendor] != nil && p.opts.Dialect == starling.OpenAI
 	if m.Takes != "" {
-		m.NoTools, m.NoImages = true, m.Takes == starling.Embeddings
+		m.NoTools, m.NoImages, m.Counts = true, m.Takes == starling.Embeddings, false
 	}
 	if m.Longest = p.opts.Limits.Total; m.Drained {
 		m.Longest += p.opts.Limits.Drain

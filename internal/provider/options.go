@@ -14,6 +14,7 @@ type Options struct {
 	URL     string        // of the API: "https://api.openai.com/v1", "https://api.anthropic.com"
 	Zone    starling.Zone // as the guard knows it
 	Key     Secret
+	Vendor  string             // by name, where it can do more than its dialect says: "vllm" and "llama-server" count
 	Also    []starling.Dialect // that it understands beside Dialect: what is asked in them is not translated
 	Models  []starling.Model   // Provider, Dialect and Zone may be left out
 

@@ -60,8 +60,6 @@ func unsuited(req *starling.Request, screen starling.Screen, m starling.Model, i
 		return starling.Invalid, "nothing bounds its answer; set max_tokens"
 	case input == 0 && byTokens:
 		return starling.Invalid, "nothing bounds what it reads of a document: its window is unknown; declare its context under prices in the configuration"
-	case m.Context > 0 && leastTokens(req) > m.Context:
-		return starling.TooLarge, fmt.Sprintf("at least %d tokens do not fit its window of %d", leastTokens(req), m.Context)
 	}
 	return "", ""
 }
@@ -85,15 +83,94 @@ func untaken(req *starling.Request, m starling.Model) string {
 }
 
 // leastTokens is a count that no real text falls below: one token for sixteen
-// bytes. It finds what surely cannot fit; counting exactly is the model's part.
-// The bytes of images and documents are no text. Of many texts whose vectors are
-// asked for each has the window for itself.
+// bytes. It finds what surely cannot fit without counting it. The bytes of images and
+// documents are no text. Of many texts whose vectors are asked for each has the window
+// for itself.
 func leastTokens(req *starling.Request) int64 {
-	least := int64(len(req.Body)-req.Opaque) / 16
+	least := req.TextBytes() / 16
 	if req.Dialect.Wants() != "" {
 		least /= max(req.Choices, 1)
 	}
 	return least
+}
+
+const (
+	leastAnswer = 16   // tokens of an answer without which no question is worth asking
+	wished      = 256  // that are left for one of which nobody said how long it may be
+	leastWindow = 1024 // no model has a smaller one
+)
+
+// A crowding is how much too long a prompt is for a window.
+type crowding struct{ tokens, most int64 }
+
+// overfull says why a request does not fit the window of a model, "" if it may. Nobody
+// counts where its bytes fit, as a text has no more tokens.
+//
+// A server near by cuts in silence what does not fit, so what is counted decides. Vendors
+// refuse it, and know better than we where the border is, so it takes what the text surely
+// has. Whoever is the only one is asked for a shorter answer rather than for none.
+func (p *planning) overfull(m starling.Model) (why string) {
+	p.close = ""
+	answer := p.answer(m)
+	if m.Context == 0 {
+		return ""
+	}
+	if least := leastTokens(p.req); least > m.Context {
+		p.crowd(least, m.Context)
+		return fmt.Sprintf("at least %d tokens do not fit its window of %d", least, m.Context)
+	}
+	if p.req.Dialect.Wants() != "" || p.req.TextBytes()+answer <= max(m.Context, leastWindow) {
+		return ""
+	}
+	size := p.Factors.Size(p.req, m)
+	tokens := size.Least
+	if nearby(m) && !m.Counts {
+		tokens = size.Tokens
+	}
+	switch text := fmt.Sprintf("%s + %d of answer", size, answer); {
+	case tokens+answer > m.Context:
+		p.crowd(size.Tokens, m.Context-answer)
+		return fmt.Sprintf("%s do not fit its window of %d", text, m.Context)
+	case size.Tokens+answer > m.Context:
+		p.close = fmt.Sprintf(", may not fit: %s, of %d", text, m.Context)
+	}
+	return ""
+}
+
+// Room returns the most tokens that a prompt may have for the window of a model, and
+// whether it is worth asking the model's server how many one has: by our own count it
+// may have more.
+func (r *Router) Room(req *starling.Request, m starling.Model) (most int64, ask bool) {
+	most = m.Context - leastAnswer
+	if m.Context == 0 || !m.Counts || req.TextBytes() <= max(most, leastWindow) {
+		return most, false
+	}
+	const doubt = 5 // a part that templates, and what is no text, may add
+	tokens := r.Factors.Size(req, m).Tokens
+	return most, tokens+tokens/doubt > most
+}
+
+func nearby(m starling.Model) bool {
+	return m.Zone == starling.Machine || m.Zone == starling.Office
+}
+
+// answer is what a window must have room for beside the prompt.
+func (p *planning) answer(m starling.Model) int64 {
+	n := cmp.Or(p.req.MaxTokens, wished)
+	if p.only {
+		n = min(n, leastAnswer)
+	}
+	if m.MaxOutput > 0 {
+		n = min(n, m.MaxOutput)
+	}
+	return n
+}
+
+// crowd notes who comes nearest to having room.
+func (p *planning) crowd(tokens, most int64) {
+	if p.crowded.tokens == 0 || most > p.crowded.most {
+		p.crowded = crowding{max(tokens, most+1), max(most, 0)}
+	}
 }
 
 // outputHint says which max_tokens would have fitted under the limit. Saying it

@@ -24,6 +24,7 @@ import (
 	"starling"
 	"starling/internal/evidence"
 	"starling/internal/skill"
+	"starling/internal/tokens"
 )
 
 // Prefix begins the model names that name a skill: "starling/support-intent".
@@ -47,6 +48,7 @@ type Router struct {
 	Verifiers map[string][]starling.Verifier // by skill
 	Board     *evidence.Board                // what evidence says of candidates; nil nothing
 	Insight   *Insight                       // what was learned from it in the background; nil nothing
+	Factors   *tokens.Factors                // how models' tokens compare with those that are counted; nil they don't differ
 	Sessions  *Sessions                      // what providers' prompt caches may know; nil nothing
 	Default   string                         // who answers where no skill was named or recognised: an alias or "provider/model"; "" nobody
 }
@@ -76,7 +78,7 @@ func (r *Router) Skill(req *starling.Request) (*skill.Skill, error) {
 //
 // Errors: NotFound for an unknown model, Forbidden when every candidate is
 // further away than the data may travel, OverBudget when every one may cost more
-// than the skill allows, Unproven when nothing shows that any is good enough,
+// than the skill allows, TooLarge when the request fits the window of none, Unproven when nothing shows that any is good enough,
 // Invalid otherwise. The plan is returned with an error too: it says who was
 // considered.
 func (r *Router) Plan(req *starling.Request, screen starling.Screen, s *skill.Skill) (starling.Plan, error) {
@@ -102,6 +104,9 @@ type planning struct {
 	tries   []int        // of the candidates: how often each was seen to be accepted or not
 	trusted bool         // the last candidate is the ladder's own last
 	prompt  prompt
+	only    bool     // there is nobody else to ask
+	crowded crowding // who was left out for their windows, and comes nearest; zero if nobody was
+	close   string   // what is to be said of who was looked at last: the prompt may not fit
 }
 
 func (p *planning) make() error {
@@ -120,7 +125,7 @@ func (p *planning) make() error {
 
 // pin plans for a caller who named the model: that one, or nobody.
 func (p *planning) pin() error {
-	p.Pinned, p.Rule = true, "pinned by the caller"
+	p.Pinned, p.only, p.Rule = true, true, "pinned by the caller"
 	m, ok := p.Directory.Find(p.req.Model)
 	if !ok {
 		return &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("there is no model %q", clip(p.req.Model)), Hint: p.Directory.hint(p.req.Model)}
@@ -128,10 +133,10 @@ func (p *planning) pin() error {
 	p.Patience = 0 // a latency limit chooses between candidates; there is no choice here
 	p.consider(skill.Candidate{Model: m.ID(), Probability: 1}, nil, true)
 	if len(p.Candidates) == 0 {
-		return refusal(p.Left)
+		return p.refusal()
 	}
 	p.Candidates[0].Basis = "not needed: the caller chose"
-	p.Candidates[0].Why = p.Rule
+	p.Candidates[0].Why = p.Rule + p.close
 	p.Expected = p.Candidates[0].Expected
 	return nil
 }
@@ -151,17 +156,17 @@ func (p *planning) moderator() error {
 		return nil
 	}
 	if len(p.Left) > 0 {
-		return refusal(p.Left)
+		return p.refusal()
 	}
 	return &starling.Error{Kind: starling.NotFound, Op: "nobody here moderates", Hint: "configure a provider that does: openai, or one with also: [moderations]"}
 }
 
 // fallback plans for a caller who left the choice to a skill that nobody knows.
 func (p *planning) fallback() error {
-	p.Rule = "the configuration's default: no skill was named, and none recognised"
+	p.only, p.Rule = true, "the configuration's default: no skill was named, and none recognised"
 	p.consider(skill.Candidate{Model: p.Default}, nil, true)
 	if len(p.Candidates) == 0 {
-		return refusal(p.Left)
+		return p.refusal()
 	}
 	p.number()
 	p.Expected = p.Candidates[0].Expected
@@ -183,7 +188,7 @@ func (p *planning) ladder() error {
 		p.trusted = len(p.Candidates) > before
 	}
 	if len(p.Candidates) == 0 {
-		return refusal(p.Left)
+		return p.refusal()
 	}
 	p.arrange()
 	p.number()
@@ -237,6 +242,10 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 		p.leave(m.ID(), kind, why)
 		return
 	}
+	if why := p.overfull(m); why != "" {
+		p.leave(m.ID(), starling.TooLarge, why)
+		return
+	}
 	worst := worst(p.req, m, input, output)
 	if p.Limit > 0 && worst > p.Limit {
 		p.leave(m.ID(), starling.OverBudget, fmt.Sprintf("may cost %s, the skill allows %s a request%s", worst, p.Limit, outputHint(p.req, m, p.Limit)))
@@ -274,6 +283,7 @@ func (p *planning) add(c starling.Candidate, proof proof) {
 		c.Why += ", " + proof.why
 	}
 	p.tries = append(p.tries, p.weigh(&c))
+	c.Why += p.close
 	c.Expected = min(c.Model.Price.Amount(c.Model.Expect(p.req), usualTime), c.Worst)
 	p.Candidates = append(p.Candidates, c)
 }
@@ -287,10 +297,10 @@ func (p *planning) number() {
 
 // refusal is the error of a plan without candidates: its kind is the one that
 // most concerns the caller.
-func refusal(left []starling.Left) error {
-	hints := make([]string, len(left))
+func (p *planning) refusal() error {
+	hints := make([]string, len(p.Left))
 	kinds := map[starling.Kind]bool{}
-	for i, l := range left {
+	for i, l := range p.Left {
 		hints[i] = l.Model + ": " + l.Why
 		kinds[l.Kind] = true
 	}
@@ -301,5 +311,9 @@ func refusal(left []starling.Left) error {
 			break
 		}
 	}
-	return &starling.Error{Kind: kind, Op: "no model may answer this request", Hint: strings.Join(hints, "; ")}
+	op := "no model may answer this request"
+	if kind == starling.TooLarge { // in the words by which clients know that they should shorten it
+		op = fmt.Sprintf("prompt is too long: %d tokens > %d maximum", p.crowded.tokens, p.crowded.most)
+	}
+	return &starling.Error{Kind: kind, Op: op, Hint: strings.Join(hints, "; ")}
 }

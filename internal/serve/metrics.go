@@ -22,6 +22,7 @@ type metrics struct {
 	cost     *prometheus.CounterVec
 	audits   *prometheus.CounterVec
 	observed *prometheus.CounterVec
+	short    *prometheus.CounterVec
 	saved    *prometheus.GaugeVec
 	took     *prometheus.HistogramVec
 	added    prometheus.Histogram
@@ -43,6 +44,7 @@ func newMetrics() *metrics {
 	m.cost = counter("cost_dollars_total", "Spent, failed attempts and verifiers included.", "skill", "model")
 	m.audits = counter("audits_total", "Answers that were drawn to be audited, by skill and whether the reference agreed, or in a shadow whether it agreed with the answer that was given; climbed shadows were not accepted, skipped were not compared for want of room, failed since it could not be asked or compared with.", "skill", "result")
 	m.observed = counter("observed_total", "Exchanges that were only observed, by the skill that would have decided and the model that would have been asked first.", "skill", "model")
+	m.short = counter("short_reads_total", "Calls of candidates that read less than they were sent, by model.", "model")
 	m.saved = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "starling_saved_estimate_dollars", Help: "Reference model's price for the same tokens minus everything spent since start; an estimate, and negative when it is."}, []string{"skill"})
 	m.took = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "starling_request_seconds", Help: "From arrival to settlement.", Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 13)}, []string{"skill"})
 	m.added = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "starling_added_seconds", Help: "Of that, not spent waiting for upstreams.", Buckets: prometheus.ExponentialBuckets(0.00005, 2, 14)})
@@ -82,6 +84,9 @@ func (m *metrics) spent(r *starling.Receipt) *skillSeries {
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
 		m.attempt(attemptLabels{r.Plan.Skill, a.Model, a.Outcome}).count(a)
+		if a.Short != "" {
+			m.short.WithLabelValues(a.Model).Inc()
+		}
 	}
 	s := m.skill(r.Plan.Skill)
 	s.saved.Add(dollars(r.Saved))

@@ -39,6 +39,7 @@ type refusal struct {
 func (p *reply) Start(ex *starling.Exchange, digest io.Writer) {
 	said(p.w.Header(), ex)
 	p.sure(ex.Attempts)
+	p.warn(ex, "")
 	p.digest = digest
 	p.writer = wire.NewWriter(p, wire.WriterOptions{
 		Request: p.req, ID: ex.ID, Created: ex.Started, Model: ex.Response.Model,
@@ -61,6 +62,16 @@ func (p *reply) sure(attempts []starling.Attempt) {
 	for i := range attempts {
 		if a := &attempts[i]; a.Outcome == starling.Answered && a.Confidence > 0 {
 			p.w.Header().Set("X-Starling-Confidence", strconv.FormatFloat(a.Confidence, 'f', 4, 64))
+		}
+	}
+}
+
+// warn says that who answers has read less than was sent. Of an answer that is streamed
+// as it comes that is known at its end.
+func (p *reply) warn(ex *starling.Exchange, trailer string) {
+	for i := range ex.Attempts {
+		if a := &ex.Attempts[i]; a.Outcome == starling.Answered && a.Short != "" {
+			p.w.Header().Set(trailer+"X-Starling-Warning", a.Model+" "+a.Short)
 		}
 	}
 }
@@ -140,6 +151,9 @@ func (p *reply) flush(ex *starling.Exchange) {
 	h.Set("X-Starling-Cost", costText(&ex.Response)) // of a stream it is a trailer
 	if ex.Receipt != nil && ex.Receipt.Estimate {
 		h.Set("X-Starling-Saved", ex.Receipt.Saved.String()+" (estimate)")
+	}
+	if p.req.Stream {
+		p.warn(ex, http.TrailerPrefix)
 	}
 	_, _ = p.buffer.WriteTo(p.w) // the caller may be gone
 }

@@ -201,6 +201,27 @@ func (a *ask) input() int64 {
 	return n
 }
 
+// forget leaves the last so many tokens of the prompt, as servers do that cut what is
+// too long for them and answer as if nothing were; 0 leaves all.
+func (a *ask) forget(most int64) {
+	if most <= 0 || a.input() <= most {
+		return
+	}
+	var kept int64
+	i := len(a.pieces)
+	for i > 0 && kept+a.pieces[i-1].tokens <= most {
+		i--
+		kept += a.pieces[i].tokens
+	}
+	if i == len(a.pieces) { // not even the last one is read whole
+		i--
+		p := &a.pieces[i]
+		p.text, p.tokens = tail(p.text, most), most
+		a.said, a.parts = p.text, []string{p.text}
+	}
+	a.pieces = a.pieces[i:]
+}
+
 // digest is a hash of the whole conversation.
 func (a *ask) digest() uint64 {
 	h := uint64(len(a.pieces))

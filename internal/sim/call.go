@@ -44,6 +44,7 @@ func (x *visit) generate(a *ask, wrong *fault) *fault {
 	if f := c.check(); f != nil {
 		return f
 	}
+	a.forget(m.Reads)
 	if f := c.prepare(); f != nil {
 		return f
 	}

@@ -32,6 +32,7 @@ type Model struct {
 
 	MaxOutput int64 // most tokens of one answer; 0 is 4096
 	Context   int64 // window in tokens; 0 is unlimited
+	Reads     int64 // most tokens of a prompt that it reads: of a longer one the last ones, and it does not say so; 0 is all
 
 	Dims int // numbers of an embedding; 0 is 64
 

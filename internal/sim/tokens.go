@@ -29,3 +29,9 @@ func clip(text string, n int64) string {
 	}
 	return text
 }
+
+// tail returns a suffix of text with at most n tokens.
+func tail(text string, n int64) string {
+	runes := []rune(text)
+	return string(runes[max(0, len(runes)-int(n*runesPerToken)):])
+}
