@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"starling"
 	"starling/internal/route"
 	"starling/internal/skill"
 	"starling/internal/tokens"
 	"starling/internal/wire"
-	"testing/fstest"
 )
 
 // saying is a request of about so many tokens: each of the words is one.
