@@ -24,6 +24,10 @@ type Provider interface {
 	// ranging, or ctx ends, the upstream call is closed before the iterator
 	// returns.
 	//
+	// A question for vectors, a moderation or a count ([Dialect.Wants]) has one
+	// whole event, checked against what was asked for: a model is asked only what it
+	// answers ([Model.Answers]).
+	//
 	// Errors are *Error: Cancelled when ctx ended, Forbidden when the call may
 	// not leave for this provider's zone, NotFound for an unknown model,
 	// Invalid when the request cannot be said in the provider's dialect,

@@ -145,7 +145,7 @@ func (up *upstream) beside(models []starling.Model, cat *catalog.Catalog) []star
 	for _, name := range up.embeds {
 		add(name, starling.Price{})
 	}
-	if len(up.models) == 0 && provider.Kinds[up.options.Dialect].Asks(starling.Moderations) {
+	if len(up.models) == 0 && up.options.URL == up.vendor.URL && provider.Kinds[up.options.Dialect].Asks(starling.Moderations) {
 		for _, name := range up.vendor.Moderators() {
 			add(name, catalog.FreeModeration)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"starling"
+	"starling/internal/cascade"
 	"starling/internal/ledger"
 	"starling/internal/serve"
 	"starling/internal/sim"
@@ -74,6 +75,14 @@ func TestVectorsAreAnExchangeLikeEveryOther(t *testing.T) {
 		if floats.header.Get(name) == "" {
 			t.Errorf("no header %s", name)
 		}
+	}
+}
+
+func TestWhoOnlyObservesGivesVectorsAllTheSame(t *testing.T) {
+	s := newStand(t, standOptions{skills: testSkill("reference: up/m\ncandidates: [up/m]\n"), observe: &cascade.Observing{Share: 1}}, vectorsAt("e", starling.Cloud), answering())
+	a := s.ask(vectorsPath, `{"model":"e/m","input":"x"}`, "X-Starling-Skill", "test")
+	if r := s.receipt(a); a.status != 200 || r.Observed == nil || len(r.Observed.Candidates) != 0 || !strings.Contains(r.Observed.Rule, "no answer in words") || r.Reference != 0 || r.Saved != 0 {
+		t.Errorf("%d %s, %+v", a.status, a.body, r.Observed)
 	}
 }
 
