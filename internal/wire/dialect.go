@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/textproto"
 	"slices"
+	"strings"
 
 	"starling"
 )
@@ -28,9 +29,6 @@ type dialect interface {
 	// reword puts another system prompt, a JSON string, into a body of this
 	// dialect with these members.
 	reword(body []byte, top []member, system string) []edit
-	// request writes the chat for an upstream of this dialect.
-	request(o *outgoing) []byte
-
 	// decoder reads answers.
 	decoder(o ReadOptions) decoder
 	// renderer writes answers, streamed ones as streamType.
@@ -46,6 +44,15 @@ type dialect interface {
 	meanings() []meaning
 }
 
+// A target is a dialect into which a conversation can be translated. The others
+// know a prompt alone: callers ask in them, and an upstream that understands them
+// is asked in the caller's own words.
+type target interface {
+	dialect
+	// request writes the chat for an upstream of this dialect.
+	request(o *outgoing) []byte
+}
+
 // dialectOf returns the implementation of d.
 func dialectOf(d starling.Dialect) (dialect, error) {
 	switch d {
@@ -53,21 +60,57 @@ func dialectOf(d starling.Dialect) (dialect, error) {
 		return openAI{}, nil
 	case starling.Anthropic:
 		return anthropic{}, nil
+	case starling.Ollama:
+		return ollama{}, nil
+	case starling.Generate:
+		return generate{}, nil
+	case starling.Completions:
+		return completions{}, nil
 	}
-	return nil, &starling.Error{Kind: starling.Invalid, Op: "dialect", Err: errors.New("unknown"), Hint: "use openai or anthropic"}
+	return nil, &starling.Error{Kind: starling.Invalid, Op: "dialect", Err: errors.New("unknown"), Hint: "use one of " + names(Dialects())}
 }
 
-// Dialects lists the dialects that are spoken.
+// targetOf returns the implementation of d, if questions can be translated into it.
+func targetOf(d starling.Dialect) (target, error) {
+	lang, err := dialectOf(d)
+	if err != nil {
+		return nil, err
+	}
+	if t, ok := lang.(target); ok {
+		return t, nil
+	}
+	return nil, &starling.Error{Kind: starling.Invalid, Op: "dialect " + string(d), Err: errors.New("nothing is translated into it"), Hint: "use one of " + names(Targets())}
+}
+
+// Dialects lists the dialects in which callers may ask, and upstreams answer.
 func Dialects() []starling.Dialect { return slices.Clone(spoken[:]) }
 
-var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic}
+// Targets lists those of them into which questions of the others can be translated.
+func Targets() []starling.Dialect {
+	return slices.DeleteFunc(Dialects(), func(d starling.Dialect) bool {
+		_, ok := known(d).(target)
+		return !ok
+	})
+}
+
+var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Ollama, starling.Generate, starling.Completions}
+
+func names(ds []starling.Dialect) string {
+	all := make([]string, len(ds))
+	for i, d := range ds {
+		all[i] = string(d)
+	}
+	return strings.Join(all, ", ")
+}
 
 // StreamType is the media type of a streamed answer in a dialect.
 func StreamType(d starling.Dialect) string { return known(d).streamType() }
 
 // RequestID is the header, as net/http writes it, in which a dialect's clients
 // look for an id to quote in a complaint.
-func RequestID(d starling.Dialect) string { return textproto.CanonicalMIMEHeaderKey(known(d).requestID()) }
+func RequestID(d starling.Dialect) string {
+	return textproto.CanonicalMIMEHeaderKey(known(d).requestID())
+}
 
 // known returns the implementation of d, that of the openai dialect for an unknown
 // one: callers get their errors in it.
@@ -79,8 +122,12 @@ func known(d starling.Dialect) dialect {
 	return lang
 }
 
-// eventStream is the media type of server-sent events.
-const eventStream = "text/event-stream; charset=utf-8"
+// The media types of streams, which say how events are told apart: server-sent
+// events, and a line of JSON for each.
+const (
+	eventStream = "text/event-stream; charset=utf-8"
+	jsonLines   = "application/x-ndjson"
+)
 
 // invalid is the error of a request's field. Neither name nor why may quote the
 // request.
