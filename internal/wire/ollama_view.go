@@ -33,7 +33,6 @@ func ollamaView(body []byte) (*starling.Chat, error) {
 type ollamaViewer struct {
 	openAIViewer
 	asked struct { // by a prompt alone
-		said   bool
 		text   string
 		images []starling.Part
 	}
@@ -54,7 +53,7 @@ func (v *ollamaViewer) field(name string, value []byte) {
 			c.System = append(c.System, starling.Part{Kind: starling.TextPart, Text: s})
 		}
 	case "prompt":
-		v.asked.said, v.asked.text = true, v.string(name, value)
+		v.asked.text = v.string(name, value)
 	case "images":
 		v.asked.images = v.images(name, value)
 	case "tools":
@@ -76,7 +75,7 @@ func (v *ollamaViewer) field(name string, value []byte) {
 
 // prompted makes the one turn of a question that has a prompt alone.
 func (v *ollamaViewer) prompted() {
-	if !v.asked.said {
+	if v.asked.text == "" {
 		return
 	}
 	said := []starling.Part{{Kind: starling.TextPart, Text: v.asked.text}}
@@ -105,16 +104,40 @@ func (v *ollamaViewer) option(name string, value []byte) {
 	}
 }
 
-// format reads "json", or a schema.
+// format reads "json", or a schema. Other vendors keep to a schema strictly only if
+// all of its objects are closed, and refuse another: then it isn't asked for.
 func (v *ollamaViewer) format(value []byte) {
 	switch word := text(value); {
 	case kindOf(value) == '{':
-		v.chat.Format = &starling.Format{Kind: "json_schema", Schema: value}
+		strict := closed(value)
+		v.chat.Format = &starling.Format{Kind: "json_schema", Schema: value, Strict: &strict}
 	case word == "json":
 		v.chat.Format = &starling.Format{Kind: "json_object"}
 	case kindOf(value) != '"' || word != "":
 		v.fail("format", "must be json or a JSON schema")
 	}
+}
+
+// closed reports whether every object that a schema speaks of has all its properties
+// and no others.
+func closed(schema []byte) bool {
+	properties, required := 0, 0
+	open := text(field(schema, "type")) == "object"
+	for m := enter(schema); m.next(); {
+		switch {
+		case m.is("properties"):
+			for p := enter(m.value); p.next(); properties++ {
+			}
+		case m.is("required"):
+			required = count(m.value)
+		case m.is("additionalProperties") && isFalse(m.value):
+			open = false
+		}
+		if k := kindOf(m.value); (k == '{' || k == '[') && !closed(m.value) {
+			return false
+		}
+	}
+	return !open && properties == required
 }
 
 // think reads whether to think, or how hard. Only to think is what Ollama itself
