@@ -29,6 +29,9 @@ func (s *Server) ask(d starling.Dialect) http.HandlerFunc {
 		}
 		reply := &reply{server: s, w: w, ctl: http.NewResponseController(w)}
 		ex := s.answer(d, caller, r, reply)
+		if ex == nil { // nothing was asked
+			return
+		}
 		reply.flush(ex)
 		s.later(reply.sample)
 		s.metrics.observe(ex)
@@ -37,7 +40,7 @@ func (s *Server) ask(d starling.Dialect) http.HandlerFunc {
 }
 
 // answer reads the request and has it answered; what cannot be read is refused
-// with a receipt.
+// with a receipt. For a request that asks no model there is none, and no exchange.
 func (s *Server) answer(d starling.Dialect, caller starling.Caller, r *http.Request, p *reply) *starling.Exchange {
 	shift := s.begin()
 	defer shift.end()
@@ -46,6 +49,10 @@ func (s *Server) answer(d starling.Dialect, caller starling.Caller, r *http.Requ
 	p.req = &req
 	if err != nil {
 		return shift.cascade.Refuse(req, err, p)
+	}
+	if done := wire.Loads(&req); done != "" {
+		s.loaded(p.w, r, &req, done)
+		return nil
 	}
 	return shift.cascade.Answer(r.Context(), req, p)
 }

@@ -94,7 +94,9 @@ func New(c *cascade.Cascade, l *ledger.Ledger, log *slog.Logger, o Options) *Ser
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/chat/completions", s.ask(starling.OpenAI))
+	mux.HandleFunc("POST /v1/completions", s.ask(starling.Completions))
 	mux.HandleFunc("POST /v1/messages", s.ask(starling.Anthropic))
+	s.ollama(mux)
 	mux.HandleFunc("GET /v1/models", unasked(s.authenticated(s.models)))
 	mux.HandleFunc("GET /v1/models/{id...}", unasked(s.authenticated(s.model)))
 	mux.HandleFunc("GET /v1/receipts/{id}", unasked(s.authenticated(s.receipt)))
@@ -106,7 +108,7 @@ func (s *Server) Handler() http.Handler {
 }
 
 func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
-	hint := "POST /v1/chat/completions, POST /v1/messages, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
+	hint := "POST /v1/chat/completions, POST /v1/completions, POST /v1/messages, POST /api/chat, POST /api/generate, GET /api/tags, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
 	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: r.Method + " " + clip(r.URL.Path), Hint: "there is " + hint})
 }
 

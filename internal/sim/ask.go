@@ -26,6 +26,9 @@ type ask struct {
 	logprobs  bool // the caller wants log-probabilities
 	likely    int  // and that many of the likeliest tokens with each
 	images    int64
+	echo      bool  // the prompt is told before the answer
+	window    int64 // that is asked for; 0 unsaid
+	uncut     bool  // a prompt beyond the window is to be refused
 
 	pieces []piece // the prompt in order, for counting and caching
 
@@ -199,6 +202,17 @@ func (a *ask) input() int64 {
 		n += p.tokens
 	}
 	return n
+}
+
+// forget has the first tokens not read that are beyond a window.
+func (a *ask) forget(window int64) {
+	beyond := a.input() - window
+	for i := range a.pieces {
+		p := &a.pieces[i]
+		n := max(min(p.tokens, beyond), 0)
+		p.tokens -= n
+		beyond -= n
+	}
 }
 
 // digest is a hash of the whole conversation.

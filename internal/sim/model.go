@@ -10,7 +10,7 @@ import (
 // is a sensible one: at once, never failing, never right about a known case.
 type Model struct {
 	Name    string
-	Dialect starling.Dialect // the only one it answers in; "" is both
+	Dialect starling.Dialect // the only one it answers in, beside those of a prompt alone; "" is all
 	Zone    starling.Zone
 	Price   starling.Price // stated, never charged
 
@@ -31,6 +31,11 @@ type Model struct {
 
 	MaxOutput int64 // most tokens of one answer; 0 is 4096
 	Context   int64 // window in tokens; 0 is unlimited
+
+	// Forgets is the number of tokens beyond which it drops the beginning of a
+	// prompt in silence: only its count tells. 0 is never. In Ollama's dialects a
+	// caller sets another (options.num_ctx), or has it refuse (truncate).
+	Forgets int64
 
 	Dims int // numbers of an embedding; 0 is 64
 
@@ -84,7 +89,7 @@ func orElse[T int | int64 | time.Duration](v, otherwise T) T {
 }
 
 // Offer returns m as the catalogue knows a model of the named provider. A model
-// of both dialects is offered in OpenAI's.
+// of all dialects is offered in OpenAI's.
 func (m Model) Offer(provider string) starling.Model {
 	dialect := m.Dialect
 	if dialect == "" {
@@ -104,4 +109,12 @@ func (m Model) quality(skill string) float64 {
 	return m.Quality
 }
 
-func (m Model) speaks(d starling.Dialect) bool { return m.Dialect == "" || m.Dialect == d }
+func (m Model) speaks(d starling.Dialect) bool {
+	switch d {
+	case starling.Generate:
+		d = starling.Ollama
+	case starling.Completions:
+		return m.Dialect != starling.Anthropic
+	}
+	return m.Dialect == "" || m.Dialect == d
+}
