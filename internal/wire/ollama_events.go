@@ -89,17 +89,15 @@ func (d *ollamaDecoder) read(line []byte, ev *starling.Event) error {
 	if d.dialect == starling.Generate {
 		message = line
 	}
-	if err := d.message(message, ev); err != nil {
-		return err
-	}
 	if input+output > 0 {
 		ev.Usage = &starling.Usage{Input: input, Output: output}
 	}
+	ev.Model, ev.Confidence = d.model, d.sure.confidence()
+	err := d.message(message, ev)
 	if d.done {
 		ev.Finish = d.finish(text(reason))
 	}
-	ev.Model, ev.Confidence = d.model, d.sure.confidence()
-	return nil
+	return err
 }
 
 // finish translates the reason, which older versions do not give.
