@@ -38,7 +38,7 @@ const nobody = "http://127.0.0.1:9/v1"
 // anOllama stands in for a local server that has one model loaded.
 func anOllama(t *testing.T, model string) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"object":"list","data":[{"id":%q,"object":"model"}]}`, model)
+		fmt.Fprintf(w, `{"models":[{"name":%[1]q,"model":%[1]q}]}`, model)
 	}))
 	t.Cleanup(server.Close)
 	return server.URL + "/v1"

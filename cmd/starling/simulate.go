@@ -19,7 +19,7 @@ import (
 type simulateCmd struct {
 	Listen  string        `default:"127.0.0.1:4242" help:"Address of the first upstream; the others take the ports after it." placeholder:"HOST:PORT"`
 	Seed    uint64        `default:"1" help:"Another seed, another world."`
-	Model   string        `help:"Serve one model of this name instead of the demo's four, in both dialects." placeholder:"NAME"`
+	Model   string        `help:"Serve one model of this name instead of the demo's four, in every dialect." placeholder:"NAME"`
 	Quality float64       `default:"1" group:"model" help:"Share of known cases that it answers rightly."`
 	Input   string        `default:"1" group:"model" help:"Stated dollars for a million input tokens."`
 	Output  string        `default:"5" group:"model" help:"Stated dollars for a million output tokens."`
@@ -29,6 +29,7 @@ type simulateCmd struct {
 	Busy    float64       `default:"0" group:"model" help:"Share of calls that end in a 429."`
 	Cut     float64       `default:"0" group:"model" help:"Share of calls that die in the middle."`
 	Cache   bool          `group:"model" help:"Simulate prompt caching."`
+	Forget  int64         `group:"model" help:"Tokens beyond which the beginning of a prompt is dropped in silence, as by an Ollama with a small window." placeholder:"N"`
 	Words   int           `default:"40" group:"model" help:"Words of an answer to an unknown input."`
 	Cases   string        `type:"existingdir" help:"Folder of skills whose cases are known; the shipped packs by default."`
 }
@@ -107,7 +108,7 @@ func (c simulateCmd) models() ([]sim.Model, error) {
 		return nil, err
 	}
 	return []sim.Model{{
-		Name: c.Model, Zone: starling.Machine, Quality: c.Quality, Words: c.Words, PromptCache: c.Cache,
+		Name: c.Model, Zone: starling.Machine, Quality: c.Quality, Words: c.Words, PromptCache: c.Cache, Reads: max(c.Forget, 0),
 		Price:   starling.Price{Rates: starling.Rates{Input: starling.Rate(in), Output: starling.Rate(out)}, Source: "stated on the command line"},
 		Latency: sim.Latency{FirstToken: c.First, PerToken: c.Token},
 		Failure: sim.Failure{Error500: c.Fail, Overloaded429: c.Busy, Cut: c.Cut},

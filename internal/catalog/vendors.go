@@ -72,14 +72,20 @@ var vendors = [...]Vendor{
 	{"lmstudio", starling.OpenAI, "http://127.0.0.1:1234/v1", "", starling.Machine, ""},
 	{"localai", starling.OpenAI, "http://127.0.0.1:8080/v1", "", starling.Machine, ""}, // localai.io
 	{"mlx", starling.OpenAI, "http://127.0.0.1:8080/v1", "", starling.Machine, ""},     // mlx-lm, mlx_lm/SERVER.md
-	{"ollama", starling.OpenAI, "http://127.0.0.1:11434/v1", "", starling.Machine, ""}, // ollama, docs/openai.md
+	{"ollama", starling.Ollama, "http://127.0.0.1:11434", "", starling.Machine, ""},    // ollama, docs/api.md
 	{"sglang", starling.OpenAI, "http://127.0.0.1:30000/v1", "", starling.Machine, ""}, // docs.sglang.ai
 	{"vllm", starling.OpenAI, "http://127.0.0.1:8000/v1", "", starling.Machine, ""},    // docs.vllm.ai, OpenAI-compatible server
 }
 
 // also has the dialects that vendors understand beside their own, for questions that
 // then need no translation.
-var also = map[string][]starling.Dialect{}
+var also = map[string][]starling.Dialect{
+	"llama-server": {starling.Completions},                    // llama.cpp, tools/server/README.md
+	"lmstudio":     {starling.Completions},                    // lmstudio.ai/docs/developer/openai-compat
+	"ollama":       {starling.Generate, starling.Completions}, // ollama, docs/api.md and docs/openai.md
+	"openai":       {starling.Completions},                    // OpenAI's OpenAPI document, createCompletion
+	"vllm":         {starling.Completions},                    // docs.vllm.ai, OpenAI-compatible server
+}
 
 // searchFee is what a vendor charges for each search that it runs, beside the
 // tokens, by its name in the snapshot. models.dev has no such figures.

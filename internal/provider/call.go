@@ -101,7 +101,7 @@ func (p *HTTP) envelope(r *starling.Request, d starling.Dialect) (*url.URL, http
 	header := p.kind.headers(p.opts.Key)
 	header["Accept"] = []string{"application/json"}
 	if r.Stream {
-		header["Accept"] = []string{"text/event-stream"}
+		header["Accept"] = []string{streamed(d)}
 	}
 	if r.Dialect != d {
 		return ask, header

@@ -26,7 +26,7 @@ const (
 func Discover(ctx context.Context, g *Guard, o Options) ([]starling.Model, error) {
 	kind, known := Kinds[o.Dialect]
 	if !known {
-		return nil, o.invalid("dialect "+string(o.Dialect), "use openai or anthropic")
+		return nil, o.invalid("dialect "+string(o.Dialect), "use one of "+dialects())
 	}
 	base, err := address(o.URL)
 	if err != nil {
@@ -50,23 +50,35 @@ func Discover(ctx context.Context, g *Guard, o Options) ([]starling.Model, error
 	return o.listed(body)
 }
 
-// listed reads a list of models, in the form that both dialects share. Those that
-// a near server would only pass on are left out.
+// listed reads a list of models, in the form that most dialects share or in that of
+// Ollama. Those that a near server would only pass on are left out.
 func (o Options) listed(body []byte) ([]starling.Model, error) {
-	var list struct {
-		Data []struct {
-			ID      string `json:"id"`
-			Longest int64  `json:"max_model_len"`  // vLLM
-			Context int64  `json:"context_length"` // LM Studio, OpenRouter
-		} `json:"data"`
+	type entry struct {
+		ID      string `json:"id"`
+		Name    string `json:"name"`           // Ollama
+		Remote  string `json:"remote_host"`    // Ollama: who runs it in truth
+		Longest int64  `json:"max_model_len"`  // vLLM
+		Context int64  `json:"context_length"` // LM Studio, OpenRouter
 	}
-	if json.Unmarshal(body, &list) != nil || list.Data == nil || len(list.Data) > discoverMost {
+	var list struct {
+		Data   []entry `json:"data"`
+		Models []entry `json:"models"`
+	}
+	err := json.Unmarshal(body, &list)
+	all := list.Data
+	if o.Dialect == starling.Ollama {
+		all = list.Models
+	}
+	if err != nil || all == nil || len(all) > discoverMost {
 		return nil, o.noList()
 	}
-	models := make([]starling.Model, 0, len(list.Data))
-	for _, m := range list.Data {
+	models := make([]starling.Model, 0, len(all))
+	for _, m := range all {
+		if o.Dialect == starling.Ollama {
+			m.ID = m.Name
+		}
 		listed := starling.Model{Provider: o.Name, Name: m.ID, Dialect: o.Dialect, Zone: o.Zone, Context: max(m.Longest, m.Context, 0)}
-		if m.ID != "" && !offloaded(listed) {
+		if m.ID != "" && !offloaded(listed) && (m.Remote == "" || o.Zone == starling.Cloud) {
 			models = append(models, listed)
 		}
 	}

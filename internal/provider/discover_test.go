@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"starling"
+	"starling/internal/wire"
 )
 
 func TestModelsAreDiscovered(t *testing.T) {
@@ -82,5 +83,57 @@ func TestDiscoveryOfNobodyIsOverloaded(t *testing.T) {
 	}
 	if _, err := Discover(t.Context(), g, o); starling.KindOf(err) != starling.Overloaded || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("%v, want Overloaded that says why", err)
+	}
+}
+
+func TestOllamasModelsAreDiscovered(t *testing.T) {
+	u := serveHandler(t, starling.Ollama, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/api/tags" || r.Method != http.MethodGet {
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		_, _ = io.WriteString(w, `{"models":[{"name":"qwen3:8b","model":"qwen3:8b","digest":"ab","details":{"family":"qwen3"}},{"name":"mine","remote_host":"https://ollama.com:443"},{"name":"gpt-oss:120b-cloud"},{"name":""}]}`)
+	})
+	o := u.options(t)
+	o.URL += "/v1"
+	g, err := NewGuard(Upstream{o.URL, o.Zone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	got, err := Discover(t.Context(), g, o)
+	if d := cmp.Diff([]starling.Model{{Provider: "up", Name: "qwen3:8b", Dialect: starling.Ollama, Zone: starling.Machine}}, got); d != "" || err != nil {
+		t.Errorf("%v %s", err, d)
+	}
+}
+
+// What an upstream understands beside its own dialect is not translated, and what it
+// answers passes as it is.
+func TestAPromptPassesToAnOllamaInItsOwnWords(t *testing.T) {
+	for d, c := range map[starling.Dialect]struct{ path, body, answer string }{
+		starling.Generate:    {"/api/generate", `{"model":"x","prompt":"hi","raw":true}`, `{"model":"m","response":"a","done":false}` + "\n" + `{"model":"m","response":"","done":true,"done_reason":"stop","prompt_eval_count":1,"eval_count":1}` + "\n"},
+		starling.Completions: {"/v1/completions", `{"model":"x","prompt":[1,2],"stream":true,"stream_options":{"include_usage":true}}`, "data: {\"choices\":[{\"text\":\"a\",\"index\":0,\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"},
+	} {
+		t.Run(string(d), func(t *testing.T) {
+			var sent []byte
+			u := serveHandler(t, starling.Ollama, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != c.path {
+					w.WriteHeader(http.StatusNotFound)
+					return
+				}
+				sent, _ = io.ReadAll(r.Body)
+				w.Header().Set("Content-Type", wire.StreamType(d))
+				_, _ = io.WriteString(w, c.answer)
+			})
+			o := u.options(t)
+			o.Also = []starling.Dialect{d}
+			p := open(t, o)
+			call := calling(p, true)
+			call.Request = &starling.Request{Dialect: d, Body: []byte(c.body), Model: "x", Stream: true, WantUsage: true, Choices: 1}
+			raw, _, err := collect(t, p, call)
+			if err != nil || raw != c.answer || string(sent) != strings.Replace(c.body, `"x"`, `"m"`, 1) {
+				t.Errorf("%v: %s was answered by %s", err, sent, raw)
+			}
+		})
 	}
 }

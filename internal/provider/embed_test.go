@@ -236,3 +236,18 @@ func TestOnlyWhoHasEmbeddingsIsAskedForThem(t *testing.T) {
 		t.Errorf("it is not offered: %+v", e.up.Models())
 	}
 }
+
+func TestAnOllamaEmbedsInTheWordsOfOpenAI(t *testing.T) {
+	u := serveHandler(t, starling.Ollama, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/embeddings" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		says(200, `{"object":"list","data":[{"index":0,"embedding":[1,2]}],"usage":{"prompt_tokens":9,"total_tokens":9}}`)(w, r)
+	})
+	o := u.options(t)
+	o.Embedding = starling.Model{Name: "e", Price: starling.Price{Rates: starling.Rates{Input: 1_000_000}}}
+	if got, used, err := open(t, o).Embedder().Embed(t.Context(), reading("a")); err != nil || fmt.Sprint(got) != "[[1 2]]" || used.Input != 9 {
+		t.Errorf("%v, %+v, %v", got, used, err)
+	}
+}

@@ -43,7 +43,7 @@ var _ starling.Provider = (*HTTP)(nil)
 func New(g *Guard, o Options) (*HTTP, error) {
 	kind, known := Kinds[o.Dialect]
 	if !known {
-		return nil, o.invalid(fmt.Sprintf("dialect %q", o.Dialect), "use openai or anthropic")
+		return nil, o.invalid(fmt.Sprintf("dialect %q", o.Dialect), "use one of "+dialects())
 	}
 	base, err := address(o.URL)
 	if err != nil {

@@ -3,6 +3,7 @@ package provider
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"starling"
@@ -42,6 +43,24 @@ var Kinds = map[starling.Dialect]Kind{
 		Authorize: func(h http.Header, key string) { h["X-Api-Key"] = []string{key} },
 		Default:   map[string]string{"Anthropic-Version": "2023-06-01"},
 	},
+	starling.Ollama: { // beside its own paths it has OpenAI's, for which it is often configured
+		Trim:      "/v1",
+		Ask:       "/api/chat",
+		List:      "/api/tags",
+		Also:      map[starling.Dialect]string{starling.Generate: "/api/generate", starling.Completions: "/v1/completions", starling.Embeddings: "/v1/embeddings", starling.Embed: "/api/embed"},
+		Logprobs:  true,
+		Authorize: func(h http.Header, key string) { h["Authorization"] = []string{"Bearer " + key} },
+	},
+}
+
+// dialects lists the names of Kinds.
+func dialects() string {
+	var names []string
+	for d := range Kinds {
+		names = append(names, string(d))
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
 }
 
 // taking returns the dialect in which upstreams of a kind are asked for what a model

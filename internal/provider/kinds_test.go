@@ -21,6 +21,8 @@ func TestAnUpstreamIsAskedBelowItsURL(t *testing.T) {
 		{starling.Anthropic, "https://api.anthropic.com/", "https://api.anthropic.com/v1/messages"},
 		{starling.Anthropic, "https://api.anthropic.com/v1", "https://api.anthropic.com/v1/messages"},
 		{starling.Anthropic, "https://gw.example/anthropic/v1/", "https://gw.example/anthropic/v1/messages"},
+		{starling.Ollama, "http://127.0.0.1:11434", "http://127.0.0.1:11434/api/chat"},
+		{starling.Ollama, "http://127.0.0.1:11434/v1/", "http://127.0.0.1:11434/api/chat"},
 	} {
 		u, err := url.Parse(c.base)
 		if err != nil {
@@ -37,7 +39,7 @@ func TestAnUpstreamIsAskedBelowItsURL(t *testing.T) {
 }
 
 func TestWhatACallerSaysTravelsOnlyInItsOwnDialectAndWithoutCredentials(t *testing.T) {
-	ours := map[starling.Dialect][2]string{starling.OpenAI: {"Authorization", "Bearer " + canary}, starling.Anthropic: {"X-Api-Key", canary}}
+	ours := map[starling.Dialect][2]string{starling.OpenAI: {"Authorization", "Bearer " + canary}, starling.Anthropic: {"X-Api-Key", canary}, starling.Ollama: {"Authorization", "Bearer " + canary}}
 	theirs := http.Header{
 		"Anthropic-Beta":    {"a", "b"},
 		"Anthropic-Version": {"2024-01-01"},
@@ -49,8 +51,8 @@ func TestWhatACallerSaysTravelsOnlyInItsOwnDialectAndWithoutCredentials(t *testi
 		"Accept-Encoding":   {"br"},
 		"Host":              {"callers"},
 	}
-	for _, of := range []starling.Dialect{starling.OpenAI, starling.Anthropic} {
-		for _, asked := range []starling.Dialect{starling.OpenAI, starling.Anthropic} {
+	for _, of := range []starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Ollama} {
+		for _, asked := range []starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Ollama} {
 			t.Run(string(asked)+" to "+string(of), func(t *testing.T) {
 				u := serveScript(t, of, story)
 				p := open(t, u.options(t))

@@ -52,8 +52,7 @@ func (t *try) readable(resp *http.Response) *failure {
 	coding := resp.Header.Get("Content-Encoding")
 	want, fits := "JSON", media == "application/json" || strings.HasSuffix(media, "+json")
 	if t.Request.Stream {
-		stream, _, _ := strings.Cut(wire.StreamType(t.dialect), ";")
-		want, fits = "a stream of events", media == stream
+		want, fits = "a stream of events", media == streamed(t.dialect)
 	}
 	switch {
 	case coding != "" && !strings.EqualFold(coding, "identity"):
@@ -62,6 +61,12 @@ func (t *try) readable(resp *http.Response) *failure {
 		return t.unreadable("it answered with something else than " + want)
 	}
 	return nil
+}
+
+// streamed is the media type of a streamed answer, without parameters.
+func streamed(d starling.Dialect) string {
+	media, _, _ := strings.Cut(wire.StreamType(d), ";")
+	return media
 }
 
 func (t *try) unreadable(what string) *failure {

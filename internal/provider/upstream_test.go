@@ -18,6 +18,7 @@ import (
 
 	"starling"
 	"starling/internal/conform"
+	"starling/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -115,14 +116,17 @@ func (u *upstream) refuse(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(u.script.Refuse)
 	body := map[string]any{"error": map[string]any{"message": message, "type": "test_error", "param": nil, "code": nil}}
-	if u.dialect == starling.Anthropic {
+	switch u.dialect {
+	case starling.Anthropic:
 		body = map[string]any{"type": "error", "error": map[string]any{"type": "test_error", "message": message}}
+	case starling.Ollama:
+		body = map[string]any{"error": message}
 	}
 	_ = json.NewEncoder(w).Encode(body)
 }
 
 func (u *upstream) stream(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+	w.Header().Set("Content-Type", wire.StreamType(u.dialect))
 	send := func(events ...string) {
 		for _, e := range events {
 			_, _ = w.Write([]byte(e))
@@ -146,6 +150,9 @@ func (u *upstream) stream(w http.ResponseWriter, r *http.Request) {
 }
 
 func (u *upstream) opening() []string {
+	if u.dialect == starling.Ollama {
+		return nil
+	}
 	if u.dialect == starling.OpenAI {
 		return []string{`data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}` + "\n\n"}
 	}
@@ -157,6 +164,9 @@ func (u *upstream) opening() []string {
 
 func (u *upstream) word(word string) string {
 	text, _ := json.Marshal(word)
+	if u.dialect == starling.Ollama {
+		return fmt.Sprintf(`{"model":"m","created_at":"2026-11-26T10:00:00Z","message":{"role":"assistant","content":%s},"done":false}`+"\n", text)
+	}
 	if u.dialect == starling.OpenAI {
 		return fmt.Sprintf(`data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":%s},"finish_reason":null}]}`+"\n\n", text)
 	}
@@ -165,6 +175,9 @@ func (u *upstream) word(word string) string {
 
 func (u *upstream) ending() []string {
 	n := u.script.Usage
+	if u.dialect == starling.Ollama {
+		return []string{u.line("") + "\n"}
+	}
 	if u.dialect == starling.OpenAI {
 		return []string{
 			`data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}` + "\n\n",
@@ -177,6 +190,16 @@ func (u *upstream) ending() []string {
 		fmt.Sprintf("event: message_delta\ndata: "+`{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":%d}}`+"\n\n", n.Output),
 		"event: message_stop\ndata: " + `{"type":"message_stop"}` + "\n\n",
 	}
+}
+
+// line is the last one of Ollama's dialect, or a whole answer.
+func (u *upstream) line(text string) string {
+	n := u.script.Usage
+	raw, _ := json.Marshal(map[string]any{
+		"model": "m", "message": map[string]any{"role": "assistant", "content": text}, "done": true, "done_reason": "stop",
+		"prompt_eval_count": n.Input, "eval_count": n.Output,
+	})
+	return string(raw)
 }
 
 func (u *upstream) whole(w http.ResponseWriter) {
@@ -194,6 +217,9 @@ func (u *upstream) whole(w http.ResponseWriter) {
 		}
 	}
 	raw, _ := json.Marshal(body)
+	if u.dialect == starling.Ollama {
+		raw = []byte(u.line(text))
+	}
 	w.Header().Set("Content-Type", "application/json")
 	switch {
 	case u.script.Cut:
@@ -266,8 +292,9 @@ func collect(t testing.TB, p *HTTP, c starling.Call) (raw string, beside []starl
 }
 
 func TestConformance(t *testing.T) {
-	for _, of := range []starling.Dialect{starling.OpenAI, starling.Anthropic} {
-		for _, asked := range []starling.Dialect{starling.OpenAI, starling.Anthropic} {
+	all := []starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Ollama}
+	for _, of := range all {
+		for _, asked := range all {
 			t.Run(string(asked)+" to "+string(of), func(t *testing.T) {
 				conform.Provider(t, bench(of, asked, Options{}))
 			})

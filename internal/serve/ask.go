@@ -21,7 +21,11 @@ func (s *Server) ask(d starling.Dialect) http.HandlerFunc {
 		}
 		defer release()
 		reply := &reply{server: s, w: w, ctl: http.NewResponseController(w)}
-		s.finish(r.Context(), reply, s.answer(d, caller, r, reply))
+		ex := s.answer(d, caller, r, reply)
+		if ex == nil { // nothing was asked
+			return
+		}
+		s.finish(r.Context(), reply, ex)
 	}
 }
 
@@ -51,7 +55,7 @@ func (s *Server) finish(ctx context.Context, reply *reply, ex *starling.Exchange
 }
 
 // answer reads the request and has it answered; what cannot be read is refused
-// with a receipt.
+// with a receipt. For a request that asks no model there is none, and no exchange.
 func (s *Server) answer(d starling.Dialect, caller starling.Caller, r *http.Request, p *reply) *starling.Exchange {
 	shift := s.begin()
 	defer shift.end()
@@ -61,6 +65,10 @@ func (s *Server) answer(d starling.Dialect, caller starling.Caller, r *http.Requ
 	p.req = &req
 	if err != nil {
 		return shift.cascade.Refuse(req, err, p)
+	}
+	if done := wire.Loads(&req); done != "" {
+		s.loaded(p.w, r, &req, done)
+		return nil
 	}
 	return shift.cascade.Answer(r.Context(), req, p)
 }

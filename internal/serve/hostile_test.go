@@ -306,7 +306,7 @@ func TestAPathThatIsNotServedSaysSoInJSON(t *testing.T) {
 		{"POST of a list", "POST", "/v1/models", "GET /v1/models"},
 		{"POST of a receipt", "POST", "/v1/receipts/x", "GET /v1/receipts/{id}"},
 		{"a path of another API", "POST", "/v1/responses", "POST /v1/chat/completions"},
-		{"nothing", "GET", "/", "GET /healthz"},
+		{"nothing", "GET", "/nothing", "GET /healthz"},
 		{"two slashes at the front", "POST", "/" + chatPath, chatPath},
 		{"two slashes in the middle", "POST", "/v1//messages", "/v1/messages"},
 		{"a slash behind it", "POST", "/v1/messages/", ""},

@@ -42,7 +42,7 @@ func (p *reply) Start(ex *starling.Exchange, digest io.Writer) {
 	p.warn(ex, "")
 	p.digest = digest
 	p.writer = wire.NewWriter(p, wire.WriterOptions{
-		Request: p.req, ID: ex.ID, Created: ex.Started, Model: ex.Response.Model,
+		Request: p.req, ID: ex.ID, Created: ex.Started, Model: ex.Response.Model, Now: time.Now,
 	})
 	h := p.w.Header()
 	if !p.req.Stream {
@@ -262,8 +262,12 @@ func asError(err error) *starling.Error {
 	return &starling.Error{Kind: starling.Internal, Op: "internal error", Err: err}
 }
 
-// dialectOf tells the clients apart on paths that both use.
+// dialectOf tells the clients apart by the path, and by their headers on paths that
+// several use.
 func dialectOf(r *http.Request) starling.Dialect {
+	if strings.HasPrefix(r.URL.Path, "/api/") && r.URL.Path != "/api/hello" { // which is one of Anthropic's clients
+		return starling.Ollama
+	}
 	if strings.HasPrefix(r.URL.Path, "/v1/messages") || r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "" {
 		return starling.Anthropic
 	}

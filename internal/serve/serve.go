@@ -98,6 +98,7 @@ func New(c *cascade.Cascade, l *ledger.Ledger, log *slog.Logger, o Options) *Ser
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/chat/completions", s.ask(starling.OpenAI))
+	mux.HandleFunc("POST /v1/completions", s.ask(starling.Completions))
 	mux.HandleFunc("POST /v1/messages", s.ask(starling.Anthropic))
 	mux.HandleFunc("POST /v1/messages/count_tokens", s.count)
 	mux.HandleFunc("POST /v1/embeddings", s.ask(starling.Embeddings))
@@ -105,6 +106,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /api/embed", s.ask(starling.Embed))
 	mux.HandleFunc("POST /api/embeddings", s.ask(starling.EmbedOne))
 	mux.HandleFunc("GET /api/hello", unasked(s.hello))
+	s.ollama(mux)
 	mux.HandleFunc("GET /v1/models", unasked(s.authenticated(s.models)))
 	mux.HandleFunc("GET /v1/models/{id...}", unasked(s.authenticated(s.model)))
 	mux.HandleFunc("GET /v1/receipts/{id}", unasked(s.authenticated(s.receipt)))
@@ -116,7 +118,7 @@ func (s *Server) Handler() http.Handler {
 }
 
 func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
-	hint := "POST /v1/chat/completions, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1/embeddings, POST /v1/moderations, POST /api/embed, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
+	hint := "POST /v1/chat/completions, POST /v1/completions, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1/embeddings, POST /v1/moderations, POST /api/chat, POST /api/generate, POST /api/embed, GET /api/tags, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
 	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: r.Method + " " + clip(r.URL.Path), Hint: "there is " + hint})
 }
 

@@ -26,6 +26,9 @@ type ask struct {
 	logprobs  bool // the caller wants log-probabilities
 	likely    int  // and that many of the likeliest tokens with each
 	images    int64
+	echo      bool  // the prompt is told before the answer
+	window    int64 // that is asked for; 0 unsaid
+	uncut     bool  // a prompt beyond the window is to be refused
 
 	pieces []piece // the prompt in order, for counting and caching
 
@@ -213,11 +216,13 @@ func (a *ask) forget(most int64) {
 		i--
 		kept += a.pieces[i].tokens
 	}
-	if i == len(a.pieces) { // not even the last one is read whole
+	if i > 0 && kept < most { // the end of the one before
 		i--
 		p := &a.pieces[i]
-		p.text, p.tokens = tail(p.text, most), most
-		a.said, a.parts = p.text, []string{p.text}
+		p.text, p.tokens = tail(p.text, most-kept), most-kept
+		if i == len(a.pieces)-1 {
+			a.said, a.parts = p.text, []string{p.text}
+		}
 	}
 	a.pieces = a.pieces[i:]
 }

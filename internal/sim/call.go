@@ -44,7 +44,6 @@ func (x *visit) generate(a *ask, wrong *fault) *fault {
 	if f := c.check(); f != nil {
 		return f
 	}
-	a.forget(m.Reads)
 	if f := c.prepare(); f != nil {
 		return f
 	}
@@ -66,6 +65,22 @@ func (c *call) check() *fault {
 	case m.Context > 0 && input >= m.Context:
 		return &fault{cause: tooLong, param: "messages", message: "prompt is too long: " + strconv.FormatInt(input, 10) + " tokens, the maximum context length is " + strconv.FormatInt(m.Context, 10)}
 	}
+	return c.fit(input)
+}
+
+// fit has a model read no more than its window.
+func (c *call) fit(input int64) *fault {
+	window := c.model.Reads
+	if window == 0 {
+		return nil
+	}
+	if window = orElse(c.ask.window, window); input <= window {
+		return nil
+	}
+	if c.ask.uncut {
+		return &fault{cause: tooLong, message: "the input length exceeds the context length"}
+	}
+	c.ask.forget(window)
 	return nil
 }
 
@@ -101,8 +116,11 @@ func (c *call) prepare() *fault {
 }
 
 func (c *call) name(d die) string {
-	if c.dialect == starling.Anthropic {
+	switch c.dialect {
+	case starling.Anthropic:
 		return d.name("msg")
+	case starling.Completions:
+		return d.name("cmpl")
 	}
 	return d.name("chatcmpl")
 }
@@ -115,25 +133,38 @@ func (c *call) billed() starling.Usage {
 	return u
 }
 
-// An event is one server-sent event.
+// An event is one server-sent event, or a line.
 type event struct {
 	raw    []byte // good until the next event
 	tokens int64  // of output that it carries
 }
 
 func (c *call) events() iter.Seq[event] {
-	if c.dialect == starling.Anthropic {
+	switch c.dialect {
+	case starling.Anthropic:
 		return c.anthropicEvents
+	case starling.Ollama, starling.Generate:
+		return c.ollamaEvents
+	case starling.Completions:
+		return c.completionEvents
 	}
 	return c.openaiEvents
 }
 
 func (c *call) whole() []byte {
-	if c.dialect == starling.Anthropic {
+	switch c.dialect {
+	case starling.Anthropic:
 		return c.anthropicWhole()
+	case starling.Ollama, starling.Generate:
+		return c.ollamaWhole()
+	case starling.Completions:
+		return c.completionWhole()
 	}
 	return c.openaiWhole()
 }
+
+// linewise reports whether events are lines.
+func (c *call) linewise() bool { return c.dialect == starling.Ollama || c.dialect == starling.Generate }
 
 // sendEvents streams the answer, each event as it is due.
 func (c *call) sendEvents() {
@@ -144,6 +175,9 @@ func (c *call) sendEvents() {
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	if c.linewise() {
+		h.Set("Content-Type", "application/x-ndjson")
+	}
 	h.Set("Cache-Control", "no-cache")
 	sent := 0
 	for e := range c.events() {
@@ -172,6 +206,10 @@ func (c *call) breakOff(ctx context.Context) {
 		return
 	case errorEvent:
 		f := &fault{cause: overloaded, message: "Overloaded (simulated)"}
+		if c.linewise() {
+			c.w.Write(append(f.body(c.dialect, c.visit.id), '\n')) // as below
+			return
+		}
 		raw := append([]byte("data: "), f.body(c.dialect, c.visit.id)...)
 		if c.dialect == starling.Anthropic {
 			raw = append([]byte("event: error\n"), raw...)

@@ -1,4 +1,4 @@
-// Package sim is the simulator: upstreams that speak both dialects over real
+// Package sim is the simulator: upstreams that speak the dialects over real
 // HTTP, and traffic to send them or a gateway. It serves the demo, load tests
 // and what-if questions ("what would this traffic cost if the small model were
 // right eight times out of ten?").
@@ -25,5 +25,6 @@
 // invoice that a ledger is compared with.
 //
 // To follow a request, open sim.go, then call.go. Formats: the vendors' published
-// API references for Chat Completions, Messages, Embeddings and Moderations, as read in November 2026.
+// API references for Chat Completions, Completions, Messages, Embeddings and Moderations,
+// as read in November 2026; docs/api.md and api/types.go of Ollama v0.17.4.
 package sim

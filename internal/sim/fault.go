@@ -65,9 +65,17 @@ var anthropicTerms = map[cause]vendorTerms{
 	broken:      {500, "api_error", ""},
 }
 
+// ollamaStatus is all that Ollama says of a cause beside the message.
+var ollamaStatus = map[cause]int{
+	badRequest: 400, badKey: 401, noModel: 404, noRoute: 404, badMethod: 405, tooLarge: 413, tooLong: 400, rateLimited: 429, overloaded: 503, broken: 500,
+}
+
 func (f *fault) terms(d starling.Dialect) vendorTerms {
-	if d == starling.Anthropic {
+	switch d {
+	case starling.Anthropic:
 		return anthropicTerms[f.cause]
+	case starling.Ollama, starling.Generate:
+		return vendorTerms{status: ollamaStatus[f.cause]}
 	}
 	return openaiTerms[f.cause]
 }
@@ -95,6 +103,12 @@ type anthropicError struct {
 // body renders the fault in the dialect's envelope.
 func (f *fault) body(d starling.Dialect, requestID string) []byte {
 	terms := f.terms(d)
+	if d == starling.Ollama || d == starling.Generate {
+		return marshal(struct {
+			Error     string `json:"error"`
+			Simulated bool   `json:"simulated"`
+		}{f.message, true})
+	}
 	if d == starling.Anthropic {
 		e := anthropicError{Type: "error", RequestID: requestID, Simulated: true}
 		e.Error.Type, e.Error.Message = terms.kind, f.message

@@ -11,7 +11,7 @@ import (
 // is a sensible one: at once, never failing, never right about a known case.
 type Model struct {
 	Name    string
-	Dialect starling.Dialect // the only one it answers in; "" is both
+	Dialect starling.Dialect // the only one it answers in, beside those of a prompt alone; "" is all
 	Zone    starling.Zone
 	Price   starling.Price // stated, never charged
 
@@ -32,7 +32,11 @@ type Model struct {
 
 	MaxOutput int64 // most tokens of one answer; 0 is 4096
 	Context   int64 // window in tokens; 0 is unlimited
-	Reads     int64 // most tokens of a prompt that it reads: of a longer one the last ones, and it does not say so; 0 is all
+
+	// Reads is the most tokens of a prompt that it reads: of a longer one the last
+	// ones, in silence; only its count tells. 0 is all. In Ollama's dialects a caller
+	// sets another (options.num_ctx), or has it refuse (truncate).
+	Reads int64
 
 	Dims int // numbers of an embedding; 0 is 64
 
@@ -86,7 +90,7 @@ func orElse[T int | int64 | time.Duration](v, otherwise T) T {
 }
 
 // Offer returns m as the catalogue knows a model of the named provider. A model
-// of both dialects is offered in OpenAI's.
+// of all dialects is offered in OpenAI's.
 func (m Model) Offer(provider string) starling.Model {
 	dialect := m.Dialect
 	if dialect == "" {
@@ -106,4 +110,12 @@ func (m Model) quality(skill string) float64 {
 	return m.Quality
 }
 
-func (m Model) speaks(d starling.Dialect) bool { return m.Dialect == "" || m.Dialect == d }
+func (m Model) speaks(d starling.Dialect) bool {
+	switch d {
+	case starling.Generate:
+		d = starling.Ollama
+	case starling.Completions:
+		return m.Dialect != starling.Anthropic
+	}
+	return m.Dialect == "" || m.Dialect == d
+}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -73,6 +74,41 @@ func (x *visit) listModels() *fault {
 		page.FirstID, page.LastID = &ids[0], &ids[len(ids)-1]
 	}
 	x.reply(marshal(page))
+	return nil
+}
+
+type ollamaTag struct {
+	Name       string `json:"name"`
+	Model      string `json:"model"`
+	ModifiedAt string `json:"modified_at"`
+	Size       int64  `json:"size"`
+	Digest     string `json:"digest"`
+	Details    struct {
+		Format   string   `json:"format"`
+		Family   string   `json:"family"`
+		Families []string `json:"families"`
+	} `json:"details"`
+
+	Simulated bool `json:"simulated"`
+}
+
+// listTags lists the models that speak Ollama's dialect.
+func (x *visit) listTags() *fault {
+	if f := x.get(); f != nil {
+		return f
+	}
+	all := []ollamaTag{}
+	for _, name := range x.names {
+		if m := x.models[name]; m.speaks(x.dialect) {
+			t := ollamaTag{Name: name, Model: name, ModifiedAt: "2023-11-14T22:13:20Z", Digest: fmt.Sprintf("%064x", uint64(x.die.about(name))), Simulated: true}
+			t.Details.Family, t.Details.Families = "simulated", []string{"simulated"}
+			all = append(all, t)
+		}
+	}
+	x.reply(marshal(struct {
+		Models    []ollamaTag `json:"models"`
+		Simulated bool        `json:"simulated"`
+	}{all, true}))
 	return nil
 }
 

@@ -124,6 +124,12 @@ func dialectOf(r *http.Request) starling.Dialect {
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/v1/messages"):
 		return starling.Anthropic
+	case r.URL.Path == "/api/generate":
+		return starling.Generate
+	case strings.HasPrefix(r.URL.Path, "/api/") && r.URL.Path != "/api/hello":
+		return starling.Ollama
+	case r.URL.Path == "/v1/completions":
+		return starling.Completions
 	case strings.HasPrefix(r.URL.Path, "/v1/chat/"), r.URL.Path == "/v1/embeddings", r.URL.Path == "/v1/moderations":
 		return starling.OpenAI
 	case r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "":
@@ -140,6 +146,14 @@ func (x *visit) route() *fault {
 	switch {
 	case path == "/v1/chat/completions":
 		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseOpenAI(f)) })
+	case path == "/v1/completions":
+		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseCompletions(f)) })
+	case path == "/api/chat":
+		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseOllama(f)) })
+	case path == "/api/generate":
+		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseGenerate(f)) })
+	case path == "/api/tags":
+		return x.listTags()
 	case path == "/v1/embeddings":
 		return x.post(x.embed)
 	case path == "/v1/moderations":
@@ -222,8 +236,11 @@ func (x *visit) find(name string) (*runner, *fault) {
 	if m != nil && m.speaks(x.dialect) {
 		return m, nil
 	}
-	if x.dialect == starling.Anthropic {
+	switch x.dialect {
+	case starling.Anthropic:
 		return nil, &fault{cause: noModel, message: "model: " + clip(name, 25)}
+	case starling.Ollama, starling.Generate:
+		return nil, &fault{cause: noModel, message: "model '" + clip(name, 25) + "' not found"}
 	}
 	return nil, &fault{cause: noModel, param: "model", message: "The model `" + clip(name, 25) + "` does not exist or you do not have access to it."}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/textproto"
 	"slices"
+	"strings"
 
 	"starling"
 )
@@ -28,9 +29,6 @@ type dialect interface {
 	// reword puts another system prompt, a JSON string, into a body of this
 	// dialect with these members.
 	reword(body []byte, top []member, system string) []edit
-	// request writes the chat for an upstream of this dialect.
-	request(o *outgoing) []byte
-
 	// decoder reads answers.
 	decoder(o ReadOptions) decoder
 	// renderer writes answers, streamed ones as streamType.
@@ -44,6 +42,15 @@ type dialect interface {
 	requestID() string
 	// meanings lists the types of error that upstreams send.
 	meanings() []meaning
+}
+
+// A target is a dialect into which a conversation can be translated. The others
+// know a prompt alone: callers ask in them, and an upstream that understands them
+// is asked in the caller's own words.
+type target interface {
+	dialect
+	// request writes the chat for an upstream of this dialect.
+	request(o *outgoing) []byte
 }
 
 // dialectOf returns the implementation of d.
@@ -63,15 +70,49 @@ func dialectOf(d starling.Dialect) (dialect, error) {
 		return moderations{}, nil
 	case starling.CountTokens:
 		return counting{}, nil
+	case starling.Ollama:
+		return ollama{}, nil
+	case starling.Generate:
+		return generate{}, nil
+	case starling.Completions:
+		return completions{}, nil
 	}
-	return nil, &starling.Error{Kind: starling.Invalid, Op: "dialect", Err: errors.New("unknown"), Hint: "use openai or anthropic"}
+	return nil, &starling.Error{Kind: starling.Invalid, Op: "dialect", Err: errors.New("unknown"), Hint: "use one of " + names(Dialects())}
 }
 
-// Dialects lists the dialects of conversations that are spoken: those between which
-// questions and answers are translated.
+// targetOf returns the implementation of d, if questions can be translated into it.
+func targetOf(d starling.Dialect) (target, error) {
+	lang, err := dialectOf(d)
+	if err != nil {
+		return nil, err
+	}
+	if t, ok := lang.(target); ok {
+		return t, nil
+	}
+	return nil, &starling.Error{Kind: starling.Invalid, Op: "dialect " + string(d), Err: errors.New("nothing is translated into it"), Hint: "use one of " + names(Targets())}
+}
+
+// Dialects lists the dialects of conversations, in which callers may ask and upstreams
+// answer.
 func Dialects() []starling.Dialect { return slices.Clone(spoken[:]) }
 
-var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic}
+// Targets lists those of them into which questions of the others can be translated.
+func Targets() []starling.Dialect {
+	return slices.DeleteFunc(Dialects(), func(d starling.Dialect) bool {
+		_, ok := known(d).(target)
+		return !ok
+	})
+}
+
+var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Ollama, starling.Generate, starling.Completions}
+
+func names(ds []starling.Dialect) string {
+	all := make([]string, len(ds))
+	for i, d := range ds {
+		all[i] = string(d)
+	}
+	return strings.Join(all, ", ")
+}
 
 // StreamType is the media type of a streamed answer in a dialect.
 func StreamType(d starling.Dialect) string { return known(d).streamType() }
@@ -92,8 +133,12 @@ func known(d starling.Dialect) dialect {
 	return lang
 }
 
-// eventStream is the media type of server-sent events.
-const eventStream = "text/event-stream; charset=utf-8"
+// The media types of streams, which say how events are told apart: server-sent
+// events, and a line of JSON for each.
+const (
+	eventStream = "text/event-stream; charset=utf-8"
+	jsonLines   = "application/x-ndjson"
+)
 
 // invalid is the error of a request's field. Neither name nor why may quote the
 // request.

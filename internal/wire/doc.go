@@ -6,12 +6,12 @@
 //
 // Start reading at outgoing.go (question) and read.go, writer.go (answer).
 //
-// What the two dialects cannot say to each other is in the tables openAIRules and
-// anthropicRules, how hard to think in effort (anthropic_request.go) and effortOf
-// (openai_request.go).
+// What the dialects cannot say to each other is in the tables openAIRules,
+// anthropicRules, ollamaRules and completionsRules, how hard to think in effort
+// (anthropic_request.go), effortOf (openai_request.go) and think (ollama_request.go).
 //
 //	Parse     bytes → Request: what routing must know          parse.go
-//	View      Request → Chat, when somebody needs it           openai_view.go, anthropic_view.go
+//	View      Request → Chat, when somebody needs it           openai_view.go, anthropic_view.go, ollama_view.go
 //	Outgoing  Request → bytes for an upstream                  outgoing.go
 //	Read      an upstream's bytes → Events                     read.go, sse.go
 //	Writer    Events → bytes for the caller                    writer.go
@@ -29,10 +29,13 @@
 // before anything else looks, keeps the text of numbers, and does not recurse.
 //
 // A dialect is one type that implements dialect (dialect.go), its files share
-// its name as prefix, and it has one row in spoken.
+// its name as prefix, and it has one row in spoken. One that questions can be
+// translated into is a target too: generate and completions, which have a prompt in
+// the place of a conversation, are none.
 //
 // Sources: OpenAI's OpenAPI document 2.3.0 (2026-08-21); the Messages API by the
 // types of anthropic-sdk-go v1.84.0, its output_config and adaptive thinking by
 // the references of OpenRouter's SDK and AWS Bedrock (2026), which agree;
-// server-sent events: the WHATWG HTML standard, section 9.2.
+// server-sent events: the WHATWG HTML standard, section 9.2; docs/api.md and
+// api/types.go of Ollama v0.17.4.
 package wire

@@ -45,7 +45,21 @@ func TestEveryKindHasItsStatusInEveryDialect(t *testing.T) {
 			starling.Cancelled:       {499, "api_error", ""},
 			starling.Internal:        {500, "api_error", ""},
 		},
+		starling.Ollama: {
+			starling.Invalid:         {400, "", ""},
+			starling.Unauthenticated: {401, "", ""},
+			starling.Forbidden:       {403, "", never},
+			starling.NotFound:        {404, "", ""},
+			starling.TooLarge:        {413, "", ""},
+			starling.OverBudget:      {402, "", never},
+			starling.Unproven:        {403, "", never},
+			starling.Overloaded:      {503, "", ""},
+			starling.Refused:         {502, "", never},
+			starling.Cancelled:       {499, "", ""},
+			starling.Internal:        {500, "", ""},
+		},
 	}
+	want[starling.Generate], want[starling.Completions] = want[starling.Ollama], want[starling.OpenAI]
 	for _, d := range Dialects() {
 		for _, k := range starling.Kinds {
 			status, header, body := ErrorReply(d, &starling.Error{Kind: k, Op: "o", Hint: "do <this>"}, "req_1")
@@ -66,6 +80,7 @@ func TestTheEnvelopesOfTheDialects(t *testing.T) {
 	}{
 		{starling.OpenAI, map[string]string{"content-type": "application/json", "x-request-id": "req_1"}, `{"error":{"message":"request: max_tokens: must be <9>","type":"invalid_request_error","param":"max_tokens","code":"invalid"}}`},
 		{"unknown", map[string]string{"content-type": "application/json", "x-request-id": "req_1"}, `{"error":{"message":"request: max_tokens: must be <9>","type":"invalid_request_error","param":"max_tokens","code":"invalid"}}`},
+		{starling.Ollama, map[string]string{"content-type": "application/json", "x-request-id": "req_1"}, `{"error":"request: max_tokens: must be <9>"}`},
 		{starling.Anthropic, map[string]string{"content-type": "application/json", "request-id": "req_1"}, `{"type":"error","error":{"type":"invalid_request_error","message":"request: max_tokens: must be <9>"},"request_id":"req_1"}`},
 	} {
 		_, header, body := ErrorReply(c.dialect, e, "req_1")

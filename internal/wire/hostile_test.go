@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,6 +75,7 @@ func TestNoMisplacedValueInAQuestionDoesHarm(t *testing.T) {
 func TestNoMisplacedValueInAnAnswerDoesHarm(t *testing.T) {
 	n := 0
 	for _, answer := range archived(t, "answer", "upstream") {
+		framed := strings.Contains(answer, "data: ")
 		for _, line := range strings.Split(answer, "\n") {
 			data := []byte(strings.TrimPrefix(line, "data: "))
 			if len(data) == 0 || !valid(data) {
@@ -82,8 +84,10 @@ func TestNoMisplacedValueInAnAnswerDoesHarm(t *testing.T) {
 			everywhere(data, func(b []byte) {
 				n++
 				whole := string(b)
-				hear(t, whole, false)
-				hear(t, strings.Replace(answer, string(data), whole, 1), true)
+				hear(t, whole, false, Dialects())
+				hear(t, strings.Replace(answer, string(data), whole, 1), true, slices.DeleteFunc(Dialects(), func(d starling.Dialect) bool {
+					return framed == (StreamType(d) == jsonLines)
+				}))
 			})
 		}
 	}
@@ -92,9 +96,13 @@ func TestNoMisplacedValueInAnAnswerDoesHarm(t *testing.T) {
 	}
 }
 
-// hear reads an answer in every dialect and relays it to callers of every one.
-func hear(t *testing.T, answer string, stream bool) {
-	for _, from := range Dialects() {
+// hear reads an answer in each of the dialects and relays it to callers of every one,
+// as far as it is an answer.
+func hear(t *testing.T, answer string, stream bool, dialects []starling.Dialect) {
+	for _, from := range dialects {
+		if got := readAll(t, strings.NewReader(answer), ReadOptions{Dialect: from, Stream: stream, Deltas: true}); got.err != nil && got.bytes == 0 {
+			continue
+		}
 		for _, to := range Dialects() {
 			var out bytes.Buffer
 			w := NewWriter(&out, WriterOptions{Request: &starling.Request{Dialect: to, Stream: stream}})

@@ -8,18 +8,18 @@ import (
 	"starling"
 )
 
-// Log-probabilities of the tokens say how sure a model was of its answer. Only
-// the openai dialect has them, and only who asks gets them.
+// Log-probabilities of the tokens say how sure a model was of its answer. The
+// openai and ollama dialects have them, and only who asks gets them.
 //
 // Source: OpenAI's OpenAPI document 2.3.0 (2026-08-21), CreateChatCompletionRequest
-// and ChatCompletionTokenLogprob.
+// and ChatCompletionTokenLogprob; api/types.go of Ollama v0.17.4.
 
 func readLogprobs(r *starling.Request, v []byte) error {
 	r.WantProbs = kindOf(v) != 'f'
 	return nil
 }
 
-// AskLogprobs returns a question of the openai dialect with log-probabilities
+// AskLogprobs returns a question of the openai or ollama dialect with log-probabilities
 // asked for, in new memory. It is for a caller who did not ask, so what comes of
 // it is to be taken out again ([ReadOptions].HideLogprobs).
 func AskLogprobs(body []byte) []byte {
@@ -37,10 +37,10 @@ type certainty struct {
 	broken bool // one of them is no number: of the whole nothing is known
 }
 
-// add takes what a choice says of its tokens: those of its text, whatever the
-// upstream counts among them. Those of a refusal are no answer's.
+// add takes what an upstream says of an answer's tokens, an array: those of its
+// text, whatever the upstream counts among them. Those of a refusal are no answer's.
 func (c *certainty) add(logprobs []byte) {
-	for m := enter(field(logprobs, "content")); m.next(); {
+	for m := enter(logprobs); m.next(); {
 		v := field(m.value, "logprob")
 		c.broken = c.broken || kindOf(v) != '0'
 		p, _ := strconv.ParseFloat(string(v), 64) // out of range is infinite, which will do
@@ -71,6 +71,9 @@ func withoutLogprobs(raw, data []byte) []byte {
 	}
 	var cut []edit
 	for m := enter(data); m.next(); {
+		if m.is("logprobs") && !m.null() { // ollama's
+			cut = append(cut, edit{m.i - len(m.value), m.i, "null"})
+		}
 		if !m.is("choices") {
 			continue
 		}

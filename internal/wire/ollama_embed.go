@@ -36,7 +36,7 @@ var (
 	}
 	embedOneAsked = []ask{
 		{name: "model", required: true, read: readModel},
-		{name: "prompt", required: true, read: readPrompt},
+		{name: "prompt", required: true, read: readOneText},
 	}
 )
 
@@ -45,7 +45,7 @@ func readTruncate(_ *starling.Request, v []byte) error {
 	return readBool(&ignored, "truncate", v)
 }
 
-func readPrompt(_ *starling.Request, v []byte) error {
+func readOneText(_ *starling.Request, v []byte) error {
 	if kindOf(v) != '"' {
 		return invalid("prompt", "must be a text")
 	}

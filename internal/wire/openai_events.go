@@ -8,12 +8,14 @@ import (
 )
 
 func (openAI) decoder(o ReadOptions) decoder {
-	return &openAIDecoder{deltas: o.Deltas, choices: o.Choices, last: noBlock}
+	return &openAIDecoder{dialect: starling.OpenAI, deltas: o.Deltas, choices: o.Choices, last: noBlock}
 }
 
-// openAIDecoder reads the chunks of a stream, or a whole completion. Of several
-// choices only the first is told in deltas; all of them must finish.
+// openAIDecoder reads the chunks of a stream, or a whole completion: of a chat, or
+// the older kind that has text in the place of messages. Of several choices only the
+// first is told in deltas; all of them must finish.
 type openAIDecoder struct {
+	dialect   starling.Dialect
 	deltas    bool
 	choices   int64 // that were asked for
 	scanner   scanner
@@ -89,12 +91,12 @@ func (d *openAIDecoder) chunk(b block, ev *starling.Event) error {
 			usage = m.value
 		case "error":
 			if len(m.value) > 2 && kindOf(m.value) != 'n' {
-				return saidInStream(starling.OpenAI, b.data, m.value)
+				return saidInStream(d.dialect, b.data, m.value)
 			}
 		}
 	}
 	if string(b.name) == "error" {
-		return saidInStream(starling.OpenAI, b.data, nil)
+		return saidInStream(d.dialect, b.data, nil)
 	}
 	for m := enter(choices); m.next() && d.blocks <= mostBlocks; {
 		d.choice(m.value, ev)
@@ -117,13 +119,15 @@ func keep(old string, v []byte) string {
 
 func (d *openAIDecoder) choice(v []byte, ev *starling.Event) {
 	var index int64
-	var said, finish, logprobs []byte
+	var said, plain, finish, logprobs []byte
 	for m := enter(v); m.next(); {
 		switch string(m.key) {
 		case "index":
 			index = min(max(tokens(m.value), 0), mostChoices-1)
 		case "delta", "message":
 			said = m.value
+		case "text":
+			plain = m.value
 		case "finish_reason":
 			finish = m.value
 		case "logprobs":
@@ -131,10 +135,15 @@ func (d *openAIDecoder) choice(v []byte, ev *starling.Event) {
 		}
 	}
 	if index == 0 {
-		d.sure.add(logprobs)
+		d.sure.add(field(logprobs, "content"))
 	}
 	d.seen[index/64] |= 1 << (index % 64)
-	d.message(said, index, ev)
+	if d.dialect == starling.Completions {
+		s := saying{openAIDecoder: d, ev: ev, first: index == 0}
+		s.text(starling.TextPart, plain)
+	} else {
+		d.message(said, index, ev)
+	}
 	if textLength(finish) > 0 {
 		d.finished[index/64] |= 1 << (index % 64)
 		ev.Finish = d.finish(text(finish))

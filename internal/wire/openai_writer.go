@@ -209,15 +209,21 @@ func (r *openAIRenderer) callID(id string, n int) string {
 func (r *openAIRenderer) end(p *pen, e ending) error {
 	r.begin(p)
 	r.chunk(p, openAIFinish(e.finish, len(r.calls) > 0), func() {})
-	if r.usage && e.usage != nil {
-		r.open(p)
-		p.key("choices")
-		p.raw([]byte("[]"))
-		r.count(p, e.usage)
-		r.shut(p)
-	}
+	r.counted(p, e)
 	p.b = append(p.b, openAIDone...)
 	return nil
+}
+
+// counted writes the chunk that has nothing but usage, for who asked for it.
+func (r *openAIRenderer) counted(p *pen, e ending) {
+	if !r.usage || e.usage == nil {
+		return
+	}
+	r.open(p)
+	p.key("choices")
+	p.raw([]byte("[]"))
+	r.count(p, e.usage)
+	r.shut(p)
 }
 
 // openAIFinish is the table of finish reasons. Who waits for a result hears so,

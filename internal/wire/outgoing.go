@@ -28,7 +28,8 @@ type outgoing struct {
 //
 // In another dialect the request is translated. Each field that cannot be
 // carried is told to left, once, or is Invalid with Op "request: <field>" when
-// leaving it out would change the answer's meaning or shape.
+// leaving it out would change the answer's meaning or shape. Nothing is translated
+// into a dialect that is none of [Targets]: Invalid.
 //
 // Outgoing does not write to r; it uses r.Chat if View has filled it.
 func Outgoing(r *starling.Request, d starling.Dialect, model starling.Model, left func(string)) ([]byte, error) {
@@ -50,6 +51,10 @@ func Outgoing(r *starling.Request, d starling.Dialect, model starling.Model, lef
 	case want != "":
 		return o.ofTexts(r, from, lang)
 	}
+	to, err := targetOf(d)
+	if err != nil {
+		return nil, err
+	}
 	if o.chat = r.Chat; o.chat == nil {
 		if o.chat, err = from.view(r.Body); err != nil {
 			return nil, err
@@ -57,7 +62,7 @@ func Outgoing(r *starling.Request, d starling.Dialect, model starling.Model, lef
 	}
 	o.extras(from)
 	o.pen.b = make([]byte, 0, len(r.Body)+512)
-	body := lang.request(o)
+	body := to.request(o)
 	return body, o.err
 }
 

@@ -32,6 +32,32 @@ func (openAI) outline(body []byte) Outline { return outlineOf(body, "") }
 
 func (anthropic) outline(body []byte) Outline { return outlineOf(body, "system") }
 
+func (ollama) outline(body []byte) Outline { return outlineOf(body, "") }
+
+func (generate) outline(body []byte) Outline { return promptOf(body) }
+
+func (completions) outline(body []byte) Outline { return promptOf(body) }
+
+// promptOf reads a body that has a prompt in the place of turns.
+func promptOf(body []byte) (o Outline) {
+	for m := enter(body[skipSpace(body, 0):]); m.next(); {
+		switch {
+		case m.null():
+		case m.is("system"):
+			o.System = append(o.System, m.value)
+		case m.is("prompt"):
+			prompt := m.value
+			if elements := enter(prompt); kindOf(prompt) == '[' && elements.next() {
+				prompt = elements.value // the first of several
+			}
+			if kindOf(prompt) == '"' {
+				o.heard(prompt)
+			}
+		}
+	}
+	return o
+}
+
 // outlineOf reads a body whose turns are messages, and whose system prompt may be a
 // member of its own.
 func outlineOf(body []byte, system string) (o Outline) {

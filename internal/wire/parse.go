@@ -16,6 +16,7 @@ type ask struct {
 	name     string
 	required bool
 	read     func(r *starling.Request, v []byte) error // v is not null
+	absent   func(r *starling.Request)                 // what is meant without it; nil for nothing
 }
 
 // most output tokens and most choices that are understood: far beyond every
@@ -67,8 +68,12 @@ func Parse(d starling.Dialect, body []byte) (starling.Request, error) {
 		}
 	}
 	for i, a := range asked {
-		if a.required && seen>>i&1 == 0 {
+		switch {
+		case seen>>i&1 == 1:
+		case a.required:
 			return r, invalid(a.name, "is missing")
+		case a.absent != nil:
+			a.absent(&r)
 		}
 	}
 	return r, nil

@@ -28,6 +28,7 @@ const (
 	toType
 	toSource  // what holds a payload
 	toPayload // base64
+	toImages  // an array of base64, each an image
 )
 
 // deepestPart is the depth of a part inside a result: body, messages, message,
@@ -48,6 +49,10 @@ func (s *scanner) pass(key []byte) {
 		to = toSource
 	case "url", "data", "file_data":
 		to = toPayload
+	case "images":
+		if s.lang.weigh(key) == byImage { // else it is no part of the dialect
+			to = toImages
+		}
 	}
 	s.path[s.depth] = to
 }
@@ -55,6 +60,13 @@ func (s *scanner) pass(key []byte) {
 // spoken looks at a string of the outer objects: it may be the type of a part, or
 // its payload.
 func (s *scanner) spoken(v []byte) {
+	if s.inImages() {
+		s.images++
+		if isBase64(v[1 : len(v)-1]) {
+			s.opaque += len(v) - 2
+		}
+		return
+	}
 	switch s.path[s.depth] {
 	case toType:
 		if s.inPart(s.depth) {
@@ -88,6 +100,19 @@ func (s *scanner) inPart(depth int) bool {
 		return outer&0b11111 == message
 	case deepestPart:
 		return outer&0b1111111 == result && s.path[5] == toContent
+	}
+	return false
+}
+
+// inImages reports whether the string that is being read is one of a message's
+// images, or of a body's that has a prompt alone.
+func (s *scanner) inImages() bool {
+	const body, message = 0b01, 0b0101 // an object's array, and that of an object in an array
+	switch outer := s.kinds[0] >> 1; s.depth {
+	case 2:
+		return s.path[1] == toImages && outer&0b11 == body
+	case 4:
+		return s.path[1] == toMessages && s.path[3] == toImages && outer&0b1111 == message
 	}
 	return false
 }

@@ -17,7 +17,7 @@ const MaxEvent = 32 << 20
 // ReadOptions say how to read an answer.
 type ReadOptions struct {
 	Dialect  starling.Dialect // the upstream's
-	Stream   bool             // server-sent events; else one JSON body
+	Stream   bool             // events, as the dialect streams them; else one JSON body
 	Raw      bool             // fill Event.Raw: the caller speaks the same dialect
 	Deltas   bool             // fill Event.Deltas
 	MaxEvent int              // bytes of one event, of a whole body, and of all deltas together; 0: [MaxEvent]
@@ -45,7 +45,7 @@ type decoder interface {
 }
 
 // Read yields an upstream's answer, as [starling.Provider] demands of Generate:
-// one event per server-sent event, or one with Whole set. ID, Model, Finish,
+// one event per server-sent event or line, or one with Whole set. ID, Model, Finish,
 // Confidence, Usage and Bytes are filled in any case, as far as they are known; events that
 // would say nothing are left out where Raw isn't asked for.
 //
@@ -68,7 +68,9 @@ func Read(body io.Reader, o ReadOptions) iter.Seq2[starling.Event, error] {
 		}
 		r := &reading{ReadOptions: o, decoder: lang.decoder(o)}
 		if o.Stream {
-			err = r.stream(newEventReader(body, o.MaxEvent), yield)
+			events := newEventReader(body, o.MaxEvent)
+			events.lines = lang.streamType() == jsonLines
+			err = r.stream(events, yield)
 		} else {
 			err = r.whole(body, yield)
 		}
@@ -101,7 +103,7 @@ func (r *reading) stream(events *eventReader, yield func(starling.Event, error) 
 		if err != nil {
 			return err
 		}
-		b := parse(raw)
+		b := events.parse(raw)
 		if events.cut && !b.complete() {
 			return errUnfinished
 		}

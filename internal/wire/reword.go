@@ -19,6 +19,9 @@ func Reword(r *starling.Request, system string) (starling.Request, error) {
 		return starling.Request{}, err
 	}
 	edits := lang.reword(r.Body, top, string(appendString(nil, system)))
+	if len(edits) == 0 {
+		return starling.Request{}, invalid("prompt", "has no words that could be put otherwise")
+	}
 	for _, m := range top {
 		switch string(m.key) {
 		case "stream":

@@ -9,12 +9,13 @@ import (
 // errTooLong is the end of a stream with an event beyond the limit.
 var errTooLong = errors.New("an event is longer than the limit")
 
-// An eventReader cuts a stream into server-sent events. It never looks inside a
-// character, so that it doesn't matter where the network cut one, and there is
-// no limit to a line but the limit to an event.
+// An eventReader cuts a stream into server-sent events, or into lines. It never
+// looks inside a character, so that it doesn't matter where the network cut one,
+// and there is no limit to a line but the limit to an event.
 type eventReader struct {
-	src  io.Reader
-	most int // bytes of an event
+	src   io.Reader
+	most  int  // bytes of an event
+	lines bool // each line that is not blank is an event
 
 	buf  []byte
 	r, w int  // what is unread: buf[r:w]
@@ -31,8 +32,8 @@ func newEventReader(src io.Reader, most int) *eventReader {
 }
 
 // next returns the bytes of the next event with its terminator, valid until the
-// next call. At the end it returns io.EOF. What stands there without a blank
-// line is returned first, ended and with cut set: servers forget the last one.
+// next call. At the end it returns io.EOF. What stands there without its
+// terminator is returned first, ended and with cut set: servers forget the last one.
 func (e *eventReader) next() ([]byte, error) {
 	for {
 		if end := e.find(); end > 0 {
@@ -41,10 +42,10 @@ func (e *eventReader) next() ([]byte, error) {
 			return raw, nil
 		}
 		if e.err == io.EOF && e.w > e.r && (e.some || e.line < e.w) {
-			raw := append(bytes.TrimRight(e.buf[e.r:e.w], "\r\n"), "\n\n"...)
+			raw := bytes.TrimRight(e.buf[e.r:e.w], "\r\n")
 			e.r, e.line, e.seen, e.some = e.w, e.w, e.w, false
-			if e.cut = len(raw) > 2; e.cut {
-				return raw, nil
+			if e.cut = len(raw) > 0; e.cut {
+				return append(raw, e.terminator()...), nil
 			}
 		}
 		if e.err != nil {
@@ -79,13 +80,31 @@ func (e *eventReader) find() int {
 		}
 		blank := end == e.line
 		e.line, e.seen = next, next
-		if blank && e.some {
+		if blank && e.some || e.lines && !blank {
 			return next
 		}
 		e.some = e.some || !blank
 	}
 	return 0
 }
+
+func (e *eventReader) terminator() string {
+	if e.lines {
+		return "\n"
+	}
+	return "\n\n"
+}
+
+// parse reads what next returned. A line is all data.
+func (e *eventReader) parse(raw []byte) block {
+	if !e.lines {
+		return parse(raw)
+	}
+	data := bytes.TrimSpace(bytes.TrimPrefix(raw, byteOrderMark))
+	return block{data: data, some: len(data) > 0}
+}
+
+var byteOrderMark = []byte("\xEF\xBB\xBF")
 
 func lineEnd(b []byte) int {
 	lf := bytes.IndexByte(b, '\n')
@@ -140,7 +159,7 @@ func (b *block) complete() bool {
 // parse reads an event's fields. Comments and the fields that dialects don't use
 // are skipped.
 func parse(raw []byte) (b block) {
-	raw = bytes.TrimPrefix(raw, []byte("\xEF\xBB\xBF"))
+	raw = bytes.TrimPrefix(raw, byteOrderMark)
 	lines, size := 0, len(raw)
 	for len(raw) > 0 {
 		line := raw

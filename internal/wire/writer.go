@@ -13,6 +13,8 @@ type WriterOptions struct {
 	ID      string    // of the answer, where it is translated
 	Created time.Time // of the answer, where it is translated
 	Model   string    // who answers, where it is translated; "": as the caller named it
+
+	Now func() time.Time // for dialects that say how long an answer took; nil: they don't
 }
 
 // A Writer renders the events of one answer for the caller: a stream or one
@@ -134,10 +136,9 @@ func (w *Writer) Fail(err *starling.Error) error {
 	w.over = true
 	w.pen.b = w.pen.b[:0]
 	body := pen{}
-	if r := err.Reply; r != nil && r.Dialect == w.request.Dialect && isEnvelope(r.Body) {
+	w.lang.envelope(&body, told(w.lang, err))
+	if r := err.Reply; r != nil && r.Dialect == w.request.Dialect && isEnvelope(r.Body, body.b) {
 		body.b = r.Body
-	} else {
-		w.lang.envelope(&body, told(w.lang, err))
 	}
 	if w.request.Stream {
 		w.out.broke(&w.pen, body.b)
@@ -147,10 +148,10 @@ func (w *Writer) Fail(err *starling.Error) error {
 	return w.flush()
 }
 
-// isEnvelope reports whether a body tells of an error so that clients notice it
-// in a stream, where there is no status.
-func isEnvelope(body []byte) bool {
-	return valid(body) && kindOf(field(body[skipSpace(body, 0):], "error")) == '{'
+// isEnvelope reports whether a body tells of an error as ours does, so that clients
+// notice it in a stream, where there is no status.
+func isEnvelope(body, ours []byte) bool {
+	return valid(body) && kindOf(field(body[skipSpace(body, 0):], "error")) == kindOf(field(ours, "error"))
 }
 
 func (w *Writer) flush() error {

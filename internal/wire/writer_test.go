@@ -52,7 +52,7 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 		{Finish: starling.Stopped, Usage: &starling.Usage{Input: 3, CacheRead: 4, CacheWrite: 5, Output: 6, Reasoning: 2}},
 	}
 	want := starling.Answer{Text: "Grüße <b>& \"q\"\n\u2028 🐦", Calls: []starling.ToolCall{call("a", "f", `{"x":1}`), call("b", "g", `{}`)}, Finish: starling.ToolUse}
-	for _, d := range Dialects() {
+	for _, d := range Targets() {
 		for _, stream := range []bool{true, false} {
 			r := streaming(d)
 			r.Stream, r.WantUsage = stream, stream
@@ -60,7 +60,11 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 			if d := cmp.Diff(want, got.answer); d != "" || got.err != nil || got.think != "hm " {
 				t.Errorf("%s, stream %v: %s thinking %q, %v", r.Dialect, stream, d, got.think, got.err)
 			}
-			if d := cmp.Diff(*events[len(events)-1].Usage, got.usage); d != "" {
+			counted := *events[len(events)-1].Usage
+			if d == starling.Ollama { // it has one count for all that was read
+				counted = starling.Usage{Input: counted.TotalInput(), Output: counted.Output}
+			}
+			if d := cmp.Diff(counted, got.usage); d != "" {
 				t.Errorf("%s, stream %v: %s", r.Dialect, stream, d)
 			}
 		}
@@ -196,6 +200,8 @@ func TestFailSaysWhatTheUpstreamSaid(t *testing.T) {
 		{"the same dialect", e, streaming(starling.OpenAI), "data: {\ndata: \"error\":{\"message\":\"Busy <now>\"}}\n\n"},
 		{"one that clients would not notice", bare, streaming(starling.OpenAI), "data: {\"error\":{\"message\":\"boom\",\"type\":\"server_error\",\"param\":null,\"code\":\"overloaded\"}}\n\n"},
 		{"the other dialect", e, streaming(starling.Anthropic), "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Busy <now>\"}}\n\n"},
+		{"a dialect of lines", e, streaming(starling.Ollama), "{\"error\":\"Busy <now>\"}\n"},
+		{"what an upstream of it said, in one line", &starling.Error{Kind: starling.Overloaded, Op: "x", Reply: &starling.Reply{Dialect: starling.Ollama, Status: 500, Body: []byte("{\r\n\"error\": \"Busy\\n\"}")}}, streaming(starling.Ollama), "{  \"error\": \"Busy\\n\"}\n"},
 		{"a body", e, &starling.Request{Dialect: starling.Anthropic}, `{"type":"error","error":{"type":"overloaded_error","message":"Busy <now>"}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -264,7 +270,7 @@ func TestACallThatTheLimitCutIsToldAsCut(t *testing.T) {
 
 func TestOurOwnIDsOfCallsAreOfALengthThatEverybodyTakes(t *testing.T) {
 	id := "rcp_" + strings.Repeat("0123456789abcdef", 2)
-	for _, d := range Dialects() {
+	for _, d := range Targets() {
 		var out bytes.Buffer
 		w := NewWriter(&out, WriterOptions{Request: streaming(d), ID: id})
 		if err := errors.Join(w.Event(callDelta(0, "", "f", `{}`)), w.Event(callDelta(1, "", "g", `{}`)), w.Close()); err != nil {
@@ -281,15 +287,33 @@ func TestOurOwnIDsOfCallsAreOfALengthThatEverybodyTakes(t *testing.T) {
 }
 
 func TestEveryReasonToEndIsTold(t *testing.T) {
-	for f, want := range map[starling.Finish][2]string{
-		starling.Stopped: {"stop", "end_turn"}, starling.StopWord: {"stop", "stop_sequence"}, starling.Length: {"length", "max_tokens"},
-		starling.ToolUse: {"tool_calls", "tool_use"}, starling.Filtered: {"content_filter", "refusal"}, starling.Paused: {"stop", "pause_turn"},
-		starling.Overfull: {"length", "model_context_window_exceeded"}, starling.OtherStop: {"stop", "end_turn"}, "": {"stop", "end_turn"},
-	} {
-		for i, d := range Dialects() {
-			if out := rendered(t, streaming(d), textDelta(0, "x"), starling.Event{Finish: f}); !strings.Contains(out, `_reason":"`+want[i]+`"`) {
-				t.Errorf("%s to %s: want %s in %s", f, d, want[i], out)
+	told := map[starling.Dialect]map[starling.Finish]string{
+		starling.OpenAI: {
+			starling.Stopped: "stop", starling.StopWord: "stop", starling.Length: "length", starling.ToolUse: "tool_calls",
+			starling.Filtered: "content_filter", starling.Paused: "stop", starling.Overfull: "length", starling.OtherStop: "stop", "": "stop",
+		},
+		starling.Anthropic: {
+			starling.Stopped: "end_turn", starling.StopWord: "stop_sequence", starling.Length: "max_tokens", starling.ToolUse: "tool_use",
+			starling.Filtered: "refusal", starling.Paused: "pause_turn", starling.Overfull: "model_context_window_exceeded", starling.OtherStop: "end_turn", "": "end_turn",
+		},
+		starling.Ollama: {
+			starling.Stopped: "stop", starling.StopWord: "stop", starling.Length: "length", starling.ToolUse: "stop",
+			starling.Filtered: "stop", starling.Paused: "stop", starling.Overfull: "length", starling.OtherStop: "stop", "": "stop",
+		},
+		starling.Completions: {
+			starling.Stopped: "stop", starling.StopWord: "stop", starling.Length: "length", starling.ToolUse: "stop",
+			starling.Filtered: "content_filter", starling.Paused: "stop", starling.Overfull: "length", starling.OtherStop: "stop", "": "stop",
+		},
+	}
+	told[starling.Generate] = told[starling.Ollama]
+	for _, d := range Dialects() {
+		for f, want := range told[d] {
+			if out := rendered(t, streaming(d), textDelta(0, "x"), starling.Event{Finish: f}); !strings.Contains(out, `_reason":"`+want+`"`) {
+				t.Errorf("%s to %s: want %s in %s", f, d, want, out)
 			}
+		}
+		if told[d] == nil {
+			t.Errorf("%s has no reasons", d)
 		}
 	}
 }
