@@ -53,14 +53,16 @@ func dialectOf(d starling.Dialect) (dialect, error) {
 		return openAI{}, nil
 	case starling.Anthropic:
 		return anthropic{}, nil
+	case starling.Gemini:
+		return gemini{}, nil
 	}
-	return nil, &starling.Error{Kind: starling.Invalid, Op: "dialect", Err: errors.New("unknown"), Hint: "use openai or anthropic"}
+	return nil, &starling.Error{Kind: starling.Invalid, Op: "dialect", Err: errors.New("unknown"), Hint: "use openai, anthropic or gemini"}
 }
 
 // Dialects lists the dialects that are spoken.
 func Dialects() []starling.Dialect { return slices.Clone(spoken[:]) }
 
-var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic}
+var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Gemini}
 
 // StreamType is the media type of a streamed answer in a dialect.
 func StreamType(d starling.Dialect) string { return known(d).streamType() }

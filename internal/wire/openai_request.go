@@ -46,18 +46,23 @@ type openAIRequest struct {
 }
 
 func (w *openAIRequest) system() {
-	parts := w.chat.System
+	if parts := w.instructions(); len(parts) > 0 {
+		w.plain("system", parts)
+	}
+}
+
+// instructions are the system prompt, without what is none.
+func (o *outgoing) instructions() []starling.Part {
+	parts := o.chat.System
 	if len(parts) > 0 && strings.HasPrefix(parts[0].Text, billingHeader) {
-		w.leave("system: " + strings.TrimSuffix(billingHeader, ":"))
+		o.leave("system: " + strings.TrimSuffix(billingHeader, ":"))
 		_, rest, _ := strings.Cut(parts[0].Text, "\n")
 		parts = slices.Clone(parts)
 		if parts[0].Text = rest; rest == "" {
 			parts = parts[1:]
 		}
 	}
-	if len(parts) > 0 {
-		w.plain("system", parts)
-	}
+	return parts
 }
 
 // longestUser is the longest name of an end user that OpenAI takes.
