@@ -166,7 +166,7 @@ func (e *Embedder) prepare(ctx context.Context, r Reading, texts []string) (*cal
 		caller: ctx, started: time.Now(), breaker: e.breaker, dialect: q.Dialect, url: e.url, question: body, policies: e.policies,
 	}
 	k.patience = k.started.Add(r.Patience)
-	_, k.header = e.up.envelope(q, q.Dialect)
+	_, k.header = e.up.envelope(q, starling.Embeddings, e.Model.Name)
 	return k, nil
 }
 

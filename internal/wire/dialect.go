@@ -69,7 +69,9 @@ func StreamType(d starling.Dialect) string { return known(d).streamType() }
 
 // RequestID is the header, as net/http writes it, in which a dialect's clients
 // look for an id to quote in a complaint.
-func RequestID(d starling.Dialect) string { return textproto.CanonicalMIMEHeaderKey(known(d).requestID()) }
+func RequestID(d starling.Dialect) string {
+	return textproto.CanonicalMIMEHeaderKey(known(d).requestID())
+}
 
 // known returns the implementation of d, that of the openai dialect for an unknown
 // one: callers get their errors in it.

@@ -51,6 +51,10 @@ func (p *pen) schema(v []byte) {
 			p.raw(bareCount(name, m.value))
 		}
 	}
+	if geminiField(v, "properties") != nil && geminiField(v, "additional_properties") == nil {
+		p.key("additionalProperties") // Google's models write only what is listed
+		p.bool(false)
+	}
 	p.shut('}')
 }
 

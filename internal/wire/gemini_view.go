@@ -29,7 +29,7 @@ type geminiViewer struct {
 	media   string // the media type of the answer
 	schema  []byte // of the answer
 	only    []string
-	calls   int               // so far
+	calls   int       // so far
 	waiting []awaited // calls that have no result yet
 }
 
@@ -115,11 +115,12 @@ func (v *geminiViewer) thinking(path string, value []byte) {
 	}
 }
 
-// settle decides what two fields say only together.
+// settle decides what two fields say only together. Strict is not said of a schema
+// that need not name every property as required, which other vendors demand of it.
 func (v *geminiViewer) settle() {
 	switch {
 	case v.schema != nil:
-		v.chat.Format = &starling.Format{Kind: "json_schema", Schema: v.schema}
+		v.chat.Format = &starling.Format{Kind: "json_schema", Schema: v.schema, Strict: new(bool)}
 	case v.media == "application/json":
 		v.chat.Format = &starling.Format{Kind: "json_object"}
 	case v.media != "" && v.media != "text/plain":

@@ -138,6 +138,7 @@ func (r *geminiRenderer) text(p *pen, kind starling.PartKind, s string) {
 // every chunk.
 func (r *geminiRenderer) end(p *pen, e ending) error {
 	var err error
+	start, begun := len(p.b), r.begun
 	r.open(p)
 	r.answer(p, func() {
 		if err = r.blocks(p, &r.waiting, e.finish); len(r.waiting.blocks) == 0 {
@@ -145,8 +146,7 @@ func (r *geminiRenderer) end(p *pen, e ending) error {
 		}
 	}, &e)
 	if err != nil {
-		p.b = p.b[:0]
-		r.begun = r.begun && !r.array
+		p.b, r.begun = p.b[:start], begun
 		return err
 	}
 	r.shut(p)

@@ -56,11 +56,16 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 		for _, stream := range []bool{true, false} {
 			r := streaming(d)
 			r.Stream, r.WantUsage = stream, stream
+			want, usage := want, *events[len(events)-1].Usage
+			if d == starling.Gemini { // thoughts must be asked for, and nothing is said of what a cache was given
+				r.Body = []byte(askedThoughts)
+				usage.Input, usage.CacheWrite = usage.Input+usage.CacheWrite, 0
+			}
 			got := readAll(t, strings.NewReader(rendered(t, r, events...)), ReadOptions{Dialect: d, Stream: stream, Deltas: true})
 			if d := cmp.Diff(want, got.answer); d != "" || got.err != nil || got.think != "hm " {
 				t.Errorf("%s, stream %v: %s thinking %q, %v", r.Dialect, stream, d, got.think, got.err)
 			}
-			if d := cmp.Diff(*events[len(events)-1].Usage, got.usage); d != "" {
+			if d := cmp.Diff(usage, got.usage); d != "" {
 				t.Errorf("%s, stream %v: %s", r.Dialect, stream, d)
 			}
 		}
@@ -281,13 +286,13 @@ func TestOurOwnIDsOfCallsAreOfALengthThatEverybodyTakes(t *testing.T) {
 }
 
 func TestEveryReasonToEndIsTold(t *testing.T) {
-	for f, want := range map[starling.Finish][2]string{
-		starling.Stopped: {"stop", "end_turn"}, starling.StopWord: {"stop", "stop_sequence"}, starling.Length: {"length", "max_tokens"},
-		starling.ToolUse: {"tool_calls", "tool_use"}, starling.Filtered: {"content_filter", "refusal"}, starling.Paused: {"stop", "pause_turn"},
-		starling.Overfull: {"length", "model_context_window_exceeded"}, starling.OtherStop: {"stop", "end_turn"}, "": {"stop", "end_turn"},
+	for f, want := range map[starling.Finish][3]string{
+		starling.Stopped: {"stop", "end_turn", "STOP"}, starling.StopWord: {"stop", "stop_sequence", "STOP"}, starling.Length: {"length", "max_tokens", "MAX_TOKENS"},
+		starling.ToolUse: {"tool_calls", "tool_use", "STOP"}, starling.Filtered: {"content_filter", "refusal", "SAFETY"}, starling.Paused: {"stop", "pause_turn", "OTHER"},
+		starling.Overfull: {"length", "model_context_window_exceeded", "MAX_TOKENS"}, starling.OtherStop: {"stop", "end_turn", "OTHER"}, "": {"stop", "end_turn", "STOP"},
 	} {
-		for i, d := range Dialects() {
-			if out := rendered(t, streaming(d), textDelta(0, "x"), starling.Event{Finish: f}); !strings.Contains(out, `_reason":"`+want[i]+`"`) {
+		for i, d := range []starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Gemini} {
+			if out := rendered(t, streaming(d), textDelta(0, "x"), starling.Event{Finish: f}); !strings.Contains(out, `eason":"`+want[i]+`"`) {
 				t.Errorf("%s to %s: want %s in %s", f, d, want[i], out)
 			}
 		}
