@@ -67,6 +67,12 @@ func (s *Server) read(d starling.Dialect, w http.ResponseWriter, r *http.Request
 		return starling.Request{}, err
 	}
 	req, err := wire.Parse(d, body)
+	req.Query = r.URL.RawQuery
+	if d == starling.Gemini {
+		if missing := addressed(&req, r); err == nil {
+			err = missing
+		}
+	}
 	if err != nil {
 		return req, err
 	}
@@ -79,7 +85,7 @@ func (s *Server) read(d starling.Dialect, w http.ResponseWriter, r *http.Request
 	}
 	req.Class = starling.Class(class)
 	req.Agent = clip(r.UserAgent())
-	req.Header, req.Query = travelling(r.Header), r.URL.RawQuery
+	req.Header = travelling(r.Header)
 	return req, nil
 }
 

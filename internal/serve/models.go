@@ -68,7 +68,11 @@ func entry(id, owner string, m starling.Model) listedModel {
 	return l
 }
 
-func (s *Server) models(w http.ResponseWriter, _ *http.Request, _ starling.Caller) {
+func (s *Server) models(w http.ResponseWriter, r *http.Request, _ starling.Caller) {
+	if dialectOf(r) == starling.Gemini {
+		writeJSON(w, http.StatusOK, googlesList(s.listed()))
+		return
+	}
 	list := modelList{Object: "list", Data: s.listed()}
 	if n := len(list.Data); n > 0 {
 		list.FirstID, list.LastID = &list.Data[0].ID, &list.Data[n-1].ID
@@ -79,18 +83,28 @@ func (s *Server) models(w http.ResponseWriter, _ *http.Request, _ starling.Calle
 }
 
 func (s *Server) model(w http.ResponseWriter, r *http.Request, _ starling.Caller) {
-	id := r.PathValue("id")
+	m, err := s.named(r.PathValue("id"))
+	switch {
+	case err != nil:
+		s.refuse(w, r, err)
+	case dialectOf(r) == starling.Gemini:
+		writeJSON(w, http.StatusOK, googles(m))
+	default:
+		writeJSON(w, http.StatusOK, m)
+	}
+}
+
+// named finds what a request may name.
+func (s *Server) named(id string) (listedModel, error) {
 	for _, m := range s.listed() {
 		if m.ID == id {
-			writeJSON(w, http.StatusOK, m)
-			return
+			return m, nil
 		}
 	}
 	if m, ok := s.current().Router.Directory.Find(id); ok {
-		writeJSON(w, http.StatusOK, entry(id, m.Provider, m))
-		return
+		return entry(id, m.Provider, m), nil
 	}
-	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: "there is no model " + clip(id), Hint: "GET /v1/models lists what there is"})
+	return listedModel{}, &starling.Error{Kind: starling.NotFound, Op: "there is no model " + clip(id), Hint: "GET /v1/models lists what there is"}
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

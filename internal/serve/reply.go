@@ -49,6 +49,9 @@ func (p *reply) Start(ex *starling.Exchange, digest io.Writer) {
 		return
 	}
 	h.Set("Content-Type", wire.StreamType(p.req.Dialect))
+	if p.req.Array {
+		h.Set("Content-Type", "application/json")
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	h.Set("Trailer", "X-Starling-Cost, X-Starling-Saved")
@@ -250,6 +253,9 @@ func asError(err error) *starling.Error {
 
 // dialectOf tells the clients apart on paths that both use.
 func dialectOf(r *http.Request) starling.Dialect {
+	if isGoogles(r) {
+		return starling.Gemini
+	}
 	if strings.HasPrefix(r.URL.Path, "/v1/messages") || r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "" {
 		return starling.Anthropic
 	}

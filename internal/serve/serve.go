@@ -97,6 +97,12 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /v1/messages", s.ask(starling.Anthropic))
 	mux.HandleFunc("GET /v1/models", unasked(s.authenticated(s.models)))
 	mux.HandleFunc("GET /v1/models/{id...}", unasked(s.authenticated(s.model)))
+	for _, version := range []string{"v1beta", "v1"} {
+		mux.HandleFunc("POST /"+version+"/models/{rest...}", fromGoogle(s.gemini))
+		mux.HandleFunc("POST /"+version+"/models", s.nothing) // which would else be redirected
+	}
+	mux.HandleFunc("GET /v1beta/models", fromGoogle(unasked(s.authenticated(s.models))))
+	mux.HandleFunc("GET /v1beta/models/{id...}", fromGoogle(unasked(s.authenticated(s.model))))
 	mux.HandleFunc("GET /v1/receipts/{id}", unasked(s.authenticated(s.receipt)))
 	mux.HandleFunc("POST /v1/feedback", unasked(s.authenticated(s.feedback)))
 	mux.HandleFunc("GET /healthz", unasked(s.healthz))
@@ -106,7 +112,7 @@ func (s *Server) Handler() http.Handler {
 }
 
 func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
-	hint := "POST /v1/chat/completions, POST /v1/messages, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
+	hint := "POST /v1/chat/completions, POST /v1/messages, POST /v1beta/models/{model}:generateContent, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
 	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: r.Method + " " + clip(r.URL.Path), Hint: "there is " + hint})
 }
 

@@ -100,8 +100,11 @@ func (c *call) prepare() *fault {
 }
 
 func (c *call) name(d die) string {
-	if c.dialect == starling.Anthropic {
+	switch c.dialect {
+	case starling.Anthropic:
 		return d.name("msg")
+	case starling.Gemini:
+		return d.name("resp")
 	}
 	return d.name("chatcmpl")
 }
@@ -121,15 +124,21 @@ type event struct {
 }
 
 func (c *call) events() iter.Seq[event] {
-	if c.dialect == starling.Anthropic {
+	switch c.dialect {
+	case starling.Anthropic:
 		return c.anthropicEvents
+	case starling.Gemini:
+		return c.geminiEvents
 	}
 	return c.openaiEvents
 }
 
 func (c *call) whole() []byte {
-	if c.dialect == starling.Anthropic {
+	switch c.dialect {
+	case starling.Anthropic:
 		return c.anthropicWhole()
+	case starling.Gemini:
+		return c.geminiWhole()
 	}
 	return c.openaiWhole()
 }

@@ -10,7 +10,7 @@ import (
 // is a sensible one: at once, never failing, never right about a known case.
 type Model struct {
 	Name    string
-	Dialect starling.Dialect // the only one it answers in; "" is both
+	Dialect starling.Dialect // the only one it answers in; "" is each
 	Zone    starling.Zone
 	Price   starling.Price // stated, never charged
 
@@ -37,6 +37,8 @@ type Model struct {
 	Words         int  // length of an answer to an unknown input; 0 is 40
 	Reasoning     int  // words of reasoning when the caller asks for effort; 0 never reasons
 	ParallelTools bool // calls two tools at once whenever it may
+
+	NoCallIDs bool // in Gemini's dialect: its calls have no ids
 }
 
 // Latency says how long an answer takes. A whole answer takes as long as its

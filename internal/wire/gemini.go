@@ -276,3 +276,15 @@ func (gemini) reword(body []byte, top []member, system string) (edits []edit) {
 	}
 	return edits
 }
+
+// CountedGoogles returns the question in the body of a countTokens request, which is
+// one itself or holds one. Errors are Invalid.
+func CountedGoogles(body []byte) (starling.Request, error) {
+	if _, err := object(body); err != nil {
+		return starling.Request{}, err
+	}
+	if inner := geminiField(body[skipSpace(body, 0):], "generate_content_request"); inner != nil {
+		body = inner
+	}
+	return Parse(starling.Gemini, body)
+}
