@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -168,20 +169,42 @@ func (a *ask) geminiContents(all gjson.Result, signed string) {
 	if !all.IsArray() || len(contents) == 0 {
 		a.bad("contents", "contents is not specified")
 	}
-	turn := 0 // where the user spoke last
-	for i, c := range contents {
-		if c.Get("role").Str != "model" && c.Get("parts.#.text").IsArray() && len(c.Get("parts.#.text").Array()) > 0 {
-			turn = i
+	turns, latest := geminiTurns(contents), 0 // where the user spoke last
+	for i, t := range turns {
+		if t.role != "model" && slices.ContainsFunc(t.parts, func(p gjson.Result) bool { return p.Get("text").Exists() }) {
+			latest = i
 		}
 	}
 	h := geminiHistory{ask: a}
-	for i, c := range contents {
-		h.content(fmt.Sprintf("contents[%d]", i), c, i > turn && signed != "", signed)
+	for i, t := range turns {
+		h.turn(fmt.Sprintf("contents[%d]", i), t, i > latest && signed != "", signed)
 		if a.wrong != nil {
 			return
 		}
 	}
 	a.settled("contents")
+}
+
+// A geminiTurn is what one side says until the other does. Clients that keep a
+// stream send the model's back chunk by chunk.
+type geminiTurn struct {
+	role  string
+	parts []gjson.Result
+}
+
+func geminiTurns(contents []gjson.Result) (turns []geminiTurn) {
+	for _, c := range contents {
+		role := c.Get("role").Str
+		if role == "" {
+			role = "user"
+		}
+		if n := len(turns); role == "model" && n > 0 && turns[n-1].role == role {
+			turns[n-1].parts = append(turns[n-1].parts, c.Get("parts").Array()...)
+			continue
+		}
+		turns = append(turns, geminiTurn{role, c.Get("parts").Array()})
+	}
+	return turns
 }
 
 // A geminiHistory is the conversation being read. Calls may be without ids.
@@ -191,24 +214,19 @@ type geminiHistory struct {
 	waiting [][2]string // id and name
 }
 
-func (h *geminiHistory) content(at string, c gjson.Result, current bool, signed string) {
-	role := c.Get("role").Str
-	if role == "" {
-		role = "user"
-	}
-	if role != "user" && role != "model" && role != "function" {
+func (h *geminiHistory) turn(at string, t geminiTurn, current bool, signed string) {
+	if t.role != "user" && t.role != "model" && t.role != "function" {
 		h.bad(at+".role", "please use a valid role: user, model")
 	}
+	if len(t.parts) == 0 {
+		h.bad(at+".parts", "contents.parts must not be empty")
+	}
 	waiting := len(h.open) > 0
-	h.add(role, "").tokens = tokensPerMessage
+	h.add(t.role, "").tokens = tokensPerMessage
 	h.told = false
 	var texts []string
 	first := true
-	parts := c.Get("parts")
-	if !parts.IsArray() || len(parts.Array()) == 0 {
-		h.bad(at+".parts", "contents.parts must not be empty")
-	}
-	parts.ForEach(func(_, p gjson.Result) bool {
+	for _, p := range t.parts {
 		isCall := p.Get("functionCall").Exists()
 		if isCall && first && current {
 			h.signed(at, p, signed)
@@ -217,10 +235,9 @@ func (h *geminiHistory) content(at string, c gjson.Result, current bool, signed 
 		if text := p.Get("text"); text.Type == gjson.String {
 			texts = append(texts, text.Str)
 		}
-		h.part(at, role, p)
-		return h.wrong == nil
-	})
-	if role == "user" {
+		h.part(at, t.role, p)
+	}
+	if t.role == "user" {
 		h.heard(texts)
 	}
 	if waiting {

@@ -228,10 +228,16 @@ func (gemini) outline(body []byte) (o Outline) {
 			o.System = append(o.System, partsOf(m.value))
 		}
 	}
+	before := ""
 	for m := enter(contents); m.next(); {
-		switch content := partsOf(m.value); text(field(m.value, "role")) {
+		role := text(field(m.value, "role"))
+		again := role == before // a stream that was kept chunk by chunk
+		before = role
+		switch content := partsOf(m.value); role {
 		case "model":
-			o.Answers++
+			if !again {
+				o.Answers++
+			}
 		case "user", "":
 			if o.First == nil {
 				o.First = content

@@ -64,6 +64,19 @@ func TestGoogleReadsAFieldByEitherOfItsNames(t *testing.T) {
 	}
 }
 
+func TestAStreamThatIsSentBackInItsChunksIsOneTurn(t *testing.T) {
+	r := parsed(t, starling.Gemini, `{"contents":[{"role":"user","parts":[{"text":"x"}]},{"role":"model","parts":[{"text":"a"}]},{"role":"model","parts":[{"text":"b"}]},
+		{"role":"model","parts":[{"functionCall":{"name":"f"}}]},{"role":"model","parts":[{"functionCall":{"name":"g"}}]},{"role":"user","parts":[{"functionResponse":{"name":"g","response":{}}},{"functionResponse":{"name":"f","response":{}}}]},
+		{"role":"user","parts":[{"text":"y"}]},{"role":"user","parts":[{"text":"z"}]}]}`)
+	c, err := View(r)
+	if err != nil || len(c.Messages) != 5 || len(c.Messages[1].Parts) != 3 || c.Messages[1].Parts[0].Text != "ab" || c.Messages[2].Parts[0].Result.ID != c.Messages[1].Parts[2].Call.ID {
+		t.Errorf("%v: %+v", err, c)
+	}
+	if o := OutlineOf(r); o.Answers != 1 || Text(o.First) != "x" || Text(o.Last) != "z" {
+		t.Errorf("%+v", o)
+	}
+}
+
 func TestWhatRoutingReadsOfAGeminiQuestion(t *testing.T) {
 	payload := strings.Repeat("QUJD", 200)
 	part := func(s string) string { return `{"contents":[{"role":"user","parts":[{"text":"x"},` + s + `]}]}` }

@@ -250,8 +250,30 @@ func (v *geminiViewer) contents(value []byte) {
 			v.extra("contents[].role", appendString(nil, role))
 		}
 		content.Parts = v.parts(at("contents", i, ""), m.value)
-		v.chat.Messages = append(v.chat.Messages, content)
+		v.turn(content)
 	}
+}
+
+// turn adds a turn. Clients that keep a stream send the model's back chunk by chunk:
+// what follows one another is one turn, and text that was cut is one text.
+func (v *geminiViewer) turn(m starling.Message) {
+	n := len(v.chat.Messages)
+	if m.Role != starling.Assistant || n == 0 || v.chat.Messages[n-1].Role != m.Role {
+		v.chat.Messages = append(v.chat.Messages, m)
+		return
+	}
+	last := &v.chat.Messages[n-1]
+	for i, p := range m.Parts {
+		if k := len(last.Parts) - 1; i == 0 && k >= 0 && isProse(p) && last.Parts[k].Kind == p.Kind && last.Parts[k].Signature == p.Signature {
+			last.Parts[k].Text += p.Text
+		} else {
+			last.Parts = append(last.Parts, p)
+		}
+	}
+}
+
+func isProse(p starling.Part) bool {
+	return p.Kind == starling.TextPart || p.Kind == starling.ReasoningPart
 }
 
 // parts reads a content's parts.
