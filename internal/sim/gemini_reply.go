@@ -135,7 +135,8 @@ func (c *call) geminiBlock(index int, b block, first bool, yield func(event) boo
 		return !ok || yield(chunkOf(c.geminiBody(geminiCandidate{Content: geminiContent{[]geminiPart{p}, "model"}, Index: index}), b.tokens()))
 	}
 	if b.kind == starling.ReasoningPart && !c.ask.thoughts {
-		return yield(event{raw: []byte(": thinking\n\n"), tokens: b.tokens()})
+		nothing := ""
+		return yield(chunkOf(c.geminiBody(geminiCandidate{Content: geminiContent{[]geminiPart{{Text: &nothing}}, "model"}, Index: index}), b.tokens()))
 	}
 	for rest := b.text; rest != ""; {
 		piece := clip(rest, 1)

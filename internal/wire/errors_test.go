@@ -48,11 +48,11 @@ func TestEveryKindHasItsStatusInEveryDialect(t *testing.T) {
 		starling.Gemini: {
 			starling.Invalid:         {400, "INVALID_ARGUMENT", ""},
 			starling.Unauthenticated: {401, "UNAUTHENTICATED", ""},
-			starling.Forbidden:       {400, "PERMISSION_DENIED", never},
+			starling.Forbidden:       {403, "PERMISSION_DENIED", never},
 			starling.NotFound:        {404, "NOT_FOUND", ""},
 			starling.TooLarge:        {413, "INVALID_ARGUMENT", ""},
 			starling.OverBudget:      {400, "FAILED_PRECONDITION", never},
-			starling.Unproven:        {400, "PERMISSION_DENIED", never},
+			starling.Unproven:        {403, "PERMISSION_DENIED", never},
 			starling.Overloaded:      {503, "UNAVAILABLE", ""},
 			starling.Refused:         {502, "UNKNOWN", never},
 			starling.Cancelled:       {499, "CANCELLED", ""},

@@ -4,8 +4,9 @@ import "starling"
 
 func (gemini) requestID() string { return "x-request-id" }
 
-// refusal: clients of this dialect try 429 and 5xx again, and show the message of
-// 400 at once.
+// refusal: gemini-cli 0.61.0 stops at 400, 402 and 403 after one request and shows
+// the message; 429 and 5xx it tries again, whatever x-should-retry says. 402 is no
+// status of Google's, and where an account is not in order it says 400.
 func (gemini) refusal(k starling.Kind) refusal {
 	switch k {
 	case starling.Invalid:
@@ -13,7 +14,7 @@ func (gemini) refusal(k starling.Kind) refusal {
 	case starling.Unauthenticated:
 		return refusal{status: 401, word: "UNAUTHENTICATED"}
 	case starling.Forbidden, starling.Unproven:
-		return refusal{status: 400, word: "PERMISSION_DENIED", final: true}
+		return refusal{status: 403, word: "PERMISSION_DENIED", final: true}
 	case starling.NotFound:
 		return refusal{status: 404, word: "NOT_FOUND"}
 	case starling.TooLarge:

@@ -331,6 +331,11 @@ func TestAStreamCanBeAnArray(t *testing.T) {
 			t.Errorf("%s: %v: %s", name, err, out.String())
 		}
 	}
+	var events bytes.Buffer
+	r := &starling.Request{Dialect: starling.Gemini, Stream: true}
+	if err := relay(NewWriter(&events, WriterOptions{Request: r}), strings.NewReader(upstream), ReadOptions{Dialect: starling.Gemini, Stream: true, Raw: true}); err != nil || events.String() != strings.Replace(upstream, ": alive\n\n", "", 1) {
+		t.Errorf("as events: %v: %s", err, events.String())
+	}
 	for name, events := range map[string][]starling.Event{"broken off": {textDelta(0, "x")}, "broken at once": nil} {
 		var out bytes.Buffer
 		w := NewWriter(&out, WriterOptions{Request: &starling.Request{Dialect: starling.Gemini, Stream: true, Array: true}})

@@ -32,14 +32,15 @@ type geminiRenderer struct {
 	waiting  gathered
 }
 
-// pass: the upstream is always asked for events, whatever the caller wants.
+// pass: the upstream is always asked for events, whatever the caller wants. Comments
+// do not pass: Google sends none, and its client for Go takes one for an error.
 func (r *geminiRenderer) pass(raw []byte) []byte {
-	if !r.array {
-		return raw
-	}
 	data := parse(raw).data
 	if len(data) == 0 {
 		return nil
+	}
+	if !r.array {
+		return raw
 	}
 	p := pen{}
 	r.open(&p)
