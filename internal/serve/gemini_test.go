@@ -99,6 +99,30 @@ func TestClientsOfOtherDialectsReachGemini(t *testing.T) {
 	}
 }
 
+// TestAConversationMovesFromAnotherModelToGemini: what another vendor's model thought
+// and called is taken for what it is.
+func TestAConversationMovesFromAnotherModelToGemini(t *testing.T) {
+	ups, _ := aSimulated(t)
+	s := newStand(t, standOptions{}, ups...)
+	const begin = `{"contents":[{"role":"user","parts":[{"text":"x"}]}`
+	const end = `],"tools":[{"functionDeclarations":[{"name":"f"}]}],"generationConfig":{"maxOutputTokens":2000,"thinkingConfig":{"includeThoughts":true,"thinkingLevel":"high"}}}`
+	for _, from := range []string{"anthropic", "openai"} {
+		first := s.ask("/v1beta/models/"+from+"/m:generateContent", begin+end)
+		content := gjson.Get(first.body, "candidates.0.content")
+		call := content.Get("parts.#(functionCall).functionCall")
+		if first.status != 200 || !call.Exists() || !content.Get("parts.#(thought==true)").Exists() {
+			t.Fatalf("%s: status %d: %s", from, first.status, first.body)
+		}
+		a := s.ask("/v1beta/models/gemini/m:generateContent", begin+","+content.Raw+`,{"role":"user","parts":[{"functionResponse":{"id":`+call.Get("id").Raw+`,"name":"f","response":{"output":"y"}}}]}`+end)
+		if a.status != 200 {
+			t.Fatalf("%s: status %d: %s", from, a.status, a.body)
+		}
+		if left := strings.Join(s.receipt(a).Attempts[0].Left, ", "); !strings.Contains(left, "thinking") || !strings.Contains(left, "thought signatures") {
+			t.Errorf("%s: the receipt says that %q were left out", from, left)
+		}
+	}
+}
+
 func TestGooglesKeyIsTakenFromHeaderAndQueryAndGoesNoFurther(t *testing.T) {
 	ups, asked := aSimulated(t)
 	s := newStand(t, standOptions{}, ups...)
