@@ -19,7 +19,7 @@ import (
 type simulateCmd struct {
 	Listen  string        `default:"127.0.0.1:4242" help:"Address of the first upstream; the others take the ports after it." placeholder:"HOST:PORT"`
 	Seed    uint64        `default:"1" help:"Another seed, another world."`
-	Model   string        `help:"Serve one model of this name instead of the demo's four, in both dialects." placeholder:"NAME"`
+	Model   string        `help:"Serve one model of this name instead of the demo's four, in each dialect." placeholder:"NAME"`
 	Quality float64       `default:"1" group:"model" help:"Share of known cases that it answers rightly."`
 	Input   string        `default:"1" group:"model" help:"Stated dollars for a million input tokens."`
 	Output  string        `default:"5" group:"model" help:"Stated dollars for a million output tokens."`
