@@ -50,6 +50,7 @@ type Request struct {
 
 	Model     string // as the caller named it, in the body or in the path
 	Stream    bool   // the caller wants events
+	Array     bool   // of a stream: as the elements of one JSON array
 	WantUsage bool   // the caller asked for usage inside the stream
 	WantProbs bool   // the caller asked for the tokens' log-probabilities
 	MaxTokens int64  // most output tokens per choice the caller allows; 0 if unsaid

@@ -49,10 +49,10 @@ var vendors = [...]Vendor{
 	{"deepinfra", starling.OpenAI, "https://api.deepinfra.com/v1/openai", "DEEPINFRA_API_KEY", starling.Cloud, "deepinfra"}, // deepinfra.com/docs/openai_api
 	{"deepseek", starling.OpenAI, "https://api.deepseek.com", "DEEPSEEK_API_KEY", starling.Cloud, "deepseek"},
 	{"fireworks", starling.OpenAI, "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", starling.Cloud, "fireworks-ai"},
-	{"google", starling.OpenAI, "https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY", starling.Cloud, "google"}, // ai.google.dev/gemini-api/docs/openai
-	{"groq", starling.OpenAI, "https://api.groq.com/openai/v1", "GROQ_API_KEY", starling.Cloud, "groq"},                                // console.groq.com/docs/openai
-	{"minimax", starling.OpenAI, "https://api.minimax.io/v1", "MINIMAX_API_KEY", starling.Cloud, "minimax"},                            // platform.minimax.io/docs/api-reference/text-openai-api
-	{"mistral", starling.OpenAI, "https://api.mistral.ai/v1", "MISTRAL_API_KEY", starling.Cloud, "mistral"},                            // docs.mistral.ai/api
+	{"google", starling.Gemini, "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY", starling.Cloud, "google"}, // ai.google.dev/api/generate-content
+	{"groq", starling.OpenAI, "https://api.groq.com/openai/v1", "GROQ_API_KEY", starling.Cloud, "groq"},                         // console.groq.com/docs/openai
+	{"minimax", starling.OpenAI, "https://api.minimax.io/v1", "MINIMAX_API_KEY", starling.Cloud, "minimax"},                     // platform.minimax.io/docs/api-reference/text-openai-api
+	{"mistral", starling.OpenAI, "https://api.mistral.ai/v1", "MISTRAL_API_KEY", starling.Cloud, "mistral"},                     // docs.mistral.ai/api
 	{"moonshot", starling.OpenAI, "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", starling.Cloud, "moonshotai"},
 	{"novita", starling.OpenAI, "https://api.novita.ai/openai", "NOVITA_API_KEY", starling.Cloud, "novita-ai"},
 	{"nvidia", starling.OpenAI, "https://integrate.api.nvidia.com/v1", "NVIDIA_API_KEY", starling.Cloud, "nvidia"},
@@ -80,6 +80,7 @@ var vendors = [...]Vendor{
 // also has the dialects that vendors understand beside their own, for questions that
 // then need no translation.
 var also = map[string][]starling.Dialect{
+	"google":       {starling.OpenAI, starling.Embeddings},    // ai.google.dev/gemini-api/docs/openai
 	"llama-server": {starling.Completions},                    // llama.cpp, tools/server/README.md
 	"lmstudio":     {starling.Completions},                    // lmstudio.ai/docs/developer/openai-compat
 	"ollama":       {starling.Generate, starling.Completions}, // ollama, docs/api.md and docs/openai.md

@@ -21,7 +21,7 @@ func TestEveryVendorIsReadableAndThereOnce(t *testing.T) {
 			t.Errorf("%s shares %s with another vendor: one key would go to both", v.Name, v.KeyEnv)
 		}
 		names[v.Name], keys[v.KeyEnv] = true, true
-		if v.Dialect != starling.OpenAI && v.Dialect != starling.Anthropic && v.Dialect != starling.Ollama {
+		if !slices.Contains([]starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Gemini, starling.Ollama}, v.Dialect) {
 			t.Errorf("%s speaks %q", v.Name, v.Dialect)
 		}
 		u, err := url.Parse(v.URL)

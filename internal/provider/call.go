@@ -73,7 +73,7 @@ func (p *HTTP) prepare(ctx context.Context, c starling.Call) (*call, error) {
 		k.question = wire.AskLogprobs(body)
 	}
 	k.patience = k.started.Add(c.Patience)
-	k.url, k.header = p.envelope(c.Request, dialect)
+	k.url, k.header = p.envelope(c.Request, dialect, c.Model.Name)
 	if c.Request.Dialect != dialect {
 		leave(c)
 	}
@@ -96,9 +96,12 @@ func leave(c starling.Call) {
 // envelope returns the URL and the headers of a call. What the caller says of
 // its question in headers and query is in the words of its dialect, so it
 // travels only to an upstream of the same.
-func (p *HTTP) envelope(r *starling.Request, d starling.Dialect) (*url.URL, http.Header) {
+func (p *HTTP) envelope(r *starling.Request, d starling.Dialect, model string) (*url.URL, http.Header) {
 	ask := p.asks[d]
-	header := p.kind.headers(p.opts.Key)
+	if d == p.opts.Dialect && strings.Contains(p.kind.Ask, "{model}") {
+		ask = p.kind.question(p.base, model, r.Stream)
+	}
+	header := p.kind.as(d).headers(p.opts.Key)
 	header["Accept"] = []string{"application/json"}
 	if r.Stream {
 		header["Accept"] = []string{streamed(d)}
@@ -116,10 +119,7 @@ func (p *HTTP) envelope(r *starling.Request, d starling.Dialect) (*url.URL, http
 		return ask, header
 	}
 	u := *ask
-	if u.RawQuery != "" {
-		query = u.RawQuery + "&" + query
-	}
-	u.RawQuery = query
+	u.RawQuery = joined(u.RawQuery, query)
 	return &u, header
 }
 

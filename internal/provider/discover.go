@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"starling"
@@ -53,6 +55,9 @@ func Discover(ctx context.Context, g *Guard, o Options) ([]starling.Model, error
 // listed reads a list of models, in the form that most dialects share or in that of
 // Ollama. Those that a near server would only pass on are left out.
 func (o Options) listed(body []byte) ([]starling.Model, error) {
+	if o.Dialect == starling.Gemini {
+		return o.listedByGoogle(body)
+	}
 	type entry struct {
 		ID      string `json:"id"`
 		Name    string `json:"name"`           // Ollama
@@ -81,6 +86,32 @@ func (o Options) listed(body []byte) ([]starling.Model, error) {
 		if m.ID != "" && !offloaded(listed) && (m.Remote == "" || o.Zone == starling.Cloud) {
 			models = append(models, listed)
 		}
+	}
+	return models, nil
+}
+
+// listedByGoogle reads Google's form of a list: those models that answer questions.
+//
+// Source: ai.google.dev/api/models.
+func (o Options) listedByGoogle(body []byte) ([]starling.Model, error) {
+	var list struct {
+		Models []struct {
+			Name    string   `json:"name"` // "models/gemini-3-flash"
+			Context int64    `json:"inputTokenLimit"`
+			Output  int64    `json:"outputTokenLimit"`
+			Methods []string `json:"supportedGenerationMethods"`
+		} `json:"models"`
+	}
+	if json.Unmarshal(body, &list) != nil || list.Models == nil || len(list.Models) > discoverMost {
+		return nil, o.noList()
+	}
+	models := make([]starling.Model, 0, len(list.Models))
+	for _, m := range list.Models {
+		name := strings.TrimPrefix(m.Name, "models/")
+		if name == "" || !slices.Contains(m.Methods, "generateContent") {
+			continue
+		}
+		models = append(models, starling.Model{Provider: o.Name, Name: name, Dialect: o.Dialect, Zone: o.Zone, Context: max(m.Context, 0), MaxOutput: max(m.Output, 0)})
 	}
 	return models, nil
 }

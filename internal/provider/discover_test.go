@@ -61,6 +61,32 @@ func TestModelsAreDiscovered(t *testing.T) {
 	}
 }
 
+func TestGoogleListsItsModelsInAFormOfItsOwn(t *testing.T) {
+	u := serveHandler(t, starling.Gemini, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1beta/models" || r.Header.Get("X-Goog-Api-Key") != canary || r.URL.Query().Has("key") {
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		_, _ = io.WriteString(w, `{"models":[{"name":"models/gemini-3-flash","inputTokenLimit":1048576,"outputTokenLimit":65536,"supportedGenerationMethods":["generateContent","countTokens"]},{"name":"models/gemini-embedding-001","supportedGenerationMethods":["embedContent"]},{"name":"models/","supportedGenerationMethods":["generateContent"]}]}`)
+	})
+	o := u.options(t)
+	g, err := NewGuard(Upstream{o.URL, o.Zone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	got, err := Discover(t.Context(), g, o)
+	want := []starling.Model{{Provider: "up", Name: "gemini-3-flash", Dialect: starling.Gemini, Zone: starling.Machine, Context: 1048576, MaxOutput: 65536}}
+	if err != nil || !cmp.Equal(got, want) {
+		t.Errorf("error %v, %s", err, cmp.Diff(want, got))
+	}
+	for _, body := range []string{`{"data":[]}`, `<html>`, `[]`} {
+		if _, err := o.listed([]byte(body)); starling.KindOf(err) != starling.Refused {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
 func TestDiscoveryPassesTheGuard(t *testing.T) {
 	at, reached := listener(t)
 	g, err := NewGuard(Upstream{"http://" + at, starling.Cloud})

@@ -22,7 +22,8 @@ type HTTP struct {
 	opts     Options
 	kind     Kind
 	guard    *Guard
-	asks     map[starling.Dialect]*url.URL // by the dialects that it understands
+	base     *url.URL                      // as it is configured
+	asks     map[starling.Dialect]*url.URL // by the dialects that it understands; that of its own may want the model's name
 	models   []starling.Model
 	breakers map[string]*breaker // by model
 	policies failsafe.Executor[*try]
@@ -60,6 +61,7 @@ func New(g *Guard, o Options) (*HTTP, error) {
 		opts:     o,
 		kind:     kind,
 		guard:    g,
+		base:     base,
 		asks:     map[starling.Dialect]*url.URL{o.Dialect: kind.at(base, kind.Ask)},
 		breakers: make(map[string]*breaker, len(o.Models)),
 		policies: policies(o.HedgeAfter),

@@ -12,8 +12,12 @@ import (
 // A Kind is what the upstreams of one dialect have in common.
 type Kind struct {
 	Trim string // ending of a configured URL that Ask and List begin with
-	Ask  string // path below the URL for a question
+	Ask  string // path below the URL for a question, where "{model}" is the model's name; it may have a query
 	List string // path below the URL for the list of models
+
+	// Stream is the path for a question whose answer is to be streamed; "" where the
+	// question itself says so.
+	Stream string
 
 	// Also has the paths below the URL for questions in other dialects, which some
 	// upstreams of this one understand as well: those of [Options.Also], those that
@@ -51,6 +55,14 @@ var Kinds = map[starling.Dialect]Kind{
 		Logprobs:  true,
 		Authorize: func(h http.Header, key string) { h["Authorization"] = []string{"Bearer " + key} },
 	},
+	starling.Gemini: {
+		Trim:      "/v1beta",
+		Ask:       "/v1beta/models/{model}:generateContent",
+		Stream:    "/v1beta/models/{model}:streamGenerateContent?alt=sse",
+		List:      "/v1beta/models?pageSize=1000",
+		Also:      map[starling.Dialect]string{starling.OpenAI: "/v1beta/openai/chat/completions", starling.Embeddings: "/v1beta/openai/embeddings"},
+		Authorize: func(h http.Header, key string) { h["X-Goog-Api-Key"] = []string{key} },
+	},
 }
 
 // dialects lists the names of Kinds.
@@ -81,18 +93,51 @@ func (k Kind) Asks(takes starling.Dialect) bool {
 	return takes == "" || path != ""
 }
 
-// at returns the URL of path at the upstream with the given base.
+// at returns the URL of path, which is escaped and may have a query, at the upstream
+// with the given base.
 func (k Kind) at(base *url.URL, path string) *url.URL {
 	u := *base
 	root := strings.TrimRight(u.EscapedPath(), "/")
 	if k.Trim != "" {
 		root = strings.TrimSuffix(root, k.Trim)
 	}
+	path, query, _ := strings.Cut(path, "?")
 	u.Path, u.RawPath = root+path, ""
-	if unescaped, err := url.PathUnescape(root); err == nil && unescaped != root {
-		u.Path, u.RawPath = unescaped+path, root+path
+	if unescaped, err := url.PathUnescape(root + path); err == nil && unescaped != root+path {
+		u.Path, u.RawPath = unescaped, root+path
 	}
+	u.RawQuery = joined(u.RawQuery, query)
 	return &u
+}
+
+// question returns the URL at which a model is asked.
+func (k Kind) question(base *url.URL, model string, stream bool) *url.URL {
+	path := k.Ask
+	if stream && k.Stream != "" {
+		path = k.Stream
+	}
+	return k.at(base, strings.Replace(path, "{model}", url.PathEscape(model), 1))
+}
+
+// joined is one query made of two.
+func joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "&" + b
+}
+
+// as returns the kind whose headers an upstream of kind k expects with a question in
+// a dialect: where it understands another vendor's, it takes the key where that has it.
+func (k Kind) as(d starling.Dialect) Kind {
+	switch d {
+	case starling.Responses, starling.Completions, starling.Embeddings, starling.Moderations: // OpenAI's
+		d = starling.OpenAI
+	}
+	if own, known := Kinds[d]; known {
+		return own
+	}
+	return k
 }
 
 // headers returns the headers of a call. They hold the key, so they are made for

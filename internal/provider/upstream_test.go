@@ -90,6 +90,13 @@ func (u *upstream) follow(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not a question", http.StatusTeapot)
 		return
 	}
+	if u.dialect == starling.Gemini {
+		ask.Stream = strings.HasSuffix(r.URL.Path, "/models/m:streamGenerateContent") && r.URL.Query().Get("alt") == "sse"
+		if !ask.Stream && !strings.HasSuffix(r.URL.Path, "/models/m:generateContent") {
+			http.Error(w, "not a path for a question", http.StatusTeapot)
+			return
+		}
+	}
 	switch {
 	case u.script.Hang == conform.AtOnce:
 		u.hang(r)
@@ -111,7 +118,7 @@ func (u *upstream) refuse(w http.ResponseWriter, r *http.Request) {
 	message := "no"
 	if u.script.Echo {
 		message = fmt.Sprint(r.Header)
-		w.Header().Set("X-Echo", r.Header.Get("Authorization")+r.Header.Get("X-Api-Key"))
+		w.Header().Set("X-Echo", r.Header.Get("Authorization")+r.Header.Get("X-Api-Key")+r.Header.Get("X-Goog-Api-Key"))
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(u.script.Refuse)
@@ -121,6 +128,8 @@ func (u *upstream) refuse(w http.ResponseWriter, r *http.Request) {
 		body = map[string]any{"type": "error", "error": map[string]any{"type": "test_error", "message": message}}
 	case starling.Ollama:
 		body = map[string]any{"error": message}
+	case starling.Gemini:
+		body = map[string]any{"error": map[string]any{"code": u.script.Refuse, "message": message, "status": "TEST_ERROR"}}
 	}
 	_ = json.NewEncoder(w).Encode(body)
 }
@@ -156,6 +165,9 @@ func (u *upstream) opening() []string {
 	if u.dialect == starling.OpenAI {
 		return []string{`data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}` + "\n\n"}
 	}
+	if u.dialect == starling.Gemini {
+		return []string{`data: {"candidates":[{"content":{"role":"model","parts":[{"text":""}]},"index":0}],"modelVersion":"m","responseId":"g1"}` + "\n\n"}
+	}
 	return []string{
 		fmt.Sprintf("event: message_start\ndata: "+`{"type":"message_start","message":{"id":"m1","type":"message","role":"assistant","model":"m","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":%d,"output_tokens":1}}}`+"\n\n", u.script.Usage.Input),
 		"event: content_block_start\ndata: " + `{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}` + "\n\n",
@@ -169,6 +181,9 @@ func (u *upstream) word(word string) string {
 	}
 	if u.dialect == starling.OpenAI {
 		return fmt.Sprintf(`data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":%s},"finish_reason":null}]}`+"\n\n", text)
+	}
+	if u.dialect == starling.Gemini {
+		return fmt.Sprintf(`data: {"candidates":[{"content":{"role":"model","parts":[{"text":%s}]},"index":0}],"modelVersion":"m","responseId":"g1"}`+"\n\n", text)
 	}
 	return fmt.Sprintf("event: content_block_delta\ndata: "+`{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":%s}}`+"\n\n", text)
 }
@@ -184,6 +199,9 @@ func (u *upstream) ending() []string {
 			fmt.Sprintf(`data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}`+"\n\n", n.Input, n.Output, n.Input+n.Output),
 			"data: [DONE]\n\n",
 		}
+	}
+	if u.dialect == starling.Gemini {
+		return []string{fmt.Sprintf(`data: {"candidates":[{"content":{"role":"model","parts":[{"text":""}]},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":%d,"candidatesTokenCount":%d,"totalTokenCount":%d},"modelVersion":"m","responseId":"g1"}`+"\n\n", n.Input, n.Output, n.Input+n.Output)}
 	}
 	return []string{
 		"event: content_block_stop\ndata: " + `{"type":"content_block_stop","index":0}` + "\n\n",
@@ -214,6 +232,13 @@ func (u *upstream) whole(w http.ResponseWriter) {
 			"id": "m1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn", "stop_sequence": nil,
 			"content": []any{map[string]any{"type": "text", "text": text}},
 			"usage":   map[string]any{"input_tokens": n.Input, "output_tokens": n.Output},
+		}
+	}
+	if u.dialect == starling.Gemini {
+		body = map[string]any{
+			"candidates":    []any{map[string]any{"content": map[string]any{"role": "model", "parts": []any{map[string]any{"text": text}}}, "finishReason": "STOP", "index": 0}},
+			"usageMetadata": map[string]any{"promptTokenCount": n.Input, "candidatesTokenCount": n.Output, "totalTokenCount": n.Input + n.Output},
+			"modelVersion":  "m", "responseId": "g1",
 		}
 	}
 	raw, _ := json.Marshal(body)
@@ -270,6 +295,9 @@ func open(t testing.TB, o Options) *HTTP {
 // asking returns a question in the dialect.
 func asking(d starling.Dialect, stream bool) *starling.Request {
 	body := fmt.Sprintf(`{"model":"as-the-caller-says","stream":%v,"max_tokens":64,"messages":[{"role":"user","content":"sing"}]}`, stream)
+	if d == starling.Gemini {
+		body = `{"contents":[{"role":"user","parts":[{"text":"sing"}]}],"generationConfig":{"maxOutputTokens":64}}`
+	}
 	return &starling.Request{Dialect: d, Body: []byte(body), Model: "as-the-caller-says", Stream: stream, WantUsage: stream, MaxTokens: 64, Choices: 1}
 }
 
@@ -292,7 +320,7 @@ func collect(t testing.TB, p *HTTP, c starling.Call) (raw string, beside []starl
 }
 
 func TestConformance(t *testing.T) {
-	all := []starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Ollama}
+	all := []starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Gemini, starling.Ollama}
 	for _, of := range all {
 		for _, asked := range all {
 			t.Run(string(asked)+" to "+string(of), func(t *testing.T) {

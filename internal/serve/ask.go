@@ -90,6 +90,12 @@ func (s *Server) read(d starling.Dialect, w http.ResponseWriter, r *http.Request
 		return starling.Request{}, err
 	}
 	req, err := wire.Parse(d, body)
+	req.Query = r.URL.RawQuery
+	if d == starling.Gemini {
+		if missing := addressed(&req, r); err == nil {
+			err = missing
+		}
+	}
 	if err != nil {
 		return req, err
 	}
@@ -102,7 +108,7 @@ func (s *Server) read(d starling.Dialect, w http.ResponseWriter, r *http.Request
 	}
 	req.Class = starling.Class(class)
 	req.Agent = clip(r.UserAgent())
-	req.Header, req.Query = travelling(r.Header), r.URL.RawQuery
+	req.Header = travelling(r.Header)
 	req.Talk = talkOf(r.Header, req.Talk)
 	return req, nil
 }

@@ -18,7 +18,7 @@ func (s *Server) caller(ctx context.Context, h http.Header) (starling.Caller, er
 	case s.ledger.Keyless() && !ledger.LooksLikeKey(secret):
 		return starling.Caller{}, nil
 	case secret == "":
-		return starling.Caller{}, &starling.Error{Kind: starling.Unauthenticated, Op: "no key", Hint: "send one as Authorization: Bearer or x-api-key; starling key create makes one"}
+		return starling.Caller{}, &starling.Error{Kind: starling.Unauthenticated, Op: "no key", Hint: "send one as Authorization: Bearer, x-api-key or x-goog-api-key; starling key create makes one"}
 	}
 	caller, err := s.ledger.Lookup(ctx, secret)
 	if err != nil && s.ledger.Keyless() {
@@ -27,7 +27,7 @@ func (s *Server) caller(ctx context.Context, h http.Header) (starling.Caller, er
 	return caller, err
 }
 
-// presented returns the key that a client of either dialect sends.
+// presented returns the key that a client of any dialect sends.
 func presented(h http.Header) string {
 	if key := h.Get("X-Api-Key"); key != "" {
 		return key
@@ -35,7 +35,7 @@ func presented(h http.Header) string {
 	if scheme, key, ok := strings.Cut(h.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
 		return strings.TrimSpace(key)
 	}
-	return ""
+	return h.Get("X-Goog-Api-Key")
 }
 
 // authenticated wraps a route that needs to know who asks.

@@ -3,6 +3,7 @@ package serve
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"starling"
@@ -69,7 +70,11 @@ func entry(id, owner string, m starling.Model) listedModel {
 }
 
 func (s *Server) models(w http.ResponseWriter, r *http.Request, _ starling.Caller) {
-	if dialectOf(r) == starling.Anthropic {
+	switch dialectOf(r) {
+	case starling.Gemini:
+		writeJSON(w, http.StatusOK, googlesList(s.listed()))
+		return
+	case starling.Anthropic:
 		s.claudeModels(w, r)
 		return
 	}
@@ -104,8 +109,8 @@ func (s *Server) claudeModels(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) model(w http.ResponseWriter, r *http.Request, _ starling.Caller) {
-	id := r.PathValue("id")
-	if dialectOf(r) == starling.Anthropic {
+	id, dialect := r.PathValue("id"), dialectOf(r)
+	if dialect == starling.Anthropic {
 		for _, m := range s.claudes() {
 			if m.ID == id {
 				writeJSON(w, http.StatusOK, m)
@@ -113,21 +118,31 @@ func (s *Server) model(w http.ResponseWriter, r *http.Request, _ starling.Caller
 			}
 		}
 	}
-	for _, m := range s.listed() {
-		if m.ID == id {
-			writeJSON(w, http.StatusOK, m)
-			return
-		}
+	m, by, err := s.named(id)
+	switch {
+	case err != nil:
+		s.refuse(w, r, err)
+	case dialect == starling.Gemini:
+		writeJSON(w, http.StatusOK, googles(m))
+	case dialect == starling.Anthropic:
+		writeJSON(w, http.StatusOK, claude(m, by[0]))
+	default:
+		writeJSON(w, http.StatusOK, m)
 	}
-	if m, ok := s.current().Router.Directory.Find(id); ok {
-		if l := entry(id, m.Provider, m); dialectOf(r) == starling.Anthropic {
-			writeJSON(w, http.StatusOK, claude(l, m))
-		} else {
-			writeJSON(w, http.StatusOK, l)
-		}
-		return
+}
+
+// named finds what a request may name, and who may answer to it: a model, or for a
+// skill any, since the plan leaves out who may not. Errors are NotFound.
+func (s *Server) named(id string) (m listedModel, by []starling.Model, err error) {
+	router := s.current().Router
+	if found, ok := router.Directory.Find(id); ok {
+		return entry(id, found.Provider, found), []starling.Model{found}, nil
 	}
-	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: "there is no model " + clip(id), Hint: "GET /v1/models lists what there is"})
+	skill, ok := strings.CutPrefix(id, route.Prefix)
+	if _, known := router.Skills.Find(skill); ok && (known || id == route.Auto) {
+		return entry(id, "starling", starling.Model{}), router.Directory.Models(), nil
+	}
+	return m, nil, &starling.Error{Kind: starling.NotFound, Op: "there is no model " + clip(id), Hint: "GET /v1/models lists what there is"}
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

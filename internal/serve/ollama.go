@@ -5,11 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
-	"strings"
 	"time"
 
 	"starling"
-	"starling/internal/route"
 )
 
 // ollamaVersion is that of Ollama whose API is served here: clients ask for it, and
@@ -115,8 +113,8 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, _ starling.Caller)
 		s.refuse(w, r, &starling.Error{Kind: starling.Invalid, Op: "request: model", Hint: "send a JSON object with the model's name"})
 		return
 	}
-	listed, able, ok := s.named(or(asked.Model, asked.Name))
-	if !ok {
+	listed, by, err := s.named(or(asked.Model, asked.Name))
+	if err != nil {
 		s.refuse(w, r, noSuchModel(or(asked.Model, asked.Name)))
 		return
 	}
@@ -124,25 +122,11 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, _ starling.Caller)
 	if listed.Context > 0 {
 		info["starling.context_length"] = listed.Context
 	}
-	writeJSON(w, http.StatusOK, shownModel{Details: detailsOf(listed), Info: info, Capabilities: able, ModifiedAt: listed.CreatedAt, Simulated: listed.Simulated})
+	writeJSON(w, http.StatusOK, shownModel{Details: detailsOf(listed), Info: info, Capabilities: abilities(by...), ModifiedAt: listed.CreatedAt, Simulated: listed.Simulated})
 }
 
 func noSuchModel(name string) *starling.Error {
 	return &starling.Error{Kind: starling.NotFound, Op: "there is no model " + clip(name), Hint: "GET /api/tags lists what there is"}
-}
-
-// named returns what a request may name, and what it can do. What a skill can is what
-// any of the models can, since the plan leaves out who cannot.
-func (s *Server) named(name string) (m listedModel, able []string, ok bool) {
-	directory := s.current().Router.Directory
-	if found, ok := directory.Find(name); ok {
-		return entry(name, found.Provider, found), abilities(found), true
-	}
-	skill, ok := strings.CutPrefix(name, route.Prefix)
-	if _, known := s.current().Router.Skills.Find(skill); !ok || !known && name != route.Auto {
-		return m, nil, false
-	}
-	return entry(name, "starling", starling.Model{}), abilities(directory.Models()...), true
 }
 
 // abilities says what at least one of the models can do, as far as is known.
@@ -165,7 +149,7 @@ func abilities(models ...starling.Model) []string {
 // it. No model is asked: that would cost, and where it runs is nobody's affair.
 func (s *Server) loaded(w http.ResponseWriter, r *http.Request, req *starling.Request, done string) {
 	unasked(func(w http.ResponseWriter, r *http.Request) {
-		if _, _, ok := s.named(req.Model); !ok {
+		if _, _, err := s.named(req.Model); err != nil {
 			s.refuse(w, r, noSuchModel(req.Model))
 			return
 		}

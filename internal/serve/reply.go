@@ -50,6 +50,9 @@ func (p *reply) Start(ex *starling.Exchange, digest io.Writer) {
 		return
 	}
 	h.Set("Content-Type", wire.StreamType(p.req.Dialect))
+	if p.req.Array {
+		h.Set("Content-Type", "application/json")
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	h.Set("Trailer", "X-Starling-Cost, X-Starling-Saved")
@@ -265,6 +268,9 @@ func asError(err error) *starling.Error {
 // dialectOf tells the clients apart by the path, and by their headers on paths that
 // several use.
 func dialectOf(r *http.Request) starling.Dialect {
+	if isGoogles(r) {
+		return starling.Gemini
+	}
 	if strings.HasPrefix(r.URL.Path, "/api/") && r.URL.Path != "/api/hello" { // which is one of Anthropic's clients
 		return starling.Ollama
 	}

@@ -109,6 +109,12 @@ func (s *Server) Handler() http.Handler {
 	s.ollama(mux)
 	mux.HandleFunc("GET /v1/models", unasked(s.authenticated(s.models)))
 	mux.HandleFunc("GET /v1/models/{id...}", unasked(s.authenticated(s.model)))
+	for _, version := range []string{"v1beta", "v1"} {
+		mux.HandleFunc("POST /"+version+"/models/{rest...}", fromGoogle(s.gemini))
+		mux.HandleFunc("POST /"+version+"/models", s.nothing) // which would else be redirected
+	}
+	mux.HandleFunc("GET /v1beta/models", fromGoogle(unasked(s.authenticated(s.models))))
+	mux.HandleFunc("GET /v1beta/models/{id...}", fromGoogle(unasked(s.authenticated(s.model))))
 	mux.HandleFunc("GET /v1/receipts/{id}", unasked(s.authenticated(s.receipt)))
 	mux.HandleFunc("POST /v1/feedback", unasked(s.authenticated(s.feedback)))
 	mux.HandleFunc("GET /healthz", unasked(s.healthz))
@@ -118,7 +124,7 @@ func (s *Server) Handler() http.Handler {
 }
 
 func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
-	hint := "POST /v1/chat/completions, POST /v1/completions, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1/embeddings, POST /v1/moderations, POST /api/chat, POST /api/generate, POST /api/embed, GET /api/tags, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
+	hint := "POST /v1/chat/completions, POST /v1/completions, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/{model}:generateContent, POST /v1/embeddings, POST /v1/moderations, POST /api/chat, POST /api/generate, POST /api/embed, GET /api/tags, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
 	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: r.Method + " " + clip(r.URL.Path), Hint: "there is " + hint})
 }
 

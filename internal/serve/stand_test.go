@@ -66,6 +66,9 @@ type stand struct {
 // five for a million of output.
 var dollar = starling.Price{Rates: starling.Rates{Input: 1e9, Output: 5e9, CacheRead: 1e8, CacheWrite: 1.25e9}, Source: "test"}
 
+// versions are how upstreams of the dialects are usually configured to begin.
+var versions = map[starling.Dialect]string{starling.OpenAI: "/v1", starling.Anthropic: "/v1", starling.Gemini: "/v1beta"}
+
 type standOptions struct {
 	serve   serve.Options
 	limits  provider.Limits
@@ -105,7 +108,7 @@ func newStand(t testing.TB, o standOptions, ups ...upstreamAt) *stand {
 			up.price = dollar
 		}
 		m := starling.Model{Provider: up.name, Name: cmp.Or(up.model, "m"), Dialect: up.dialect, Zone: up.zone, Price: up.price, Takes: up.takes, Context: 1 << 20, MaxOutput: 4096}
-		p := must(provider.New(guard, provider.Options{Name: up.name, Dialect: up.dialect, URL: s.asked[up.name] + "/v1", Zone: up.zone, Models: []starling.Model{m}, Limits: o.limits, Drain: up.drain, Trip: o.trip}))
+		p := must(provider.New(guard, provider.Options{Name: up.name, Dialect: up.dialect, URL: s.asked[up.name] + versions[up.dialect], Zone: up.zone, Models: []starling.Model{m}, Limits: o.limits, Drain: up.drain, Trip: o.trip}))
 		t.Cleanup(p.Close)
 		providers[up.name] = p
 		models = append(models, p.Models()...)

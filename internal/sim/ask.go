@@ -23,6 +23,7 @@ type ask struct {
 	use       toolUse
 	format    format
 	reason    bool // the caller wants reasoning
+	thoughts  bool // and to read it, where that must be said
 	logprobs  bool // the caller wants log-probabilities
 	likely    int  // and that many of the likeliest tokens with each
 	images    int64

@@ -121,6 +121,8 @@ func (c *call) name(d die) string {
 		return d.name("msg")
 	case starling.Completions:
 		return d.name("cmpl")
+	case starling.Gemini:
+		return d.name("resp")
 	}
 	return d.name("chatcmpl")
 }
@@ -147,6 +149,8 @@ func (c *call) events() iter.Seq[event] {
 		return c.ollamaEvents
 	case starling.Completions:
 		return c.completionEvents
+	case starling.Gemini:
+		return c.geminiEvents
 	}
 	return c.openaiEvents
 }
@@ -159,6 +163,8 @@ func (c *call) whole() []byte {
 		return c.ollamaWhole()
 	case starling.Completions:
 		return c.completionWhole()
+	case starling.Gemini:
+		return c.geminiWhole()
 	}
 	return c.openaiWhole()
 }

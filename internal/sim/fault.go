@@ -36,7 +36,7 @@ const (
 type vendorTerms struct {
 	status int
 	kind   string
-	code   string // OpenAI only; "" is null
+	code   string // of OpenAI, "" is null; of Google, the reason
 }
 
 var openaiTerms = map[cause]vendorTerms{
@@ -70,12 +70,27 @@ var ollamaStatus = map[cause]int{
 	badRequest: 400, badKey: 401, noModel: 404, noRoute: 404, badMethod: 405, tooLarge: 413, tooLong: 400, rateLimited: 429, overloaded: 503, broken: 500,
 }
 
+var geminiTerms = map[cause]vendorTerms{
+	badRequest:  {400, "INVALID_ARGUMENT", ""},
+	badKey:      {400, "INVALID_ARGUMENT", "API_KEY_INVALID"},
+	noModel:     {404, "NOT_FOUND", ""},
+	noRoute:     {404, "NOT_FOUND", ""},
+	badMethod:   {405, "INVALID_ARGUMENT", ""},
+	tooLarge:    {413, "INVALID_ARGUMENT", ""},
+	tooLong:     {400, "INVALID_ARGUMENT", ""},
+	rateLimited: {429, "RESOURCE_EXHAUSTED", ""},
+	overloaded:  {503, "UNAVAILABLE", ""},
+	broken:      {500, "INTERNAL", ""},
+}
+
 func (f *fault) terms(d starling.Dialect) vendorTerms {
 	switch d {
 	case starling.Anthropic:
 		return anthropicTerms[f.cause]
 	case starling.Ollama, starling.Generate:
 		return vendorTerms{status: ollamaStatus[f.cause]}
+	case starling.Gemini:
+		return geminiTerms[f.cause]
 	}
 	return openaiTerms[f.cause]
 }
@@ -100,6 +115,22 @@ type anthropicError struct {
 	Simulated bool   `json:"simulated"`
 }
 
+type geminiError struct {
+	Error struct {
+		Code    int            `json:"code"`
+		Message string         `json:"message"`
+		Status  string         `json:"status"`
+		Details []geminiReason `json:"details,omitempty"`
+	} `json:"error"`
+	Simulated bool `json:"simulated"`
+}
+
+type geminiReason struct {
+	Type   string `json:"@type"`
+	Reason string `json:"reason"`
+	Domain string `json:"domain"`
+}
+
 // body renders the fault in the dialect's envelope.
 func (f *fault) body(d starling.Dialect, requestID string) []byte {
 	terms := f.terms(d)
@@ -112,6 +143,14 @@ func (f *fault) body(d starling.Dialect, requestID string) []byte {
 	if d == starling.Anthropic {
 		e := anthropicError{Type: "error", RequestID: requestID, Simulated: true}
 		e.Error.Type, e.Error.Message = terms.kind, f.message
+		return marshal(e)
+	}
+	if d == starling.Gemini {
+		e := geminiError{Simulated: true}
+		e.Error.Code, e.Error.Message, e.Error.Status = terms.status, f.message, terms.kind
+		if terms.code != "" {
+			e.Error.Details = []geminiReason{{"type.googleapis.com/google.rpc.ErrorInfo", terms.code, "googleapis.com"}}
+		}
 		return marshal(e)
 	}
 	e := openaiError{Simulated: true}

@@ -43,6 +43,8 @@ type Model struct {
 	Words         int  // length of an answer to an unknown input; 0 is 40
 	Reasoning     int  // words of reasoning when the caller asks for effort; 0 never reasons
 	ParallelTools bool // calls two tools at once whenever it may
+
+	NoCallIDs bool // in Gemini's dialect: its calls have no ids
 }
 
 // Latency says how long an answer takes. A whole answer takes as long as its

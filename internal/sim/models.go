@@ -32,7 +32,25 @@ type anthropicModel struct {
 	Simulated bool `json:"simulated"`
 }
 
+// geminiModel is a model as Google lists it.
+type geminiModel struct {
+	Name        string   `json:"name"`
+	Version     string   `json:"version"`
+	DisplayName string   `json:"displayName"`
+	MaxInput    int64    `json:"inputTokenLimit,omitempty"`
+	MaxOutput   int64    `json:"outputTokenLimit,omitempty"`
+	Methods     []string `json:"supportedGenerationMethods"`
+
+	Simulated bool `json:"simulated"`
+}
+
 func (x *visit) model(m *runner) any {
+	if x.dialect == starling.Gemini {
+		return geminiModel{
+			Name: "models/" + m.Name, Version: "001", DisplayName: m.Name + " (simulated)", MaxInput: m.Context, MaxOutput: m.MaxOutput,
+			Methods: []string{"generateContent", "countTokens"}, Simulated: true,
+		}
+	}
 	if x.dialect == starling.Anthropic {
 		return anthropicModel{
 			Type: "model", ID: m.Name, DisplayName: m.Name + " (simulated)", CreatedAt: "2023-11-14T22:13:20Z",
@@ -54,6 +72,13 @@ func (x *visit) listModels() *fault {
 			all = append(all, x.model(m))
 			ids = append(ids, name)
 		}
+	}
+	if x.dialect == starling.Gemini {
+		x.reply(marshal(struct {
+			Models    []any `json:"models"`
+			Simulated bool  `json:"simulated"`
+		}{all, true}))
+		return nil
 	}
 	if x.dialect != starling.Anthropic {
 		x.reply(marshal(struct {

@@ -122,6 +122,8 @@ func (x *visit) refuse(f *fault) { f.write(x.w, x.dialect, x.id) }
 // dialectOf tells by the path, and where both vendors have it by the headers.
 func dialectOf(r *http.Request) starling.Dialect {
 	switch {
+	case strings.HasPrefix(r.URL.Path, "/v1beta/"), r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/v1/models/"):
+		return starling.Gemini
 	case strings.HasPrefix(r.URL.Path, "/v1/messages"):
 		return starling.Anthropic
 	case r.URL.Path == "/api/generate":
@@ -162,8 +164,12 @@ func (x *visit) route() *fault {
 		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseAnthropic(f)) })
 	case path == "/v1/messages/count_tokens":
 		return x.post(x.countTokens)
-	case path == "/v1/models":
+	case x.dialect == starling.Gemini && x.r.Method == http.MethodPost:
+		return x.gemini()
+	case path == "/v1/models" || path == "/v1beta/models":
 		return x.listModels()
+	case strings.HasPrefix(path, "/v1beta/models/"):
+		return x.showModel(strings.TrimPrefix(path, "/v1beta/models/"))
 	case strings.HasPrefix(path, "/v1/models/"):
 		return x.showModel(strings.TrimPrefix(path, "/v1/models/"))
 	}
@@ -179,12 +185,20 @@ func (x *visit) admit() *fault {
 	if bearer, ok := strings.CutPrefix(x.r.Header.Get("Authorization"), "Bearer "); ok {
 		key = bearer
 	}
+	if x.dialect == starling.Gemini {
+		if key = x.r.Header.Get("X-Goog-Api-Key"); key == "" {
+			key = x.r.URL.Query().Get("key")
+		}
+	}
 	got := sha256.Sum256([]byte(key))
 	if subtle.ConstantTimeCompare(got[:], x.key[:]) == 1 {
 		return nil
 	}
-	if x.dialect == starling.Anthropic {
+	switch x.dialect {
+	case starling.Anthropic:
 		return &fault{cause: badKey, message: "invalid x-api-key"}
+	case starling.Gemini:
+		return &fault{cause: badKey, message: "API key not valid. Please pass a valid API key."}
 	}
 	return &fault{cause: badKey, message: "Incorrect API key provided"}
 }
@@ -241,6 +255,8 @@ func (x *visit) find(name string) (*runner, *fault) {
 		return nil, &fault{cause: noModel, message: "model: " + clip(name, 25)}
 	case starling.Ollama, starling.Generate:
 		return nil, &fault{cause: noModel, message: "model '" + clip(name, 25) + "' not found"}
+	case starling.Gemini:
+		return nil, &fault{cause: noModel, message: "models/" + clip(name, 25) + " is not found for API version v1beta"}
 	}
 	return nil, &fault{cause: noModel, param: "model", message: "The model `" + clip(name, 25) + "` does not exist or you do not have access to it."}
 }

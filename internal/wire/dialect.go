@@ -76,6 +76,8 @@ func dialectOf(d starling.Dialect) (dialect, error) {
 		return generate{}, nil
 	case starling.Completions:
 		return completions{}, nil
+	case starling.Gemini:
+		return gemini{}, nil
 	}
 	return nil, &starling.Error{Kind: starling.Invalid, Op: "dialect", Err: errors.New("unknown"), Hint: "use one of " + names(Dialects())}
 }
@@ -104,7 +106,7 @@ func Targets() []starling.Dialect {
 	})
 }
 
-var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Ollama, starling.Generate, starling.Completions}
+var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Gemini, starling.Ollama, starling.Generate, starling.Completions}
 
 func names(ds []starling.Dialect) string {
 	all := make([]string, len(ds))

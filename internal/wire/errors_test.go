@@ -58,12 +58,25 @@ func TestEveryKindHasItsStatusInEveryDialect(t *testing.T) {
 			starling.Cancelled:       {499, "", ""},
 			starling.Internal:        {500, "", ""},
 		},
+		starling.Gemini: {
+			starling.Invalid:         {400, "INVALID_ARGUMENT", ""},
+			starling.Unauthenticated: {401, "UNAUTHENTICATED", ""},
+			starling.Forbidden:       {403, "PERMISSION_DENIED", never},
+			starling.NotFound:        {404, "NOT_FOUND", ""},
+			starling.TooLarge:        {413, "INVALID_ARGUMENT", ""},
+			starling.OverBudget:      {400, "FAILED_PRECONDITION", never},
+			starling.Unproven:        {403, "PERMISSION_DENIED", never},
+			starling.Overloaded:      {503, "UNAVAILABLE", ""},
+			starling.Refused:         {502, "UNKNOWN", never},
+			starling.Cancelled:       {499, "CANCELLED", ""},
+			starling.Internal:        {500, "INTERNAL", ""},
+		},
 	}
 	want[starling.Generate], want[starling.Completions] = want[starling.Ollama], want[starling.OpenAI]
 	for _, d := range Dialects() {
 		for _, k := range starling.Kinds {
 			status, header, body := ErrorReply(d, &starling.Error{Kind: k, Op: "o", Hint: "do <this>"}, "req_1")
-			got := row{status, text(field(field(body, "error"), "type")), header["x-should-retry"]}
+			got := row{status, wordOr(text(field(field(body, "error"), "type")), text(field(field(body, "error"), "status"))), header["x-should-retry"]}
 			if got != want[d][k] {
 				t.Errorf("%s %s: got %v, want %v", d, k, got, want[d][k])
 			}
@@ -81,6 +94,7 @@ func TestTheEnvelopesOfTheDialects(t *testing.T) {
 		{starling.OpenAI, map[string]string{"content-type": "application/json", "x-request-id": "req_1"}, `{"error":{"message":"request: max_tokens: must be <9>","type":"invalid_request_error","param":"max_tokens","code":"invalid"}}`},
 		{"unknown", map[string]string{"content-type": "application/json", "x-request-id": "req_1"}, `{"error":{"message":"request: max_tokens: must be <9>","type":"invalid_request_error","param":"max_tokens","code":"invalid"}}`},
 		{starling.Ollama, map[string]string{"content-type": "application/json", "x-request-id": "req_1"}, `{"error":"request: max_tokens: must be <9>"}`},
+		{starling.Gemini, map[string]string{"content-type": "application/json", "x-request-id": "req_1"}, `{"error":{"code":400,"message":"request: max_tokens: must be <9>","status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"invalid","domain":"starling","metadata":{"field":"max_tokens"}}]}}`},
 		{starling.Anthropic, map[string]string{"content-type": "application/json", "request-id": "req_1"}, `{"type":"error","error":{"type":"invalid_request_error","message":"request: max_tokens: must be <9>"},"request_id":"req_1"}`},
 	} {
 		_, header, body := ErrorReply(c.dialect, e, "req_1")

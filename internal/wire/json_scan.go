@@ -36,6 +36,7 @@ type scanner struct {
 	start int // of the value of the last of top
 
 	lang      dialect // whose parts to count; nil for none
+	own       stepper // lang, if it has keys of its own
 	path      [deepestPart + 2]step
 	images    int
 	documents int
@@ -54,7 +55,7 @@ func (s *scanner) members(b []byte) ([]member, fault) {
 	if s.top == nil {
 		s.top = make([]member, 0, 16)
 	}
-	*s = scanner{b: b, note: true, top: s.top[:0], lang: s.lang}
+	*s = scanner{b: b, note: true, top: s.top[:0], lang: s.lang, own: s.own}
 	f := s.run()
 	return s.top, f
 }

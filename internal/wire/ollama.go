@@ -84,12 +84,18 @@ func Loads(r *starling.Request) string {
 
 func (ollama) weigh(part []byte) weight { return ollamaWeigh(part) }
 
-// ollamaWeigh: what is no text is an image.
-func ollamaWeigh(part []byte) weight {
-	if string(part) == "images" {
-		return byImage
+// ollamaWeigh: what is no text is an image, of which there is no type ([ollamaStep]).
+func ollamaWeigh([]byte) weight { return byBytes }
+
+func (ollama) step(key []byte) step { return ollamaStep(key) }
+
+func (generate) step(key []byte) step { return ollamaStep(key) }
+
+func ollamaStep(key []byte) step {
+	if string(key) == "images" {
+		return toImages
 	}
-	return byBytes
+	return messageStep(key)
 }
 
 func (ollama) fate(name string, v []byte) fate { return ruled(ollamaRules, name, v) }

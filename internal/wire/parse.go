@@ -43,6 +43,7 @@ func Parse(d starling.Dialect, body []byte) (starling.Request, error) {
 	check := scanners.Get().(*scanner)
 	defer check.release()
 	check.lang = lang
+	check.own, _ = lang.(stepper)
 	top, err := check.object(body)
 	if err != nil {
 		return r, err

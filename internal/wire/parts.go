@@ -29,14 +29,31 @@ const (
 	toSource  // what holds a payload
 	toPayload // base64
 	toImages  // an array of base64, each an image
+
+	toMedia  // what a payload is, where that tells the part
+	toURI    // of a payload that stands elsewhere
+	toResult // a tool's answer that is an object of its own
 )
 
+// A stepper is a dialect whose bodies have keys of their own for these steps.
+type stepper interface{ step(key []byte) step }
+
 // deepestPart is the depth of a part inside a result: body, messages, message,
-// content, part, content, part. Its payload is one further down.
-const deepestPart = 7
+// content, part, content, part, and where a result is an object of its own, one
+// more. Its payload is one further down.
+const deepestPart = 8
 
 // pass notes the key that is being read of one of the outer objects.
 func (s *scanner) pass(key []byte) {
+	if s.own != nil {
+		s.path[s.depth] = s.own.step(key)
+		return
+	}
+	s.path[s.depth] = messageStep(key)
+}
+
+// messageStep is the step of a key where the turns are messages.
+func messageStep(key []byte) step {
 	to := elsewhere
 	switch string(key) {
 	case "messages":
@@ -49,12 +66,8 @@ func (s *scanner) pass(key []byte) {
 		to = toSource
 	case "url", "data", "file_data":
 		to = toPayload
-	case "images":
-		if s.lang.weigh(key) == byImage { // else it is no part of the dialect
-			to = toImages
-		}
 	}
-	s.path[s.depth] = to
+	return to
 }
 
 // spoken looks at a string of the outer objects: it may be the type of a part, or
@@ -72,6 +85,10 @@ func (s *scanner) spoken(v []byte) {
 		if s.inPart(s.depth) {
 			s.weigh(v[1 : len(v)-1])
 		}
+	case toMedia, toURI:
+		if s.path[s.depth-1] == toSource && s.inPart(s.depth-1) {
+			s.weigh(mediaOf(s.path[s.depth], v))
+		}
 	case toPayload:
 		if s.path[s.depth-1] == toSource && s.inObject() && s.inPart(s.depth-1) && isBase64(v[1:len(v)-1]) {
 			s.opaque += len(v) - 2
@@ -88,18 +105,29 @@ func (s *scanner) weigh(part []byte) {
 	}
 }
 
+// mediaOf is what a payload is: as the part says it, or nothing where it only says
+// where it stands.
+func mediaOf(at step, v []byte) []byte {
+	if at == toURI {
+		return nil
+	}
+	return v[1 : len(v)-1]
+}
+
 // inPart reports whether the object at a depth is a part of a message's content,
 // or of that of a result in it.
 func (s *scanner) inPart(depth int) bool {
 	if s.path[1] != toMessages || s.path[3] != toContent {
 		return false
 	}
-	const message, result = 0b10101, 0b1010101 // objects in arrays in objects
+	const message, result, wrapped = 0b10101, 0b1010101, 0b10110101 // objects in arrays in objects, from the body on
 	switch outer := s.kinds[0] >> 1; depth {
-	case deepestPart - 2:
+	case 5:
 		return outer&0b11111 == message
-	case deepestPart:
+	case 7:
 		return outer&0b1111111 == result && s.path[5] == toContent
+	case deepestPart:
+		return outer&0b11111111 == wrapped && s.path[5] == toResult && s.path[6] == toContent
 	}
 	return false
 }

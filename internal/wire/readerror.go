@@ -25,7 +25,7 @@ func ReadError(d starling.Dialect, status int, header map[string][]string, body 
 	v := errorObject(body)
 	e := &starling.Error{Kind: kindOfStatus(status), Op: "upstream", Err: fmt.Errorf("answered %d%s", status, wordIn(v))}
 	switch {
-	case status == 401 || status == 403:
+	case status == 401 || status == 403 || isOwnKey(v):
 		e.Hint = "check the provider's key and what it may use"
 		return e
 	case status == 402 || text(field(v, "code")) == "insufficient_quota" || text(field(v, "type")) == "insufficient_quota":
@@ -56,6 +56,11 @@ func kindOfStatus(status int) starling.Kind {
 // there is none, nil where it is no JSON object.
 func errorObject(body []byte) []byte {
 	body = bytes.TrimSpace(body)
+	if kindOf(body) == '[' && valid(body) { // Google's, where events are elements of an array
+		m := enter(body)
+		m.next()
+		body = m.value
+	}
 	if kindOf(body) != '{' || !valid(body) {
 		return nil
 	}
@@ -63,6 +68,17 @@ func errorObject(body []byte) []byte {
 		return v
 	}
 	return body
+}
+
+// isOwnKey reports whether an error of Google's, which has the status of a bad
+// request, is about the key.
+func isOwnKey(v []byte) bool {
+	for m := enter(field(v, "details")); m.next(); {
+		if text(field(m.value, "reason")) == "API_KEY_INVALID" {
+			return true
+		}
+	}
+	return false
 }
 
 // wordIn returns " " and the type of an error if it is a plain word: anything

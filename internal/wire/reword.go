@@ -32,6 +32,9 @@ func Reword(r *starling.Request, system string) (starling.Request, error) {
 	}
 	own, err := Parse(r.Dialect, edited(r.Body, edits...))
 	own.Header, own.Query = r.Header, r.Query
+	if own.Model == "" { // it does not stand in the body
+		own.Model = r.Model
+	}
 	return own, err
 }
 

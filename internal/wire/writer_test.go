@@ -56,15 +56,19 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 		for _, stream := range []bool{true, false} {
 			r := streaming(d)
 			r.Stream, r.WantUsage = stream, stream
+			want, usage := want, *events[len(events)-1].Usage
+			if d == starling.Gemini { // thoughts must be asked for, and nothing is said of what a cache was given
+				r.Body = []byte(askedThoughts)
+				usage.Input, usage.CacheWrite = usage.Input+usage.CacheWrite, 0
+			}
 			got := readAll(t, strings.NewReader(rendered(t, r, events...)), ReadOptions{Dialect: d, Stream: stream, Deltas: true})
 			if d := cmp.Diff(want, got.answer); d != "" || got.err != nil || got.think != "hm " {
 				t.Errorf("%s, stream %v: %s thinking %q, %v", r.Dialect, stream, d, got.think, got.err)
 			}
-			counted := *events[len(events)-1].Usage
 			if d == starling.Ollama { // it has one count for all that was read
-				counted = starling.Usage{Input: counted.TotalInput(), Output: counted.Output}
+				usage = starling.Usage{Input: usage.TotalInput(), Output: usage.Output}
 			}
-			if d := cmp.Diff(counted, got.usage); d != "" {
+			if d := cmp.Diff(usage, got.usage); d != "" {
 				t.Errorf("%s, stream %v: %s", r.Dialect, stream, d)
 			}
 		}
@@ -296,6 +300,10 @@ func TestEveryReasonToEndIsTold(t *testing.T) {
 			starling.Stopped: "end_turn", starling.StopWord: "stop_sequence", starling.Length: "max_tokens", starling.ToolUse: "tool_use",
 			starling.Filtered: "refusal", starling.Paused: "pause_turn", starling.Overfull: "model_context_window_exceeded", starling.OtherStop: "end_turn", "": "end_turn",
 		},
+		starling.Gemini: {
+			starling.Stopped: "STOP", starling.StopWord: "STOP", starling.Length: "MAX_TOKENS", starling.ToolUse: "STOP",
+			starling.Filtered: "SAFETY", starling.Paused: "OTHER", starling.Overfull: "MAX_TOKENS", starling.OtherStop: "OTHER", "": "STOP",
+		},
 		starling.Ollama: {
 			starling.Stopped: "stop", starling.StopWord: "stop", starling.Length: "length", starling.ToolUse: "stop",
 			starling.Filtered: "stop", starling.Paused: "stop", starling.Overfull: "length", starling.OtherStop: "stop", "": "stop",
@@ -308,7 +316,7 @@ func TestEveryReasonToEndIsTold(t *testing.T) {
 	told[starling.Generate] = told[starling.Ollama]
 	for _, d := range Dialects() {
 		for f, want := range told[d] {
-			if out := rendered(t, streaming(d), textDelta(0, "x"), starling.Event{Finish: f}); !strings.Contains(out, `_reason":"`+want+`"`) {
+			if out := rendered(t, streaming(d), textDelta(0, "x"), starling.Event{Finish: f}); !strings.Contains(out, `eason":"`+want+`"`) {
 				t.Errorf("%s to %s: want %s in %s", f, d, want, out)
 			}
 		}
