@@ -53,21 +53,25 @@ func dialectOf(d starling.Dialect) (dialect, error) {
 		return openAI{}, nil
 	case starling.Anthropic:
 		return anthropic{}, nil
+	case starling.Responses:
+		return responses{}, nil
 	}
-	return nil, &starling.Error{Kind: starling.Invalid, Op: "dialect", Err: errors.New("unknown"), Hint: "use openai or anthropic"}
+	return nil, &starling.Error{Kind: starling.Invalid, Op: "dialect", Err: errors.New("unknown"), Hint: "use openai, anthropic or responses"}
 }
 
 // Dialects lists the dialects that are spoken.
 func Dialects() []starling.Dialect { return slices.Clone(spoken[:]) }
 
-var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic}
+var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Responses}
 
 // StreamType is the media type of a streamed answer in a dialect.
 func StreamType(d starling.Dialect) string { return known(d).streamType() }
 
 // RequestID is the header, as net/http writes it, in which a dialect's clients
 // look for an id to quote in a complaint.
-func RequestID(d starling.Dialect) string { return textproto.CanonicalMIMEHeaderKey(known(d).requestID()) }
+func RequestID(d starling.Dialect) string {
+	return textproto.CanonicalMIMEHeaderKey(known(d).requestID())
+}
 
 // known returns the implementation of d, that of the openai dialect for an unknown
 // one: callers get their errors in it.
