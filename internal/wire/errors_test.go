@@ -45,6 +45,19 @@ func TestEveryKindHasItsStatusInEveryDialect(t *testing.T) {
 			starling.Cancelled:       {499, "api_error", ""},
 			starling.Internal:        {500, "api_error", ""},
 		},
+		starling.Responses: {
+			starling.Invalid:         {400, "invalid_request_error", ""},
+			starling.Unauthenticated: {401, "authentication_error", ""},
+			starling.Forbidden:       {400, "permission_error", never},
+			starling.NotFound:        {404, "not_found_error", ""},
+			starling.TooLarge:        {413, "request_too_large", ""},
+			starling.OverBudget:      {400, "insufficient_quota", never},
+			starling.Unproven:        {400, "permission_error", never},
+			starling.Overloaded:      {503, "server_error", ""},
+			starling.Refused:         {502, "upstream_error", never},
+			starling.Cancelled:       {499, "cancelled", ""},
+			starling.Internal:        {500, "server_error", ""},
+		},
 	}
 	for _, d := range Dialects() {
 		for _, k := range starling.Kinds {

@@ -132,10 +132,8 @@ func (r *responsesRenderer) response(p *pen, status string, e *ending, failure [
 	}
 	p.comma()
 	p.b = append(p.b, r.echo...)
-	p.key("usage")
-	if e == nil {
-		p.raw(nil)
-	} else {
+	if e != nil {
+		p.key("usage")
 		r.count(p, e.usage)
 	}
 	p.shut('}')

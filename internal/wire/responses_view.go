@@ -259,7 +259,7 @@ func (v *responsesViewer) part(value []byte) (p starling.Part, ok bool) {
 	case "input_image":
 		own = "image_url"
 		img := openAIImage(field(value, own))
-		if d := text(field(value, "detail")); d != "" {
+		if d := text(field(value, "detail")); d != "" && d != "auto" { // which goes without saying
 			img.Detail = d
 		}
 		p = starling.Part{Kind: starling.ImagePart, Image: img}

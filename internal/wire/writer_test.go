@@ -286,7 +286,7 @@ func TestEveryReasonToEndIsTold(t *testing.T) {
 		starling.ToolUse: {"tool_calls", "tool_use"}, starling.Filtered: {"content_filter", "refusal"}, starling.Paused: {"stop", "pause_turn"},
 		starling.Overfull: {"length", "model_context_window_exceeded"}, starling.OtherStop: {"stop", "end_turn"}, "": {"stop", "end_turn"},
 	} {
-		for i, d := range Dialects() {
+		for i, d := range []starling.Dialect{starling.OpenAI, starling.Anthropic} {
 			if out := rendered(t, streaming(d), textDelta(0, "x"), starling.Event{Finish: f}); !strings.Contains(out, `_reason":"`+want[i]+`"`) {
 				t.Errorf("%s to %s: want %s in %s", f, d, want[i], out)
 			}
