@@ -78,8 +78,15 @@ var vendors = [...]Vendor{
 }
 
 // also has the dialects that vendors understand beside their own, for questions that
-// then need no translation.
-var also = map[string][]starling.Dialect{}
+// then need no translation. Servers on this machine are not here: which version of
+// them understands how much of Responses differs (Ollama since 0.13.3, vLLM, LM Studio,
+// llama-server), and what they do not know of an agent's tools they refuse, where a
+// translation leaves it out and says so. A configuration may say also for them.
+var also = map[string][]starling.Dialect{
+	"openai":     {starling.Responses}, // platform.openai.com/docs/api-reference/responses
+	"openrouter": {starling.Responses}, // openrouter.ai/docs/api_reference/responses/basic-usage
+	"xai":        {starling.Responses}, // docs.x.ai/developers/model-capabilities/text/comparison
+}
 
 // searchFee is what a vendor charges for each search that it runs, beside the
 // tokens, by its name in the snapshot. models.dev has no such figures.

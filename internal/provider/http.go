@@ -42,7 +42,7 @@ var _ starling.Provider = (*HTTP)(nil)
 func New(g *Guard, o Options) (*HTTP, error) {
 	kind, known := Kinds[o.Dialect]
 	if !known {
-		return nil, o.invalid(fmt.Sprintf("dialect %q", o.Dialect), "use openai or anthropic")
+		return nil, o.invalid(fmt.Sprintf("dialect %q", o.Dialect), "use openai, anthropic or responses")
 	}
 	base, err := address(o.URL)
 	if err != nil {
@@ -105,6 +105,9 @@ func (p *HTTP) own(m starling.Model) (starling.Model, error) {
 	m.Dialect = cmp.Or(m.Dialect, p.opts.Dialect)
 	m.Zone = cmp.Or(m.Zone, p.opts.Zone)
 	m.Hedged, m.Drained = p.opts.HedgeAfter > 0, p.opts.Drain
+	if m.Also == nil {
+		m.Also = slices.Clone(p.opts.Also)
+	}
 	if m.Longest = p.opts.Limits.Total; m.Drained {
 		m.Longest += p.opts.Limits.Drain
 	}

@@ -79,7 +79,7 @@ func (s *Server) read(d starling.Dialect, w http.ResponseWriter, r *http.Request
 	}
 	req.Class = starling.Class(class)
 	req.Agent = clip(r.UserAgent())
-	req.Header, req.Query = travelling(r.Header), r.URL.RawQuery
+	req.Header, req.Query = travelling(d, r.Header), r.URL.RawQuery
 	return req, nil
 }
 
@@ -119,11 +119,14 @@ func (s *Server) tooLarge(what string) error {
 }
 
 // travelling keeps the headers that belong to the question rather than to the
-// connection. None of them is a credential.
-func travelling(h http.Header) map[string][]string {
+// connection. None of them is a credential. What a coding agent tells of the
+// directory that it works in ("X-Codex-Turn-Metadata") is not among them: only
+// bodies are screened.
+func travelling(d starling.Dialect, h http.Header) map[string][]string {
 	var out map[string][]string
 	for name, values := range h {
-		if !strings.HasPrefix(name, "Anthropic-") && name != "Openai-Beta" {
+		session := d == starling.Responses && (name == "Session-Id" || name == "Thread-Id") // by which prompt caches are found
+		if !strings.HasPrefix(name, "Anthropic-") && name != "Openai-Beta" && !session {
 			continue
 		}
 		if out == nil {

@@ -250,6 +250,9 @@ func asError(err error) *starling.Error {
 
 // dialectOf tells the clients apart on paths that both use.
 func dialectOf(r *http.Request) starling.Dialect {
+	if strings.HasPrefix(r.URL.Path, "/v1/responses") || strings.HasPrefix(r.URL.Path, "/v1/conversations") {
+		return starling.Responses
+	}
 	if strings.HasPrefix(r.URL.Path, "/v1/messages") || r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "" {
 		return starling.Anthropic
 	}

@@ -95,6 +95,11 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/chat/completions", s.ask(starling.OpenAI))
 	mux.HandleFunc("POST /v1/messages", s.ask(starling.Anthropic))
+	mux.HandleFunc("POST /v1/responses", s.ask(starling.Responses))
+	mux.HandleFunc("POST /v1/responses/input_tokens", unasked(s.authenticated(s.inputTokens)))
+	mux.HandleFunc("/v1/responses/", unasked(s.authenticated(s.kept)))
+	mux.HandleFunc("/v1/conversations", unasked(s.authenticated(s.kept)))
+	mux.HandleFunc("/v1/conversations/", unasked(s.authenticated(s.kept)))
 	mux.HandleFunc("GET /v1/models", unasked(s.authenticated(s.models)))
 	mux.HandleFunc("GET /v1/models/{id...}", unasked(s.authenticated(s.model)))
 	mux.HandleFunc("GET /v1/receipts/{id}", unasked(s.authenticated(s.receipt)))
@@ -106,7 +111,7 @@ func (s *Server) Handler() http.Handler {
 }
 
 func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
-	hint := "POST /v1/chat/completions, POST /v1/messages, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
+	hint := "POST /v1/chat/completions, POST /v1/messages, POST /v1/responses, POST /v1/responses/input_tokens, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
 	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: r.Method + " " + clip(r.URL.Path), Hint: "there is " + hint})
 }
 

@@ -239,6 +239,8 @@ func readAnswer(resp *http.Response) answer {
 const (
 	chatPath     = "/v1/chat/completions"
 	messagesPath = "/v1/messages"
+
+	responsesPath = "/v1/responses"
 )
 
 // chat and messages are small questions to a model, streamed or not.

@@ -291,18 +291,18 @@ func (d *responsesDecoder) item(item int64, v []byte, ev *starling.Event) {
 	}
 }
 
-// thought reads a whole item of reasoning: its own words, or a summary of them.
+// thought reads a whole item of reasoning: its own words, or a summary of them. Its
+// encrypted content is for this dialect's own model alone, so it passes raw, or not
+// at all.
 func (d *responsesDecoder) thought(item int64, v []byte, ev *starling.Event) {
-	if d.find(item, 0, starling.ReasoningPart) < 0 {
-		for _, name := range [...]string{"content", "summary"} {
-			if all := field(v, name); kindOf(all) == '[' && !isEmpty(all) {
-				d.rest(d.open(item, 0, starling.ReasoningPart), appendString(nil, Text(all)), ev)
-				break
-			}
-		}
+	if d.find(item, 0, starling.ReasoningPart) >= 0 {
+		return
 	}
-	if signature := text(field(v, "encrypted_content")); signature != "" {
-		d.tell(d.open(item, 0, starling.ReasoningPart), starling.Delta{Signature: signature}, nil, ev)
+	for _, name := range [...]string{"content", "summary"} {
+		if all := field(v, name); kindOf(all) == '[' && !isEmpty(all) {
+			d.rest(d.open(item, 0, starling.ReasoningPart), appendString(nil, Text(all)), ev)
+			return
+		}
 	}
 }
 
