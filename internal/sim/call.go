@@ -100,8 +100,11 @@ func (c *call) prepare() *fault {
 }
 
 func (c *call) name(d die) string {
-	if c.dialect == starling.Anthropic {
+	switch c.dialect {
+	case starling.Anthropic:
 		return d.name("msg")
+	case starling.Responses:
+		return d.name("resp")
 	}
 	return d.name("chatcmpl")
 }
@@ -121,15 +124,21 @@ type event struct {
 }
 
 func (c *call) events() iter.Seq[event] {
-	if c.dialect == starling.Anthropic {
+	switch c.dialect {
+	case starling.Anthropic:
 		return c.anthropicEvents
+	case starling.Responses:
+		return c.responsesEvents
 	}
 	return c.openaiEvents
 }
 
 func (c *call) whole() []byte {
-	if c.dialect == starling.Anthropic {
+	switch c.dialect {
+	case starling.Anthropic:
 		return c.anthropicWhole()
+	case starling.Responses:
+		return c.responsesWhole()
 	}
 	return c.openaiWhole()
 }
@@ -171,6 +180,10 @@ func (c *call) breakOff(ctx context.Context) {
 		return
 	case errorEvent:
 		f := &fault{cause: overloaded, message: "Overloaded (simulated)"}
+		if c.dialect == starling.Responses {
+			c.w.Write(responsesFailure(f, c.dialect))
+			break
+		}
 		raw := append([]byte("data: "), f.body(c.dialect, c.visit.id)...)
 		if c.dialect == starling.Anthropic {
 			raw = append([]byte("event: error\n"), raw...)

@@ -1,4 +1,4 @@
-// Package sim is the simulator: upstreams that speak both dialects over real
+// Package sim is the simulator: upstreams that speak several dialects over real
 // HTTP, and traffic to send them or a gateway. It serves the demo, load tests
 // and what-if questions ("what would this traffic cost if the small model were
 // right eight times out of ten?").
@@ -24,5 +24,5 @@
 // invoice that a ledger is compared with.
 //
 // To follow a request, open sim.go, then call.go. Formats: the vendors' published
-// API references for Chat Completions, Messages and Embeddings, as read in November 2026.
+// API references for Chat Completions, Responses, Messages and Embeddings, as read in November 2026.
 package sim

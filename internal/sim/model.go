@@ -10,7 +10,7 @@ import (
 // is a sensible one: at once, never failing, never right about a known case.
 type Model struct {
 	Name    string
-	Dialect starling.Dialect // the only one it answers in; "" is both
+	Dialect starling.Dialect // the only one it answers in, OpenAI's with Responses; "" is all
 	Zone    starling.Zone
 	Price   starling.Price // stated, never charged
 
@@ -84,7 +84,7 @@ func orElse[T int | int64 | time.Duration](v, otherwise T) T {
 }
 
 // Offer returns m as the catalogue knows a model of the named provider. A model
-// of both dialects is offered in OpenAI's.
+// of all dialects is offered in OpenAI's.
 func (m Model) Offer(provider string) starling.Model {
 	dialect := m.Dialect
 	if dialect == "" {
@@ -104,4 +104,6 @@ func (m Model) quality(skill string) float64 {
 	return m.Quality
 }
 
-func (m Model) speaks(d starling.Dialect) bool { return m.Dialect == "" || m.Dialect == d }
+func (m Model) speaks(d starling.Dialect) bool {
+	return m.Dialect == "" || m.Dialect == d || m.Dialect == starling.OpenAI && d == starling.Responses
+}

@@ -124,6 +124,8 @@ func dialectOf(r *http.Request) starling.Dialect {
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/v1/messages"):
 		return starling.Anthropic
+	case r.URL.Path == "/v1/responses":
+		return starling.Responses
 	case strings.HasPrefix(r.URL.Path, "/v1/chat/"), r.URL.Path == "/v1/embeddings":
 		return starling.OpenAI
 	case r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "":
@@ -140,6 +142,8 @@ func (x *visit) route() *fault {
 	switch {
 	case path == "/v1/chat/completions":
 		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseOpenAI(f)) })
+	case path == "/v1/responses":
+		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseResponses(f)) })
 	case path == "/v1/embeddings":
 		return x.post(x.embed)
 	case path == "/v1/messages":
