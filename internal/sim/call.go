@@ -181,8 +181,8 @@ func (c *call) breakOff(ctx context.Context) {
 	case errorEvent:
 		f := &fault{cause: overloaded, message: "Overloaded (simulated)"}
 		if c.dialect == starling.Responses {
-			c.w.Write(responsesFailure(f, c.dialect))
-			break
+			c.w.Write(responsesFailure(f, c.dialect)) // as below
+			return
 		}
 		raw := append([]byte("data: "), f.body(c.dialect, c.visit.id)...)
 		if c.dialect == starling.Anthropic {
