@@ -41,7 +41,7 @@ func (s *Server) ask(d starling.Dialect) http.HandlerFunc {
 func (s *Server) answer(d starling.Dialect, caller starling.Caller, r *http.Request, p *reply) *starling.Exchange {
 	shift := s.begin()
 	defer shift.end()
-	req, err := s.read(d, p.w, r)
+	req, err := s.read(d, caller, p.w, r)
 	req.Dialect, req.Caller = d, caller
 	p.req = &req
 	if err != nil {
@@ -61,8 +61,11 @@ func (s *Server) enter() (release func(), ok bool) {
 }
 
 // read makes a Request of what came over the wire.
-func (s *Server) read(d starling.Dialect, w http.ResponseWriter, r *http.Request) (starling.Request, error) {
+func (s *Server) read(d starling.Dialect, caller starling.Caller, w http.ResponseWriter, r *http.Request) (starling.Request, error) {
 	body, err := s.body(w, r)
+	if err == nil && d == starling.Responses {
+		body, err = s.recalled(caller, body)
+	}
 	if err != nil {
 		return starling.Request{}, err
 	}

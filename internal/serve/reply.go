@@ -41,7 +41,7 @@ func (p *reply) Start(ex *starling.Exchange, digest io.Writer) {
 	p.sure(ex.Attempts)
 	p.digest = digest
 	p.writer = wire.NewWriter(p, wire.WriterOptions{
-		Request: p.req, ID: ex.ID, Created: ex.Started, Model: ex.Response.Model,
+		Request: p.req, ID: ex.ID, Created: ex.Started, Model: ex.Response.Model, Keeps: p.server.kept.span > 0,
 	})
 	h := p.w.Header()
 	if !p.req.Stream {
@@ -118,7 +118,9 @@ func (p *reply) Finish(ex *starling.Exchange) {
 		if err := p.writer.Close(); err != nil {
 			ex.Err = err
 			_ = p.writer.Fail(asError(err))
+			return
 		}
+		p.server.kept.keep(p.req, ex.ID, p.buffer.Bytes())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -42,7 +43,7 @@ func TestAResponseIsAnsweredByAnUpstreamOfAnyDialect(t *testing.T) {
 					end = gjson.Get(all[len(all)-1], "response")
 				}
 				r := s.receipt(a)
-				if end.Get("status").Str != "completed" || !strings.Contains(end.Get("output.0.content.0.text").Str, "[simulated]") || end.Get("store").Bool() {
+				if end.Get("status").Str != "completed" || !strings.Contains(end.Get("output.0.content.0.text").Str, "[simulated]") || !end.Get("store").Bool() && d != starling.Responses {
 					t.Errorf("%s", a.body)
 				}
 				booked := r.Attempts[0].Usage
@@ -84,8 +85,82 @@ func TestAnAgentsLoopGoesRound(t *testing.T) {
 	}
 }
 
+// TestAnAnswerIsKeptForWhoeverMayReferToIt: by its id, or by that of an item, and
+// for the same key only.
+func TestAnAnswerIsKeptForWhoeverMayReferToIt(t *testing.T) {
+	const tools = `"tools":[{"type":"function","name":"run","strict":false,"parameters":{"type":"object"}}]`
+	for _, d := range []starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Responses} {
+		for _, stream := range []bool{true, false} {
+			t.Run(fmt.Sprint(d, stream), func(t *testing.T) {
+				s := newStand(t, standOptions{keyed: true}, simulating(starling.OpenAI), func() upstreamAt { up := simulating(d); up.name = "other"; return up }())
+				a := s.ask(responsesPath, responses("up/m", stream, tools))
+				first := gjson.Parse(a.body)
+				if stream {
+					all := datas(a.body)
+					first = gjson.Get(all[len(all)-1], "response")
+				}
+				id, item, call := first.Get("id").Str, first.Get("output.0.id").Str, first.Get("output.0.call_id").Str
+				result := fmt.Sprintf(`{"type":"function_call_output","call_id":%q,"output":"done"}`, call)
+				for name, body := range map[string]string{
+					"by the answer": fmt.Sprintf(`{"model":"other/m",%s,"previous_response_id":%q,"input":[%s]}`, tools, id, result),
+					"by the item":   fmt.Sprintf(`{"model":"other/m",%s,"input":[{"role":"user","content":"hello"},{"type":"item_reference","id":%q},%s]}`, tools, item, result),
+				} {
+					if a := s.ask(responsesPath, body); a.status != 200 || !strings.Contains(a.body, "The tool answered: done") {
+						t.Errorf("%s: status %d: %s", name, a.status, a.body)
+					}
+				}
+				if a := s.get(responsesPath + "/" + id); a.status != 200 || a.body != first.Raw+"\n" || !first.Get("store").Bool() {
+					t.Errorf("status %d: %s\nwant %s", a.status, a.body, first.Raw)
+				}
+				if a := s.get(responsesPath + "/" + id + "/input_items"); a.status != 200 || gjson.Get(a.body, "data.0.content").Str != "hello" {
+					t.Errorf("status %d: %s", a.status, a.body)
+				}
+				mine := s.key
+				s.key, _ = s.newKey(ledger.KeySpec{Name: "another"})
+				again := fmt.Sprintf(`{"model":"other/m","previous_response_id":%q,"input":"and?"}`, id)
+				if a := s.ask(responsesPath, again); a.status != 400 || gjson.Get(a.body, "error.code").Str != "previous_response_not_found" {
+					t.Errorf("another key: status %d: %s", a.status, a.body)
+				}
+				if a := s.get(responsesPath + "/" + id); a.status != 404 {
+					t.Errorf("another key: status %d: %s", a.status, a.body)
+				}
+				s.key = mine
+				if a := s.do(must(http.NewRequest(http.MethodDelete, s.url+responsesPath+"/"+id, nil))); a.status != 200 || !gjson.Get(a.body, "deleted").Bool() {
+					t.Errorf("status %d: %s", a.status, a.body)
+				}
+				if a := s.ask(responsesPath, again); a.status != 400 {
+					t.Errorf("forgotten: status %d: %s", a.status, a.body)
+				}
+			})
+		}
+	}
+}
+
+func TestNothingIsKeptForWhoWantsNoneKept(t *testing.T) {
+	for name, o := range map[string]serve.Options{"the caller says so": {}, "the configuration says so": {Stateless: true}, "its time is over": {Recall: time.Nanosecond}} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t, standOptions{serve: o}, simulating(starling.OpenAI))
+			fields := `"metadata":{}`
+			if name == "the caller says so" {
+				fields = `"store":false`
+			}
+			a := s.ask(responsesPath, responses("up/m", false, fields))
+			if stored := gjson.Get(a.body, "store").Bool(); a.status != 200 || stored != (o.Recall > 0) {
+				t.Errorf("status %d: %s", a.status, a.body)
+			}
+			id := gjson.Get(a.body, "id").Str
+			if a := s.get(responsesPath + "/" + id); a.status != 404 {
+				t.Errorf("status %d: %s", a.status, a.body)
+			}
+			if a := s.ask(responsesPath, responses("up/m", false, fmt.Sprintf(`"previous_response_id":%q`, id))); a.status != 400 || !strings.Contains(a.body, "send the whole input") {
+				t.Errorf("status %d: %s", a.status, a.body)
+			}
+		})
+	}
+}
+
 func TestWhatTheVendorWouldKeepIsRefusedWithWhatToDo(t *testing.T) {
-	s := newStand(t, standOptions{}, simulating(starling.OpenAI))
+	s := newStand(t, standOptions{serve: serve.Options{Stateless: true}}, simulating(starling.OpenAI))
 	for _, c := range []struct{ name, fields, field, code string }{
 		{"an answer before", `"previous_response_id":"resp_1"`, "previous_response_id", "previous_response_not_found"},
 		{"a conversation", `"conversation":"conv_1"`, "conversation", "invalid"},

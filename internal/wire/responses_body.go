@@ -101,7 +101,7 @@ func (it *responsesItem) contents(p *pen, said string) {
 // is what ended it otherwise.
 func (r *responsesRenderer) response(p *pen, status string, e *ending, failure []byte) {
 	p.open('{')
-	p.pairs("id", "resp_"+r.o.ID, "object", "response")
+	p.pairs("id", responseID(r.o.ID), "object", "response")
 	p.key("created_at")
 	p.int(r.o.Created.Unix())
 	p.pairs("status", status, "model", r.o.Model)
@@ -128,7 +128,7 @@ func (r *responsesRenderer) response(p *pen, status string, e *ending, failure [
 	}
 	p.shut(']')
 	if r.echo == nil {
-		r.echo = echoOf(r.o.Request.Body)
+		r.echo = echoOf(r.o.Request.Body, r.o.Keeps)
 	}
 	p.comma()
 	p.b = append(p.b, r.echo...)
@@ -180,7 +180,7 @@ func (r *responsesRenderer) count(p *pen, u *starling.Usage) {
 }
 
 // responsesEchoes are the fields of a question that a response repeats, with what
-// stands for one that was not said. Nothing is kept, whatever was asked.
+// stands for one that was not said.
 var responsesEchoes = [...]struct{ name, unsaid string }{
 	{"instructions", "null"},
 	{"max_output_tokens", "null"},
@@ -200,18 +200,19 @@ var responsesEchoes = [...]struct{ name, unsaid string }{
 	{"truncation", `"disabled"`},
 }
 
-func echoOf(body []byte) []byte {
+func echoOf(body []byte, keeps bool) []byte {
 	p := pen{b: []byte{'{'}}
 	p.key("background")
 	p.bool(false)
-	p.key("store")
-	p.bool(false)
 	said := map[string][]byte{}
 	if valid(body) {
+		keeps = keeps && wantsKept(body[skipSpace(body, 0):])
 		for m := enter(body[skipSpace(body, 0):]); m.next(); {
 			said[m.name()] = m.value
 		}
 	}
+	p.key("store")
+	p.bool(keeps)
 	for _, e := range responsesEchoes {
 		v := said[e.name]
 		if len(v) == 0 || kindOf(v) == 'n' {

@@ -13,6 +13,7 @@ type WriterOptions struct {
 	ID      string    // of the answer, where it is translated
 	Created time.Time // of the answer, where it is translated
 	Model   string    // who answers, where it is translated; "": as the caller named it
+	Keeps   bool      // the caller may refer to the answer later, in a dialect that can ([KeptOf])
 }
 
 // A Writer renders the events of one answer for the caller: a stream or one
