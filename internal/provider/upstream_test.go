@@ -146,6 +146,9 @@ func (u *upstream) stream(w http.ResponseWriter, r *http.Request) {
 }
 
 func (u *upstream) opening() []string {
+	if u.dialect == starling.Responses {
+		return responsesOpening
+	}
 	if u.dialect == starling.OpenAI {
 		return []string{`data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}` + "\n\n"}
 	}
@@ -157,6 +160,9 @@ func (u *upstream) opening() []string {
 
 func (u *upstream) word(word string) string {
 	text, _ := json.Marshal(word)
+	if u.dialect == starling.Responses {
+		return fmt.Sprintf("event: response.output_text.delta\ndata: "+`{"type":"response.output_text.delta","item_id":"msg_1","output_index":0,"content_index":0,"delta":%s}`+"\n\n", text)
+	}
 	if u.dialect == starling.OpenAI {
 		return fmt.Sprintf(`data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":%s},"finish_reason":null}]}`+"\n\n", text)
 	}
@@ -165,6 +171,10 @@ func (u *upstream) word(word string) string {
 
 func (u *upstream) ending() []string {
 	n := u.script.Usage
+	if u.dialect == starling.Responses {
+		raw, _ := json.Marshal(map[string]any{"type": "response.completed", "response": u.response()})
+		return []string{"event: response.completed\ndata: " + string(raw) + "\n\n"}
+	}
 	if u.dialect == starling.OpenAI {
 		return []string{
 			`data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}` + "\n\n",
@@ -193,6 +203,9 @@ func (u *upstream) whole(w http.ResponseWriter) {
 			"usage":   map[string]any{"input_tokens": n.Input, "output_tokens": n.Output},
 		}
 	}
+	if u.dialect == starling.Responses {
+		body = u.response()
+	}
 	raw, _ := json.Marshal(body)
 	w.Header().Set("Content-Type", "application/json")
 	switch {
@@ -209,7 +222,7 @@ func (u *upstream) whole(w http.ResponseWriter) {
 
 // base is the URL that a user would configure.
 func (u *upstream) base() string {
-	if u.dialect == starling.OpenAI {
+	if u.dialect != starling.Anthropic {
 		return u.URL + "/v1"
 	}
 	return u.URL
@@ -244,6 +257,9 @@ func open(t testing.TB, o Options) *HTTP {
 // asking returns a question in the dialect.
 func asking(d starling.Dialect, stream bool) *starling.Request {
 	body := fmt.Sprintf(`{"model":"as-the-caller-says","stream":%v,"max_tokens":64,"messages":[{"role":"user","content":"sing"}]}`, stream)
+	if d == starling.Responses {
+		body = fmt.Sprintf(`{"model":"as-the-caller-says","stream":%v,"max_output_tokens":64,"input":"sing"}`, stream)
+	}
 	return &starling.Request{Dialect: d, Body: []byte(body), Model: "as-the-caller-says", Stream: stream, WantUsage: stream, MaxTokens: 64, Choices: 1}
 }
 
@@ -266,8 +282,9 @@ func collect(t testing.TB, p *HTTP, c starling.Call) (raw string, beside []starl
 }
 
 func TestConformance(t *testing.T) {
-	for _, of := range []starling.Dialect{starling.OpenAI, starling.Anthropic} {
-		for _, asked := range []starling.Dialect{starling.OpenAI, starling.Anthropic} {
+	all := []starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Responses}
+	for _, of := range all {
+		for _, asked := range all {
 			t.Run(string(asked)+" to "+string(of), func(t *testing.T) {
 				conform.Provider(t, bench(of, asked, Options{}))
 			})
