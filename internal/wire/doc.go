@@ -6,22 +6,23 @@
 //
 // Start reading at outgoing.go (question) and read.go, writer.go (answer).
 //
-// What the two dialects cannot say to each other is in the tables openAIRules and
-// anthropicRules, how hard to think in effort (anthropic_request.go) and effortOf
+// What the dialects cannot say to each other is in the tables openAIRules,
+// anthropicRules and responsesRules, how hard to think in effort (anthropic_request.go) and effortOf
 // (openai_request.go).
 //
 //	Parse     bytes → Request: what routing must know          parse.go
-//	View      Request → Chat, when somebody needs it           openai_view.go, anthropic_view.go
+//	View      Request → Chat, when somebody needs it           openai_view.go, anthropic_view.go, responses_view.go
 //	Outgoing  Request → bytes for an upstream                  outgoing.go
 //	Read      an upstream's bytes → Events                     read.go, sse.go
 //	Writer    Events → bytes for the caller                    writer.go
 //	Reword    Request → the same under another system prompt   reword.go
+//	Recalled  a question → with what it refers to              responses_kept.go
 //	ErrorReply, ReadError                                      errors.go, readerror.go
 //
 // Two rules hold everywhere. In the caller's own dialect bytes stay as they
 // are, but for four splices: the model's name, usage and log-probabilities that
 // are asked for and then taken out again for a caller who did not ask
-// (logprobs.go), and thoughts under our own mark (anthropic_thoughts.go). In another dialect nothing is dropped in silence: a
+// (logprobs.go), and thoughts under our own mark (anthropic_thoughts.go, responses.go). In another dialect nothing is dropped in silence: a
 // field that cannot be carried is refused when it would change the answer's
 // meaning or shape, and reported otherwise.
 //
