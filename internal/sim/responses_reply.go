@@ -190,35 +190,32 @@ func (c *call) responsesBlock(s *responsesStream, i int, b block) {
 		set(&e)
 		return e
 	}
+	deltas := func(kind string) {
+		s.pieces(b.text, func(piece *string) responsesEvent {
+			return with(kind+".delta", func(e *responsesEvent) { e.Delta = piece })
+		})
+	}
 	s.send(responsesEvent{Type: "output_item.added", Index: &i, Item: &begun}, Tokens(b.name))
 	switch {
 	case b.custom:
-		s.pieces(b.text, func(piece *string) responsesEvent {
-			return with("custom_tool_call_input.delta", func(e *responsesEvent) { e.Delta = piece })
-		})
+		deltas("custom_tool_call_input")
 		s.send(with("custom_tool_call_input.done", func(e *responsesEvent) { e.Input = &b.text }), 0)
 	case b.kind == starling.CallPart:
-		s.pieces(b.text, func(piece *string) responsesEvent {
-			return with("function_call_arguments.delta", func(e *responsesEvent) { e.Delta = piece })
-		})
+		deltas("function_call_arguments")
 		s.send(with("function_call_arguments.done", func(e *responsesEvent) { e.Name, e.Args = b.name, &b.text }), 0)
 	case b.kind == starling.ReasoningPart:
 		about.Summary = &zero
 		s.send(with("reasoning_summary_part.added", func(e *responsesEvent) { e.Part = &responsesPart{Type: "summary_text"} }), 0)
-		s.pieces(b.text, func(piece *string) responsesEvent {
-			return with("reasoning_summary_text.delta", func(e *responsesEvent) { e.Delta = piece })
-		})
+		deltas("reasoning_summary_text")
 		s.send(with("reasoning_summary_text.done", func(e *responsesEvent) { e.Text = &b.text }), 0)
 		s.send(with("reasoning_summary_part.done", func(e *responsesEvent) { e.Part = &responsesPart{Type: "summary_text", Text: b.text} }), 0)
 	default:
-		about.Content = &zero
+		about.Content, about.Logprobs = &zero, &none
 		empty, full := responsesText(""), responsesText(b.text)
-		s.send(with("content_part.added", func(e *responsesEvent) { e.Part = &empty }), 0)
-		s.pieces(b.text, func(piece *string) responsesEvent {
-			return with("output_text.delta", func(e *responsesEvent) { e.Delta, e.Logprobs = piece, &none })
-		})
-		s.send(with("output_text.done", func(e *responsesEvent) { e.Text, e.Logprobs = &b.text, &none }), 0)
-		s.send(with("content_part.done", func(e *responsesEvent) { e.Part = &full }), 0)
+		s.send(responsesEvent{Type: "content_part.added", Index: &i, ItemID: done.ID, Content: &zero, Part: &empty}, 0)
+		deltas("output_text")
+		s.send(with("output_text.done", func(e *responsesEvent) { e.Text = &b.text }), 0)
+		s.send(responsesEvent{Type: "content_part.done", Index: &i, ItemID: done.ID, Content: &zero, Part: &full}, 0)
 	}
 	s.send(responsesEvent{Type: "output_item.done", Index: &i, Item: &done}, 0)
 }

@@ -26,29 +26,26 @@ func (responses) outline(body []byte) (o Outline) {
 		o.heard(input)
 		return o
 	}
+	o.converse(input)
+	return o
+}
+
+// converse reads the items of a conversation.
+func (o *Outline) converse(input []byte) {
 	turns, answering := false, false
 	for m := enter(input); m.next(); {
-		switch speaker, content := spokenIn(m.value); speaker {
-		case starling.System:
-			if !turns {
-				o.System = append(o.System, content)
-				continue
-			}
-			answering = false
-		case starling.User:
-			if content != nil {
-				o.heard(content)
-			}
-			answering = false
-		case starling.Assistant: // all that it does until it is answered is one turn
-			if !answering {
-				o.Answers++
-			}
-			answering = true
+		speaker, content := spokenIn(m.value)
+		switch {
+		case speaker == starling.System && !turns:
+			o.System = append(o.System, content)
+			continue
+		case speaker == starling.User && content != nil:
+			o.heard(content)
+		case speaker == starling.Assistant && !answering: // all that it does until it is answered is one turn
+			o.Answers++
 		}
-		turns = true
+		turns, answering = true, speaker == starling.Assistant
 	}
-	return o
 }
 
 // spokenIn returns who made an item, and what it says; what a tool answered is the

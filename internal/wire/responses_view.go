@@ -68,10 +68,8 @@ func (v *responsesViewer) field(name string, value []byte) {
 		v.include(value)
 	case "stream_options":
 		v.members(name, value)
-	case "safety_identifier":
-		c.User = v.string(name, value)
-	case "user": // the older name of the same
-		if user := v.string(name, value); c.User == "" {
+	case "safety_identifier", "user": // the older name of the same
+		if user := v.string(name, value); c.User == "" || name != "user" {
 			c.User = user
 		}
 	default:
