@@ -1,6 +1,9 @@
 package starling
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A Model is something that can be called: a name at a provider, where it runs,
 // what it costs and what it can do.
@@ -24,6 +27,7 @@ type Model struct {
 	Hedged    bool `json:"hedged,omitempty"`    // one attempt may buy two answers
 	Simulated bool `json:"simulated,omitempty"` // a simulated upstream: nothing it says is a model's
 
+	Also    []Dialect     `json:"-"` // that its upstream understands beside Dialect
 	Away    string        `json:"-"` // why nobody can ask it now; "" it can be asked
 	Drained bool          `json:"-"` // an answer that nobody wants any more is made to its end
 	Longest time.Duration `json:"-"` // that a call may take; 0 unknown
@@ -48,3 +52,6 @@ func (m Model) Answers(d Dialect) bool {
 		return m.Takes == want
 	}
 }
+
+// Speaks reports whether the model's upstream is asked in d without translation.
+func (m Model) Speaks(d Dialect) bool { return m.Dialect == d || slices.Contains(m.Also, d) }

@@ -67,8 +67,11 @@ func (m Model) Expect(r *Request) Usage {
 	case r.MaxTokens > 0:
 		output = min(r.MaxTokens, usualOutput)
 	}
-	return Usage{Input: r.TextBytes()/4 + int64(r.Images+r.Documents)*usualImage, Output: output, Estimated: true}
+	return Usage{Input: r.TextBytes()/4 + r.PictureTokens(), Output: output, Estimated: true}
 }
+
+// PictureTokens returns the tokens that a request's pictures and documents usually take.
+func (r *Request) PictureTokens() int64 { return int64(r.Images+r.Documents) * usualImage }
 
 // Estimate guesses the tokens of a call that may be charged and that nobody
 // counted, after so many bytes of answer and so long a silence before them. A

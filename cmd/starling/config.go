@@ -32,6 +32,7 @@ type Config struct {
 	Origins     []string `yaml:"origins"`
 	MaxBody     int64    `yaml:"max_body"`
 	MaxInFlight int      `yaml:"max_in_flight"`
+	Stateless   bool     `yaml:"stateless"`
 
 	Data         string `yaml:"data"`
 	LedgerURLEnv string `yaml:"ledger_url_env"`

@@ -30,6 +30,7 @@ func (g *gateway) left(cfg Config) []string {
 		"data":           was.Data == cfg.Data,
 		"ledger_url_env": was.LedgerURLEnv == cfg.LedgerURLEnv,
 		"skills":         was.Skills == cfg.Skills,
+		"stateless":      was.Stateless == cfg.Stateless,
 	}
 	maps.DeleteFunc(same, func(_ string, same bool) bool { return same })
 	return slices.Sorted(maps.Keys(same))

@@ -160,7 +160,7 @@ func (g *gateway) listen() error {
 		return &starling.Error{Kind: starling.Forbidden, Op: "listen on " + addr + " without keys", Hint: "make a key first (starling key create), or listen on 127.0.0.1"}
 	}
 	g.server = serve.New(c, g.ledger, g.log, serve.Options{
-		Hosts: g.cfg.Hosts, Origins: g.cfg.Origins, MaxBody: g.cfg.MaxBody, InFlight: g.cfg.MaxInFlight, Version: version, Keep: keepIn(g.dir), Learn: g.news.Catch,
+		Hosts: g.cfg.Hosts, Origins: g.cfg.Origins, MaxBody: g.cfg.MaxBody, InFlight: g.cfg.MaxInFlight, Stateless: g.cfg.Stateless, Version: version, Keep: keepIn(g.dir), Learn: g.news.Catch,
 	})
 	if g.ln, err = net.Listen("tcp", addr); err != nil {
 		return &starling.Error{Kind: starling.Invalid, Op: "listen on " + addr, Hint: "is another starling running? choose another address with --listen", Err: err}

@@ -206,7 +206,7 @@ func (up *upstream) model(cat *catalog.Catalog, name string) starling.Model {
 		}
 	}
 	m.Provider, m.Name, m.Dialect, m.Zone = up.options.Name, name, up.options.Dialect, up.options.Zone
-	m.Hedged, m.Simulated = up.options.HedgeAfter > 0, up.simulated
+	m.Hedged, m.Simulated, m.Also = up.options.HedgeAfter > 0, up.simulated, up.options.Also
 	return m
 }
 

@@ -239,9 +239,10 @@ func (a *attempt) book(err error) {
 // priced says what a call costs. What the vendor's own tools cost it does not
 // count, but for searches.
 func (a *attempt) priced(u starling.Usage, took time.Duration) ([]starling.CostLine, starling.Money) {
-	p := &a.candidate.Model.Price
+	m := &a.candidate.Model
+	p := &m.Price
 	lines, cost := p.Cost(u, took)
-	if a.Request.Hosted > 0 && u.Searches == 0 && p.Milliwatts == 0 && !p.Free {
+	if a.Request.Hosted > 0 && m.Speaks(a.Request.Dialect) && u.Searches == 0 && p.Milliwatts == 0 && !p.Free {
 		lines = append(lines, starling.CostLine{What: "hosted_tools", Unpriced: true})
 	}
 	return lines, cost

@@ -78,14 +78,19 @@ var vendors = [...]Vendor{
 }
 
 // also has the dialects that vendors understand beside their own, for questions that
-// then need no translation.
+// then need no translation. Of the servers on this machine Responses is not here: which
+// version of them understands how much of it differs (Ollama since 0.13.3, vLLM, LM
+// Studio, llama-server), and what they do not know of an agent's tools they refuse, where
+// a translation leaves it out and says so. A configuration may say also for them.
 var also = map[string][]starling.Dialect{
-	"google":       {starling.OpenAI, starling.Embeddings},    // ai.google.dev/gemini-api/docs/openai
-	"llama-server": {starling.Completions},                    // llama.cpp, tools/server/README.md
-	"lmstudio":     {starling.Completions},                    // lmstudio.ai/docs/developer/openai-compat
-	"ollama":       {starling.Generate, starling.Completions}, // ollama, docs/api.md and docs/openai.md
-	"openai":       {starling.Completions},                    // OpenAI's OpenAPI document, createCompletion
-	"vllm":         {starling.Completions},                    // docs.vllm.ai, OpenAI-compatible server
+	"google":       {starling.OpenAI, starling.Embeddings},     // ai.google.dev/gemini-api/docs/openai
+	"llama-server": {starling.Completions},                     // llama.cpp, tools/server/README.md
+	"lmstudio":     {starling.Completions},                     // lmstudio.ai/docs/developer/openai-compat
+	"ollama":       {starling.Generate, starling.Completions},  // ollama, docs/api.md and docs/openai.md
+	"openai":       {starling.Responses, starling.Completions}, // OpenAI's OpenAPI document, createResponse and createCompletion
+	"openrouter":   {starling.Responses},                       // openrouter.ai/docs/api_reference/responses/basic-usage
+	"vllm":         {starling.Completions},                     // docs.vllm.ai, OpenAI-compatible server
+	"xai":          {starling.Responses},                       // docs.x.ai/developers/model-capabilities/text/comparison
 }
 
 // searchFee is what a vendor charges for each search that it runs, beside the

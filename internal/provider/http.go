@@ -153,6 +153,9 @@ func (p *HTTP) own(m starling.Model) (starling.Model, error) {
 	m.Zone = cmp.Or(m.Zone, p.opts.Zone)
 	m.Hedged, m.Drained = p.opts.HedgeAfter > 0 && m.Takes == "", p.opts.Drain
 	m.Counts = counters[p.opts.Vendor] != nil && p.opts.Dialect == starling.OpenAI
+	if m.Also == nil {
+		m.Also = slices.Clone(p.opts.Also)
+	}
 	if m.Takes != "" {
 		m.NoTools, m.NoImages, m.Counts = true, m.Takes == starling.Embeddings, false
 	}

@@ -39,6 +39,11 @@ var Kinds = map[starling.Dialect]Kind{
 		Logprobs:  true,
 		Authorize: func(h http.Header, key string) { h["Authorization"] = []string{"Bearer " + key} },
 	},
+	starling.Responses: {
+		Ask:       "/responses",
+		List:      "/models",
+		Authorize: func(h http.Header, key string) { h["Authorization"] = []string{"Bearer " + key} },
+	},
 	starling.Anthropic: {
 		Trim:      "/v1",
 		Ask:       "/v1/messages",

@@ -162,6 +162,9 @@ func (u *upstream) opening() []string {
 	if u.dialect == starling.Ollama {
 		return nil
 	}
+	if u.dialect == starling.Responses {
+		return responsesOpening
+	}
 	if u.dialect == starling.OpenAI {
 		return []string{`data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}` + "\n\n"}
 	}
@@ -179,6 +182,9 @@ func (u *upstream) word(word string) string {
 	if u.dialect == starling.Ollama {
 		return fmt.Sprintf(`{"model":"m","created_at":"2026-11-26T10:00:00Z","message":{"role":"assistant","content":%s},"done":false}`+"\n", text)
 	}
+	if u.dialect == starling.Responses {
+		return fmt.Sprintf("event: response.output_text.delta\ndata: "+`{"type":"response.output_text.delta","item_id":"msg_1","output_index":0,"content_index":0,"delta":%s}`+"\n\n", text)
+	}
 	if u.dialect == starling.OpenAI {
 		return fmt.Sprintf(`data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":%s},"finish_reason":null}]}`+"\n\n", text)
 	}
@@ -192,6 +198,10 @@ func (u *upstream) ending() []string {
 	n := u.script.Usage
 	if u.dialect == starling.Ollama {
 		return []string{u.line("") + "\n"}
+	}
+	if u.dialect == starling.Responses {
+		raw, _ := json.Marshal(map[string]any{"type": "response.completed", "response": u.response()})
+		return []string{"event: response.completed\ndata: " + string(raw) + "\n\n"}
 	}
 	if u.dialect == starling.OpenAI {
 		return []string{
@@ -241,6 +251,9 @@ func (u *upstream) whole(w http.ResponseWriter) {
 			"modelVersion":  "m", "responseId": "g1",
 		}
 	}
+	if u.dialect == starling.Responses {
+		body = u.response()
+	}
 	raw, _ := json.Marshal(body)
 	if u.dialect == starling.Ollama {
 		raw = []byte(u.line(text))
@@ -260,7 +273,7 @@ func (u *upstream) whole(w http.ResponseWriter) {
 
 // base is the URL that a user would configure.
 func (u *upstream) base() string {
-	if u.dialect == starling.OpenAI {
+	if u.dialect == starling.OpenAI || u.dialect == starling.Responses {
 		return u.URL + "/v1"
 	}
 	return u.URL
@@ -298,6 +311,9 @@ func asking(d starling.Dialect, stream bool) *starling.Request {
 	if d == starling.Gemini {
 		body = `{"contents":[{"role":"user","parts":[{"text":"sing"}]}],"generationConfig":{"maxOutputTokens":64}}`
 	}
+	if d == starling.Responses {
+		body = fmt.Sprintf(`{"model":"as-the-caller-says","stream":%v,"max_output_tokens":64,"input":"sing"}`, stream)
+	}
 	return &starling.Request{Dialect: d, Body: []byte(body), Model: "as-the-caller-says", Stream: stream, WantUsage: stream, MaxTokens: 64, Choices: 1}
 }
 
@@ -320,7 +336,7 @@ func collect(t testing.TB, p *HTTP, c starling.Call) (raw string, beside []starl
 }
 
 func TestConformance(t *testing.T) {
-	all := []starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Gemini, starling.Ollama}
+	all := []starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Responses, starling.Gemini, starling.Ollama}
 	for _, of := range all {
 		for _, asked := range all {
 			t.Run(string(asked)+" to "+string(of), func(t *testing.T) {

@@ -13,10 +13,10 @@ import (
 // worst returns the most that a call can cost. Anthropic writes to its prompt
 // cache, at a higher price, only where the caller marks it. What the vendor's own
 // tools read and charge is bounded by nothing: where there is a cap, they are over
-// it.
+// it. In another dialect they are refused or left out.
 func worst(req *starling.Request, m starling.Model, input, output int64) starling.Money {
 	price := m.Price
-	if req.Hosted > 0 && price.Milliwatts == 0 && !price.Free {
+	if req.Hosted > 0 && m.Speaks(req.Dialect) && price.Milliwatts == 0 && !price.Free {
 		return boundless
 	}
 	if m.Dialect == starling.Anthropic && !marksCache(req) {

@@ -59,7 +59,7 @@ func (s *Server) finish(ctx context.Context, reply *reply, ex *starling.Exchange
 func (s *Server) answer(d starling.Dialect, caller starling.Caller, r *http.Request, p *reply) *starling.Exchange {
 	shift := s.begin()
 	defer shift.end()
-	req, err := s.read(d, p.w, r)
+	req, err := s.read(d, caller, p.w, r)
 	req.Dialect, req.Caller = d, caller
 	req.Model = undisguised(shift.cascade.Router, req.Model)
 	p.req = &req
@@ -84,8 +84,11 @@ func (s *Server) enter() (release func(), ok bool) {
 }
 
 // read makes a Request of what came over the wire.
-func (s *Server) read(d starling.Dialect, w http.ResponseWriter, r *http.Request) (starling.Request, error) {
+func (s *Server) read(d starling.Dialect, caller starling.Caller, w http.ResponseWriter, r *http.Request) (starling.Request, error) {
 	body, err := s.body(w, r)
+	if err == nil && d == starling.Responses {
+		body, err = s.recalled(caller, body)
+	}
 	if err != nil {
 		return starling.Request{}, err
 	}
@@ -108,7 +111,7 @@ func (s *Server) read(d starling.Dialect, w http.ResponseWriter, r *http.Request
 	}
 	req.Class = starling.Class(class)
 	req.Agent = clip(r.UserAgent())
-	req.Header = travelling(r.Header)
+	req.Header = travelling(d, r.Header)
 	req.Talk = talkOf(r.Header, req.Talk)
 	return req, nil
 }
@@ -162,11 +165,14 @@ func (s *Server) tooLarge(what string) error {
 }
 
 // travelling keeps the headers that belong to the question rather than to the
-// connection. None of them is a credential.
-func travelling(h http.Header) map[string][]string {
+// connection. None of them is a credential. What a coding agent tells of the
+// directory that it works in ("X-Codex-Turn-Metadata") is not among them: only
+// bodies are screened.
+func travelling(d starling.Dialect, h http.Header) map[string][]string {
 	var out map[string][]string
 	for name, values := range h {
-		if !strings.HasPrefix(name, "Anthropic-") && name != "Openai-Beta" {
+		session := d == starling.Responses && (name == "Session-Id" || name == "Thread-Id") // by which prompt caches are found
+		if !strings.HasPrefix(name, "Anthropic-") && name != "Openai-Beta" && !session {
 			continue
 		}
 		if out == nil {

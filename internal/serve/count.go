@@ -19,7 +19,7 @@ func (s *Server) count(w http.ResponseWriter, r *http.Request) {
 	defer release()
 	shift := s.begin()
 	defer shift.end()
-	req, err := s.read(starling.CountTokens, w, r)
+	req, err := s.read(starling.CountTokens, caller, w, r)
 	req.Dialect, req.Caller = starling.CountTokens, caller
 	p := &reply{server: s, w: w, ctl: http.NewResponseController(w), req: &req}
 	c := shift.cascade
@@ -65,17 +65,28 @@ func foreseen(c *cascade.Cascade, req starling.Request) (starling.Model, string,
 // upstream did not understand, or "none".
 func (s *Server) estimate(w http.ResponseWriter, req starling.Request, m starling.Model, receipt string) {
 	said(w.Header(), &starling.Exchange{ID: receipt, Request: req, Response: starling.Response{
-		Model: m.Name, Provider: m.Provider, Zone: m.Zone, Simulated: m.Simulated, Reason: "an estimate of our own: the upstream does not count tokens",
+		Model: m.Name, Provider: m.Provider, Zone: m.Zone, Simulated: m.Simulated, Reason: "the upstream does not count tokens",
 	}})
-	w.Header().Set("X-Starling-Estimate", "true")
 	req.Dialect = starling.Anthropic
-	count := s.opts.Count
-	if count == nil {
-		count = func(r *starling.Request, m starling.Model) int64 { return m.Estimate(r, 0, 0).Input }
-	}
 	writeJSON(w, http.StatusOK, struct {
 		Input int64 `json:"input_tokens"`
-	}{count(&req, m)})
+	}{s.counted(w, &req, m)})
+}
+
+// counted returns our own count of a question's tokens for a model, of which nothing
+// leaves, and says in the headers how it came about.
+func (s *Server) counted(w http.ResponseWriter, r *starling.Request, m starling.Model) int64 {
+	size := s.current().Router.Factors.Size(r, m)
+	how, pictures := size.How, r.PictureTokens()
+	if pictures > 0 {
+		how += ", and the usual size of pictures"
+	}
+	h := w.Header()
+	h.Set("X-Starling-Reason", ascii(or(h.Get("X-Starling-Reason"), "no model was asked")+": "+how))
+	if !size.Exact || pictures > 0 {
+		h.Set("X-Starling-Estimate", "true")
+	}
+	return size.Tokens + pictures
 }
 
 // hello answers Claude Code's question whether anybody is there.

@@ -118,11 +118,11 @@ func googlesList(all []listedModel) map[string][]googlesModel {
 	return map[string][]googlesModel{"models": models}
 }
 
-// countGoogles answers how many tokens a question takes: our estimate, and it says
-// so.
+// countGoogles answers how many tokens a question takes, by our own count.
 func (s *Server) countGoogles(w http.ResponseWriter, r *http.Request, _ starling.Caller) {
 	model, _ := modelAndVerb(r)
-	if _, _, err := s.named(model); err != nil {
+	_, by, err := s.named(model)
+	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
@@ -136,6 +136,10 @@ func (s *Server) countGoogles(w http.ResponseWriter, r *http.Request, _ starling
 		s.refuse(w, r, err)
 		return
 	}
-	w.Header().Set("X-Starling-Reason", "no model was asked: the count is an estimate")
-	writeJSON(w, http.StatusOK, map[string]any{"totalTokens": starling.Model{}.Expect(&question).Input, "estimated": true})
+	var m starling.Model // of a skill anybody may be asked
+	if len(by) == 1 {
+		m = by[0]
+	}
+	n := s.counted(w, &question, m)
+	writeJSON(w, http.StatusOK, map[string]any{"totalTokens": n, "estimated": w.Header().Get("X-Starling-Estimate") != ""})
 }

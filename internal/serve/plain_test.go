@@ -17,7 +17,6 @@ import (
 	"starling"
 	"starling/internal/cascade"
 	"starling/internal/ledger"
-	"starling/internal/serve"
 	"starling/internal/sim"
 )
 
@@ -224,6 +223,13 @@ func TestAModerationOfNobodyInParticularIsTheFirstThatMayReadIt(t *testing.T) {
 	}
 }
 
+// few reports whether a body counts about as many tokens as six words and their frame
+// have.
+func few(body string) bool {
+	n := gjson.Get(body, "input_tokens").Int()
+	return n >= 6 && n <= 30
+}
+
 func TestTokensAreCountedWhereTheUpstreamCounts(t *testing.T) {
 	var path, query atomic.Value
 	claude := sim.New(sim.Options{Models: []sim.Model{{Name: "m", Dialect: starling.Anthropic}}})
@@ -232,7 +238,7 @@ func TestTokensAreCountedWhereTheUpstreamCounts(t *testing.T) {
 		query.Store(r.URL.RawQuery)
 		claude.ServeHTTP(w, r)
 	})}
-	s := newStand(t, standOptions{skills: testSkill("candidates: [claude/m]\n"), serve: serve.Options{Count: func(_ *starling.Request, m starling.Model) int64 { return 4711 }}}, up, answering(),
+	s := newStand(t, standOptions{skills: testSkill("candidates: [claude/m]\n")}, up, answering(),
 		upstreamAt{name: "old", dialect: starling.Anthropic, handler: whole(`{"type":"message"}`)}, upstreamAt{name: "small", dialect: starling.Anthropic, handler: http.NotFoundHandler()})
 	body := func(model string) string {
 		return `{"model":"` + model + `","system":"be brief","messages":[{"role":"user","content":"how long is this"}]}`
@@ -248,14 +254,14 @@ func TestTokensAreCountedWhereTheUpstreamCounts(t *testing.T) {
 		}
 	}
 	a := s.ask(countPath, body("up/m"), "anthropic-version", "2023-06-01")
-	if a.status != 200 || a.body != "{\"input_tokens\":4711}\n" || a.header.Get("X-Starling-Estimate") != "true" || a.header.Get("X-Starling-Receipt") != "none" || a.header.Get("X-Starling-Model") != "m" {
+	if a.status != 200 || !few(a.body) || a.header.Get("X-Starling-Estimate") != "true" || a.header.Get("X-Starling-Receipt") != "none" || a.header.Get("X-Starling-Model") != "m" {
 		t.Errorf("%d %s %v", a.status, a.body, a.header)
 	}
 	if a := s.ask(countPath, body("old/m"), "anthropic-version", "2023-06-01"); a.status != 502 {
 		t.Errorf("what is no count is none: %d %s", a.status, a.body)
 	}
 	a = s.ask(countPath, body("small/m"), "anthropic-version", "2023-06-01")
-	if r := s.receipt(a); a.status != 200 || gjson.Get(a.body, "input_tokens").Int() != 4711 || a.header.Get("X-Starling-Estimate") != "true" || r.Outcome != starling.Failed || r.Cost != 0 {
+	if r := s.receipt(a); a.status != 200 || !few(a.body) || a.header.Get("X-Starling-Estimate") != "true" || r.Outcome != starling.Failed || r.Cost != 0 {
 		t.Errorf("who does not count is counted for: %d %s", a.status, a.body)
 	}
 	a = s.ask(countPath, body("claude/m"), "anthropic-version", "2023-06-01", "X-Starling-Class", "confidential")

@@ -18,8 +18,9 @@ import (
 
 // statuses are what callers of each dialect are told for each kind.
 var statuses = map[string]map[starling.Kind]int{
-	chatPath:     {starling.Invalid: 400, starling.Unauthenticated: 401, starling.Forbidden: 403, starling.NotFound: 404, starling.TooLarge: 413, starling.OverBudget: 429, starling.Overloaded: 503, starling.Refused: 502},
-	messagesPath: {starling.Invalid: 400, starling.Unauthenticated: 401, starling.Forbidden: 402, starling.NotFound: 404, starling.TooLarge: 413, starling.OverBudget: 402, starling.Overloaded: 529, starling.Refused: 502},
+	chatPath:      {starling.Invalid: 400, starling.Unauthenticated: 401, starling.Forbidden: 403, starling.NotFound: 404, starling.TooLarge: 413, starling.OverBudget: 429, starling.Overloaded: 503, starling.Refused: 502},
+	responsesPath: {starling.Invalid: 400, starling.Unauthenticated: 401, starling.Forbidden: 400, starling.NotFound: 404, starling.TooLarge: 413, starling.OverBudget: 400, starling.Overloaded: 503, starling.Refused: 502},
+	messagesPath:  {starling.Invalid: 400, starling.Unauthenticated: 401, starling.Forbidden: 402, starling.NotFound: 404, starling.TooLarge: 413, starling.OverBudget: 402, starling.Overloaded: 529, starling.Refused: 502},
 }
 
 // alwaysThere are the headers without which no response leaves.

@@ -42,7 +42,7 @@ func (p *reply) Start(ex *starling.Exchange, digest io.Writer) {
 	p.warn(ex, "")
 	p.digest = digest
 	p.writer = wire.NewWriter(p, wire.WriterOptions{
-		Request: p.req, ID: ex.ID, Created: ex.Started, Model: ex.Response.Model, Now: time.Now,
+		Request: p.req, ID: ex.ID, Created: ex.Started, Model: ex.Response.Model, Keeps: p.server.kept.span > 0, Now: time.Now,
 	})
 	h := p.w.Header()
 	if !p.req.Stream {
@@ -132,7 +132,9 @@ func (p *reply) Finish(ex *starling.Exchange) {
 		if err := p.writer.Close(); err != nil {
 			ex.Err = err
 			_ = p.writer.Fail(asError(err))
+			return
 		}
+		p.server.kept.keep(p.req, ex.ID, p.buffer.Bytes())
 	}
 }
 
@@ -270,6 +272,9 @@ func asError(err error) *starling.Error {
 func dialectOf(r *http.Request) starling.Dialect {
 	if isGoogles(r) {
 		return starling.Gemini
+	}
+	if strings.HasPrefix(r.URL.Path, "/v1/responses") || strings.HasPrefix(r.URL.Path, "/v1/conversations") {
+		return starling.Responses
 	}
 	if strings.HasPrefix(r.URL.Path, "/api/") && r.URL.Path != "/api/hello" { // which is one of Anthropic's clients
 		return starling.Ollama

@@ -31,12 +31,11 @@ type Options struct {
 	InFlight int           // most requests at once; 1024
 	Version  string
 
-	Keep func(context.Context, ...corpus.Text) error // keeps corrections, and where rubrics say so the reference's answers, all or none; nil keeps none
-	// Count returns how many tokens a conversation has for a model whose upstream does
-	// not count; nil guesses by the bytes.
-	Count func(*starling.Request, starling.Model) int64
+	Keep  func(context.Context, ...corpus.Text) error // keeps corrections, and where rubrics say so the reference's answers, all or none; nil keeps none
+	Learn func(context.Context) error                 // has what was just written down in force when it returns; nil waits for nobody
 
-	Learn func(context.Context) error // has what was just written down in force when it returns; nil waits for nobody
+	Recall    time.Duration // how long callers of Responses may refer to an answer, in memory; an hour
+	Stateless bool          // no answer is kept for that
 
 	HeaderTime time.Duration // longest time for a caller to send its headers; 10 seconds
 	Grace      time.Duration // longest time for requests to end when the server is to stop; 10 seconds
@@ -58,6 +57,9 @@ func (o Options) filled() Options {
 	if o.HeaderTime == 0 {
 		o.HeaderTime = 10 * time.Second
 	}
+	if o.Recall == 0 {
+		o.Recall = time.Hour
+	}
 	if o.Grace == 0 {
 		o.Grace = 10 * time.Second
 	}
@@ -78,6 +80,8 @@ type Server struct {
 	metrics *metrics
 	slots   chan struct{}
 
+	kept *recall // answers that callers may refer to
+
 	swapping sync.RWMutex
 	shift    *shift
 
@@ -91,6 +95,10 @@ type Server struct {
 func New(c *cascade.Cascade, l *ledger.Ledger, log *slog.Logger, o Options) *Server {
 	s := &Server{opts: o.filled(), ledger: l, log: log, metrics: newMetrics(), shift: &shift{cascade: c}, auditing: newQueue(), keeping: newQueue()}
 	s.slots = make(chan struct{}, s.opts.InFlight)
+	s.kept = newRecall(s.opts.Recall)
+	if s.opts.Stateless {
+		s.kept.span = 0
+	}
 	return s
 }
 
@@ -107,6 +115,14 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /api/embeddings", s.ask(starling.EmbedOne))
 	mux.HandleFunc("GET /api/hello", unasked(s.hello))
 	s.ollama(mux)
+	mux.HandleFunc("POST /v1/responses", s.ask(starling.Responses))
+	mux.HandleFunc("POST /v1/responses/input_tokens", unasked(s.authenticated(s.inputTokens)))
+	mux.HandleFunc("GET /v1/responses/{id}", unasked(s.authenticated(s.keptAnswer)))
+	mux.HandleFunc("DELETE /v1/responses/{id}", unasked(s.authenticated(s.forgetAnswer)))
+	mux.HandleFunc("GET /v1/responses/{id}/input_items", unasked(s.authenticated(s.keptInput)))
+	mux.HandleFunc("/v1/responses/", unasked(s.authenticated(s.unkept)))
+	mux.HandleFunc("/v1/conversations", unasked(s.authenticated(s.unkept)))
+	mux.HandleFunc("/v1/conversations/", unasked(s.authenticated(s.unkept)))
 	mux.HandleFunc("GET /v1/models", unasked(s.authenticated(s.models)))
 	mux.HandleFunc("GET /v1/models/{id...}", unasked(s.authenticated(s.model)))
 	for _, version := range []string{"v1beta", "v1"} {
@@ -124,7 +140,7 @@ func (s *Server) Handler() http.Handler {
 }
 
 func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
-	hint := "POST /v1/chat/completions, POST /v1/completions, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/{model}:generateContent, POST /v1/embeddings, POST /v1/moderations, POST /api/chat, POST /api/generate, POST /api/embed, GET /api/tags, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
+	hint := "POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, POST /v1/responses/input_tokens, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/{model}:generateContent, POST /v1/embeddings, POST /v1/moderations, POST /api/chat, POST /api/generate, POST /api/embed, GET /api/tags, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
 	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: r.Method + " " + clip(r.URL.Path), Hint: "there is " + hint})
 }
 

@@ -67,7 +67,7 @@ type stand struct {
 var dollar = starling.Price{Rates: starling.Rates{Input: 1e9, Output: 5e9, CacheRead: 1e8, CacheWrite: 1.25e9}, Source: "test"}
 
 // versions are how upstreams of the dialects are usually configured to begin.
-var versions = map[starling.Dialect]string{starling.OpenAI: "/v1", starling.Anthropic: "/v1", starling.Gemini: "/v1beta"}
+var versions = map[starling.Dialect]string{starling.OpenAI: "/v1", starling.Anthropic: "/v1", starling.Responses: "/v1", starling.Gemini: "/v1beta"}
 
 type standOptions struct {
 	serve   serve.Options
@@ -243,6 +243,8 @@ func readAnswer(resp *http.Response) answer {
 const (
 	chatPath     = "/v1/chat/completions"
 	messagesPath = "/v1/messages"
+
+	responsesPath = "/v1/responses"
 )
 
 // chat and messages are small questions to a model, streamed or not.

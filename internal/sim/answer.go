@@ -21,6 +21,9 @@ type block struct {
 	text string            // for a call: its arguments
 	id   string            // of a call
 	name string            // of a call
+
+	namespace string // of the tool that is called
+	custom    bool   // the arguments are free text
 }
 
 func (b block) tokens() int64 { return Tokens(b.name) + Tokens(b.text) }
@@ -130,7 +133,11 @@ func (a *ask) toolCalls(d die, m *Model) []block {
 	var blocks []block
 	for i, t := range chosen {
 		own := conversation.nth(int64(i))
-		blocks = append(blocks, block{kind: starling.CallPart, id: own.name("call"), name: t.name, text: arguments(t.schema, d.nth(int64(i)))})
+		b := block{kind: starling.CallPart, id: own.name("call"), name: t.name, namespace: t.namespace, custom: t.custom}
+		if b.text = arguments(t.schema, d.nth(int64(i))); t.custom {
+			b.text = unknown(d.nth(int64(i)), m.Words)
+		}
+		blocks = append(blocks, b)
 	}
 	return blocks
 }

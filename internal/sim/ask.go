@@ -54,6 +54,9 @@ type piece struct {
 type tool struct {
 	name   string
 	schema string // JSON Schema of its arguments; "" if none
+
+	namespace string // in which it stands; "" if in none
+	custom    bool   // it takes free text
 }
 
 type toolUse struct {

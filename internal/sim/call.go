@@ -121,7 +121,7 @@ func (c *call) name(d die) string {
 		return d.name("msg")
 	case starling.Completions:
 		return d.name("cmpl")
-	case starling.Gemini:
+	case starling.Gemini, starling.Responses:
 		return d.name("resp")
 	}
 	return d.name("chatcmpl")
@@ -151,6 +151,8 @@ func (c *call) events() iter.Seq[event] {
 		return c.completionEvents
 	case starling.Gemini:
 		return c.geminiEvents
+	case starling.Responses:
+		return c.responsesEvents
 	}
 	return c.openaiEvents
 }
@@ -165,6 +167,8 @@ func (c *call) whole() []byte {
 		return c.completionWhole()
 	case starling.Gemini:
 		return c.geminiWhole()
+	case starling.Responses:
+		return c.responsesWhole()
 	}
 	return c.openaiWhole()
 }
@@ -212,8 +216,11 @@ func (c *call) breakOff(ctx context.Context) {
 		return
 	case errorEvent:
 		f := &fault{cause: overloaded, message: "Overloaded (simulated)"}
-		if c.linewise() {
+		switch {
+		case c.linewise():
 			c.w.Write(append(f.body(c.dialect, c.visit.id), '\n')) // as below
+		case c.dialect == starling.Responses:
+			c.w.Write(responsesFailure(f, c.dialect)) // as below
 			return
 		}
 		raw := append([]byte("data: "), f.body(c.dialect, c.visit.id)...)

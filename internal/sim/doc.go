@@ -25,6 +25,6 @@
 // invoice that a ledger is compared with.
 //
 // To follow a request, open sim.go, then call.go. Formats: the vendors' published
-// API references for Chat Completions, Completions, Messages, Embeddings and Moderations,
-// as read in November 2026; docs/api.md and api/types.go of Ollama v0.17.4.
+// API references for Chat Completions, Completions, Responses, Messages, Embeddings and
+// Moderations, as read in November 2026; docs/api.md and api/types.go of Ollama v0.17.4.
 package sim

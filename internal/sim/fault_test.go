@@ -128,7 +128,7 @@ func TestPathsAndMethods(t *testing.T) {
 		{"GET", "/v1/chat/completions", false, 405, `"method_not_supported"`},
 		{"GET", "/v1/messages", true, 405, `"invalid_request_error"`},
 		{"GET", "/", false, 404, `"unknown_url"`},
-		{"POST", "/v1/responses", false, 404, `"unknown_url"`},
+		{"POST", "/v1/audio/speech", false, 404, `"unknown_url"`},
 		{"POST", "/v1/messages", false, 400, `anthropic-version: header is required`},
 	} {
 		r := httptest.NewRequest(tt.method, tt.path, strings.NewReader("{}"))

@@ -11,7 +11,7 @@ import (
 // is a sensible one: at once, never failing, never right about a known case.
 type Model struct {
 	Name    string
-	Dialect starling.Dialect // the only one it answers in, beside those of a prompt alone; "" is all
+	Dialect starling.Dialect // the only one it answers in, beside those of a prompt alone, and OpenAI's with Responses; "" is all
 	Zone    starling.Zone
 	Price   starling.Price // stated, never charged
 
@@ -118,6 +118,8 @@ func (m Model) speaks(d starling.Dialect) bool {
 		d = starling.Ollama
 	case starling.Completions:
 		return m.Dialect != starling.Anthropic
+	case starling.Responses:
+		return m.Dialect == "" || m.Dialect == d || m.Dialect == starling.OpenAI
 	}
 	return m.Dialect == "" || m.Dialect == d
 }

@@ -85,6 +85,17 @@ func TestEveryReplyFitsTheVendorsOwnSchema(t *testing.T) {
 			fits("CreateChatCompletionStreamResponse", e.Raw)
 		}
 	}
+	for _, p := range []post{
+		responsesPost(`"input":"x"`), responsesPost(`"input":"both",` + weatherResponses), responsesPost(`"input":"x","reasoning":{"effort":"low"}`), responsesPost(`"input":"x","max_output_tokens":3`),
+		responsesPost(`"input":"x","tools":[{"type":"custom","name":"patch"}]`), responsesPost(`"input":"x","text":{"format":{"type":"json_schema","name":"n","schema":{"const":{"a":1}}}}`),
+	} {
+		fits("Response", ask(s, p).Body.String())
+		p.body = strings.Replace(p.body, "{", `{"stream":true,`, 1)
+		for _, e := range stream(t, p.dialect, ask(s, p).Body).events {
+			fits("ResponseStreamEvent", e.Raw)
+		}
+	}
+	fits("ErrorResponse", ask(s, responsesPost(`"input":"x","previous_response_id":"resp_1"`)).Body.String())
 	fits("ErrorResponse", ask(s, chat("openai", "gone", "x")).Body.String())
 	fits("CreateEmbeddingResponse", embed(s, `{"model":"m","input":["a","b"]}`).Body.String())
 	fits("CreateEmbeddingResponse", embed(s, `{"model":"m","input":"a","dimensions":3,"encoding_format":"float"}`).Body.String())

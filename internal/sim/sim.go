@@ -132,6 +132,8 @@ func dialectOf(r *http.Request) starling.Dialect {
 		return starling.Ollama
 	case r.URL.Path == "/v1/completions":
 		return starling.Completions
+	case r.URL.Path == "/v1/responses":
+		return starling.Responses
 	case strings.HasPrefix(r.URL.Path, "/v1/chat/"), r.URL.Path == "/v1/embeddings", r.URL.Path == "/v1/moderations":
 		return starling.OpenAI
 	case r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "":
@@ -156,6 +158,8 @@ func (x *visit) route() *fault {
 		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseGenerate(f)) })
 	case path == "/api/tags":
 		return x.listTags()
+	case path == "/v1/responses":
+		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseResponses(f)) })
 	case path == "/v1/embeddings":
 		return x.post(x.embed)
 	case path == "/v1/moderations":

@@ -27,8 +27,11 @@ type post struct {
 }
 
 func (p post) path() string {
-	if p.dialect == starling.Anthropic {
+	switch p.dialect {
+	case starling.Anthropic:
 		return "/v1/messages"
+	case starling.Responses:
+		return "/v1/responses"
 	}
 	return "/v1/chat/completions"
 }
@@ -97,6 +100,10 @@ func whole(t *testing.T, d starling.Dialect, body string) said {
 		})
 		return s
 	}
+	if d == starling.Responses {
+		s.wholeResponse(b)
+		return s
+	}
 	s.finish, s.stop = b.Get("stop_reason").Str, b.Get("stop_sequence").Str
 	b.Get("content").ForEach(func(_, c gjson.Result) bool {
 		switch c.Get("type").Str {
@@ -131,7 +138,7 @@ func stream(t *testing.T, d starling.Dialect, body io.Reader) said {
 			t.Fatalf("an event is no JSON: %s", data)
 		default:
 			e := gjson.Parse(data)
-			if d == starling.Anthropic && e.Get("type").Str != name {
+			if d != starling.OpenAI && e.Get("type").Str != name {
 				t.Errorf("the event %q holds data of type %q", name, e.Get("type").Str)
 			}
 			s.events = append(s.events, e)
@@ -144,6 +151,10 @@ func stream(t *testing.T, d starling.Dialect, body io.Reader) said {
 func (s *said) take(d starling.Dialect, e gjson.Result) {
 	if d == starling.OpenAI {
 		s.takeOpenAI(e)
+		return
+	}
+	if d == starling.Responses {
+		s.takeResponses(e)
 		return
 	}
 	delta := e.Get("delta")

@@ -60,6 +60,16 @@ func dialectOf(d starling.Dialect) (dialect, error) {
 		return openAI{}, nil
 	case starling.Anthropic:
 		return anthropic{}, nil
+	case starling.Responses:
+		return responses{}, nil
+	case starling.Gemini:
+		return gemini{}, nil
+	case starling.Ollama:
+		return ollama{}, nil
+	case starling.Generate:
+		return generate{}, nil
+	case starling.Completions:
+		return completions{}, nil
 	case starling.Embeddings:
 		return embeddings{}, nil
 	case starling.Embed:
@@ -70,14 +80,6 @@ func dialectOf(d starling.Dialect) (dialect, error) {
 		return moderations{}, nil
 	case starling.CountTokens:
 		return counting{}, nil
-	case starling.Ollama:
-		return ollama{}, nil
-	case starling.Generate:
-		return generate{}, nil
-	case starling.Completions:
-		return completions{}, nil
-	case starling.Gemini:
-		return gemini{}, nil
 	}
 	return nil, &starling.Error{Kind: starling.Invalid, Op: "dialect", Err: errors.New("unknown"), Hint: "use one of " + names(Dialects())}
 }
@@ -106,7 +108,7 @@ func Targets() []starling.Dialect {
 	})
 }
 
-var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Gemini, starling.Ollama, starling.Generate, starling.Completions}
+var spoken = [...]starling.Dialect{starling.OpenAI, starling.Anthropic, starling.Responses, starling.Gemini, starling.Ollama, starling.Generate, starling.Completions}
 
 func names(ds []starling.Dialect) string {
 	all := make([]string, len(ds))

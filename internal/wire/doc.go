@@ -7,10 +7,10 @@
 // Start reading at outgoing.go (question) and read.go, writer.go (answer).
 //
 // What the dialects cannot say to each other is in the tables openAIRules,
-// anthropicRules, geminiRules, ollamaRules and completionsRules, how hard to think in
-// effort (anthropic_request.go), effortOf (openai_request.go), gemini_request.go and
-// think (ollama_request.go), and what becomes of thoughts and their signatures in
-// anthropic_thoughts.go and gemini_marks.go.
+// anthropicRules, responsesRules, geminiRules, ollamaRules and completionsRules, how hard
+// to think in effort (anthropic_request.go), effortOf (openai_request.go),
+// gemini_request.go and think (ollama_request.go), and what becomes of thoughts and their
+// signatures in anthropic_thoughts.go, responses.go and gemini_marks.go.
 //
 //	Parse     bytes → Request: what routing must know          parse.go
 //	View      Request → Chat, when somebody needs it           openai_view.go and its like
@@ -18,13 +18,14 @@
 //	Read      an upstream's bytes → Events                     read.go, sse.go
 //	Writer    Events → bytes for the caller                    writer.go
 //	Reword    Request → the same under another system prompt   reword.go
+//	Recalled  a question → with what it refers to              responses_kept.go
 //	ErrorReply, ReadError                                      errors.go, readerror.go
 //
 // Two rules hold everywhere. In the caller's own dialect bytes stay as they
 // are, but for four splices: the model's name, usage and log-probabilities that
 // are asked for and then taken out again for a caller who did not ask
 // (logprobs.go), and what stands under our own mark (anthropic_thoughts.go,
-// gemini_marks.go). In another dialect nothing is dropped in silence: a
+// responses.go, gemini_marks.go). In another dialect nothing is dropped in silence: a
 // field that cannot be carried is refused when it would change the answer's
 // meaning or shape, and reported otherwise.
 //

@@ -71,6 +71,19 @@ func TestEveryKindHasItsStatusInEveryDialect(t *testing.T) {
 			starling.Cancelled:       {499, "CANCELLED", ""},
 			starling.Internal:        {500, "INTERNAL", ""},
 		},
+		starling.Responses: {
+			starling.Invalid:         {400, "invalid_request_error", ""},
+			starling.Unauthenticated: {401, "authentication_error", ""},
+			starling.Forbidden:       {400, "permission_error", never},
+			starling.NotFound:        {404, "not_found_error", ""},
+			starling.TooLarge:        {413, "request_too_large", ""},
+			starling.OverBudget:      {400, "insufficient_quota", never},
+			starling.Unproven:        {400, "permission_error", never},
+			starling.Overloaded:      {503, "server_error", ""},
+			starling.Refused:         {502, "upstream_error", never},
+			starling.Cancelled:       {499, "cancelled", ""},
+			starling.Internal:        {500, "server_error", ""},
+		},
 	}
 	want[starling.Generate], want[starling.Completions] = want[starling.Ollama], want[starling.OpenAI]
 	for _, d := range Dialects() {

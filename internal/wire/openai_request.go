@@ -3,7 +3,6 @@ package wire
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"strings"
 
 	"starling"
@@ -49,20 +48,6 @@ func (w *openAIRequest) system() {
 	if parts := w.instructions(); len(parts) > 0 {
 		w.plain("system", parts)
 	}
-}
-
-// instructions are the chat's, without what only Anthropic reads.
-func (o *outgoing) instructions() []starling.Part {
-	parts := o.chat.System
-	if len(parts) > 0 && strings.HasPrefix(parts[0].Text, billingHeader) {
-		o.leave("system: " + strings.TrimSuffix(billingHeader, ":"))
-		_, rest, _ := strings.Cut(parts[0].Text, "\n")
-		parts = slices.Clone(parts)
-		if parts[0].Text = rest; rest == "" {
-			parts = parts[1:]
-		}
-	}
-	return parts
 }
 
 // longestUser is the longest name of an end user that OpenAI takes.
@@ -397,27 +382,34 @@ func (w *openAIRequest) format() {
 	p.shut('}')
 }
 
-// effort says how hard to think. OpenAI has levels only; a budget becomes the
-// level of the table, and not thinking is left to the model, since one that
-// cannot think refuses the field. So do many local servers for any model.
 func (w *openAIRequest) effort() {
-	c := w.chat
-	near := w.model.Zone == starling.Machine || w.model.Zone == starling.Office
+	if level := w.level(); level != "" {
+		w.pen.pairs("reasoning_effort", level)
+	}
+}
+
+// level says how hard to think, "" to say nothing. OpenAI has levels only; a budget
+// becomes the level of the table, and not thinking is left to the model, since one
+// that cannot think refuses the field. So do many local servers for any model.
+func (o *outgoing) level() string {
+	c := o.chat
+	near := o.model.Zone == starling.Machine || o.model.Zone == starling.Office
 	if c.Effort != "" && c.ThinkTokens > 0 {
-		w.leave("thinking.budget_tokens")
+		o.leave("thinking.budget_tokens")
 	}
 	switch {
 	case c.Effort == "none":
-		w.leave("thinking: disabled")
+		o.leave("thinking: disabled")
 	case near && (c.Effort != "" || c.ThinkTokens > 0):
-		w.leave("reasoning_effort: the upstream is local, and may not know it")
+		o.leave("reasoning_effort: the upstream is local, and may not know it")
 	case c.Effort != "":
-		w.pen.pairs("reasoning_effort", c.Effort)
+		return c.Effort
 	case c.ThinkTokens > 0:
 		level := effortOf(c.ThinkTokens)
-		w.leavef("thinking.budget_tokens: sent as reasoning_effort %s", level)
-		w.pen.pairs("reasoning_effort", level)
+		o.leavef("thinking.budget_tokens: sent as reasoning_effort %s", level)
+		return level
 	}
+	return ""
 }
 
 // effortOf is the table from a budget of reasoning tokens to a level.

@@ -102,6 +102,7 @@ func (o *outgoing) extras(from dialect) {
 			o.leave(name)
 		case refuse:
 			o.refuse(name, "cannot be said in the upstream's dialect")
+			o.explain(from, name)
 		}
 	}
 	if o.chat.Choices > 1 {
@@ -136,6 +137,22 @@ func (o *outgoing) leavef(format string, args ...any) { o.leave(fmt.Sprintf(form
 func (o *outgoing) refuse(field, why string) {
 	if o.err == nil {
 		o.err = invalid(field, why)
+	}
+}
+
+// explain replaces the reason that was just kept by what the caller's dialect knows
+// better.
+func (o *outgoing) explain(from dialect, field string) {
+	knows, ok := from.(interface {
+		explain(field string) *starling.Error
+	})
+	if !ok {
+		return
+	}
+	if e, own := o.err.(*starling.Error); own && e.Op == fieldOp+field {
+		if why := knows.explain(field); why != nil {
+			o.err = why
+		}
 	}
 }
 

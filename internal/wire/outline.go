@@ -159,7 +159,8 @@ func hasText(content []byte) bool {
 		return len(content) > 2
 	}
 	for m := enter(content); m.next(); {
-		if string(field(m.value, "type")) == `"text"` {
+		switch text(field(m.value, "type")) {
+		case "text", "input_text":
 			return true
 		}
 	}

@@ -18,7 +18,8 @@ const (
 
 // A step is a key on the way from a body to what a part is:
 // messages[].content[].type, or .source.data; and one level further down for a
-// tool's result.
+// tool's result. What one dialect calls messages and content, another calls input
+// and output.
 type step byte
 
 const (
@@ -29,6 +30,7 @@ const (
 	toSource  // what holds a payload
 	toPayload // base64
 	toImages  // an array of base64, each an image
+	toFile    // a payload in a part itself, or in what holds it
 
 	toMedia  // what a payload is, where that tells the part
 	toURI    // of a payload that stands elsewhere
@@ -56,16 +58,18 @@ func (s *scanner) pass(key []byte) {
 func messageStep(key []byte) step {
 	to := elsewhere
 	switch string(key) {
-	case "messages":
+	case "messages", "input":
 		to = toMessages
-	case "content":
+	case "content", "output":
 		to = toContent
 	case "type":
 		to = toType
 	case "image_url", "source", "input_audio", "file":
 		to = toSource
-	case "url", "data", "file_data":
+	case "url", "data":
 		to = toPayload
+	case "file_data":
+		to = toFile
 	}
 	return to
 }
@@ -89,10 +93,22 @@ func (s *scanner) spoken(v []byte) {
 		if s.path[s.depth-1] == toSource && s.inPart(s.depth-1) {
 			s.weigh(mediaOf(s.path[s.depth], v))
 		}
+	case toSource:
+		s.payload(v, s.depth)
+	case toFile:
+		s.payload(v, s.depth)
+		fallthrough
 	case toPayload:
-		if s.path[s.depth-1] == toSource && s.inObject() && s.inPart(s.depth-1) && isBase64(v[1:len(v)-1]) {
-			s.opaque += len(v) - 2
+		if s.path[s.depth-1] == toSource {
+			s.payload(v, s.depth-1)
 		}
+	}
+}
+
+// payload counts a string that stands for the part at a depth.
+func (s *scanner) payload(v []byte, depth int) {
+	if s.inObject() && s.inPart(depth) && isBase64(v[1:len(v)-1]) {
+		s.opaque += len(v) - 2
 	}
 }
 

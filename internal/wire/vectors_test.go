@@ -20,7 +20,7 @@ import (
 )
 
 // answered reads one whole answer to a question.
-func answered(r *starling.Request, d starling.Dialect, body string, deltas bool) (ev starling.Event, err error) {
+func answeredBy(r *starling.Request, d starling.Dialect, body string, deltas bool) (ev starling.Event, err error) {
 	o := ReadOptions{Dialect: d, Raw: r.Dialect == d, Deltas: deltas || r.Dialect != d, Choices: r.Choices, Request: r}
 	for ev, err = range Read(strings.NewReader(body), o) {
 		if err != nil {
@@ -102,7 +102,7 @@ func TestAListThatIsAsAskedForPassesByteForByte(t *testing.T) {
 		{`{"model":"m","input":"a","encoding_format":"float","dimensions":2}`, `{"data":[{"index":0,"embedding":[1,2]}],"usage":{"prompt_tokens":7}}`},
 	} {
 		r := parsed(t, starling.Embeddings, c.ask)
-		ev, err := answered(r, starling.Embeddings, c.body, true)
+		ev, err := answeredBy(r, starling.Embeddings, c.body, true)
 		if err != nil || string(ev.Raw) != c.body || ev.Usage == nil || ev.Usage.Input != 7 || len(ev.Vectors) != int(r.Choices) || ev.Bytes != 0 {
 			t.Errorf("%s: %v, %+v", c.body, err, ev)
 		}
@@ -125,7 +125,7 @@ func TestAListThatIsNotAsAskedForIsMended(t *testing.T) {
 			`{"data":[{"index":0,"embedding":[1,2]},{"index":1,"embedding":[3,4]}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ev, err := answered(parsed(t, starling.Embeddings, `{"model":"m","input":["a","b"],`+c.ask+`}`), starling.Embeddings, c.body, false)
+			ev, err := answeredBy(parsed(t, starling.Embeddings, `{"model":"m","input":["a","b"],`+c.ask+`}`), starling.Embeddings, c.body, false)
 			if err != nil || string(ev.Raw) != c.want || ev.Vectors != nil {
 				t.Errorf("%v\n%s, want\n%s", err, ev.Raw, c.want)
 			}
@@ -164,7 +164,7 @@ func TestWhatIsNoAnswerOfItsKindIsRefusedAndBooked(t *testing.T) {
 		{starling.CountTokens, `{"model":"m","messages":[{}]}`, `{"tokens":3}`, "no count"},
 		{starling.CountTokens, `{"model":"m","messages":[{}]}`, `{"input_tokens":-3}`, "no count"},
 	} {
-		_, err := answered(parsed(t, c.dialect, c.ask), c.dialect, c.body, false)
+		_, err := answeredBy(parsed(t, c.dialect, c.ask), c.dialect, c.body, false)
 		e, _ := errors.AsType[*starling.Error](err)
 		if e == nil || e.Kind != starling.Refused || !e.Billed || !strings.Contains(e.Error(), c.want) || strings.Contains(e.Error(), "secret") {
 			t.Errorf("%s %s: %v", c.dialect, c.body, err)
@@ -178,7 +178,7 @@ func TestAnErrorInThePlaceOfVectorsIsTheUpstreamsOwn(t *testing.T) {
 		starling.Moderations: `{"error":{"message":"too long","type":"invalid_request_error"}}`,
 		starling.Embed:       `{"error":"too long"}`,
 	} {
-		_, err := answered(parsed(t, d, `{"model":"m","input":"a"}`), d, body, false)
+		_, err := answeredBy(parsed(t, d, `{"model":"m","input":"a"}`), d, body, false)
 		if e, _ := errors.AsType[*starling.Error](err); e == nil || e.Billed || e.Reply == nil || string(e.Reply.Body) != body {
 			t.Errorf("%s: %+v", d, err)
 		}
@@ -307,7 +307,7 @@ func TestBothFormsOfAVectorSayTheSameBits(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ev, err := answered(&r, starling.Embeddings, `{"data":[`+list+`]}`, true)
+			ev, err := answeredBy(&r, starling.Embeddings, `{"data":[`+list+`]}`, true)
 			if err != nil || !cmp.Equal(ev.Vectors, want) {
 				t.Fatalf("%v, %v", ev.Vectors, err)
 			}
@@ -334,7 +334,7 @@ func TestWhatIsMadeOfVectorsIsWhatOpenAIDescribes(t *testing.T) {
 	schema := oracle(t)("CreateEmbeddingResponse")
 	r := parsed(t, starling.Embeddings, `{"model":"m","input":["a","b"]}`)
 	checked(t, schema, toldTo(t, r, starling.Event{Whole: true, Vectors: [][]float32{{1, -0.5}, {0, 1e-30}}, Usage: &starling.Usage{Input: 9}}))
-	ev, err := answered(r, starling.Embeddings, `{"object":"list","model":"m","data":[{"object":"embedding","embedding":"`+packed(1)+`"},{"object":"embedding","embedding":[2]}],"usage":{"prompt_tokens":1,"total_tokens":1}}`, false)
+	ev, err := answeredBy(r, starling.Embeddings, `{"object":"list","model":"m","data":[{"object":"embedding","embedding":"`+packed(1)+`"},{"object":"embedding","embedding":[2]}],"usage":{"prompt_tokens":1,"total_tokens":1}}`, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,7 +355,7 @@ func FuzzVectors(f *testing.F) {
 		}
 		r := parsed(&testing.T{}, starling.Embeddings, ask+"}")
 		for _, d := range []starling.Dialect{starling.Embeddings, starling.Embed} {
-			ev, err := answered(r, d, string(body), true)
+			ev, err := answeredBy(r, d, string(body), true)
 			if err != nil {
 				continue
 			}
@@ -363,7 +363,7 @@ func FuzzVectors(f *testing.F) {
 				t.Fatalf("%d vectors, %s", len(ev.Vectors), ev.Raw)
 			}
 			if d == starling.Embeddings { // what was mended is as asked for
-				again, err := answered(r, d, string(ev.Raw), true)
+				again, err := answeredBy(r, d, string(ev.Raw), true)
 				if err != nil || !cmp.Equal(again.Vectors, ev.Vectors) || !bytes.Equal(again.Raw, ev.Raw) {
 					t.Fatalf("%v: %s", err, ev.Raw)
 				}

@@ -13,6 +13,7 @@ type WriterOptions struct {
 	ID      string    // of the answer, where it is translated
 	Created time.Time // of the answer, where it is translated
 	Model   string    // who answers, where it is translated; "": as the caller named it
+	Keeps   bool      // the caller may refer to the answer later, in a dialect that can ([KeptOf])
 
 	Now func() time.Time // for dialects that say how long an answer took; nil: they don't
 }

@@ -314,6 +314,7 @@ func TestEveryReasonToEndIsTold(t *testing.T) {
 		},
 	}
 	told[starling.Generate] = told[starling.Ollama]
+	told[starling.Responses] = map[starling.Finish]string{starling.Length: "max_output_tokens", starling.Overfull: "max_output_tokens", starling.Filtered: "content_filter"} // of the others it tells none
 	for _, d := range Dialects() {
 		for f, want := range told[d] {
 			if out := rendered(t, streaming(d), textDelta(0, "x"), starling.Event{Finish: f}); !strings.Contains(out, `eason":"`+want+`"`) {
