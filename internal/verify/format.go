@@ -87,7 +87,7 @@ func (f *Format) Check(a *starling.Answer, texts int) (*Mended, *Breach) {
 	if cut(a.Finish) {
 		return nil, &Breach{Why: "the answer was cut at the limit of output tokens before its JSON was complete", Cut: true}
 	}
-	return nil, &Breach{Why: why, Again: again("It is not one JSON value and nothing else.")}
+	return nil, &Breach{Why: why, Again: Alone}
 }
 
 const jsonSpace = " \t\r\n"
@@ -147,6 +147,9 @@ func broken(keyword string) string {
 	}
 	return "keyword " + keyword
 }
+
+// Alone is what a model is asked whose answer is not JSON alone.
+var Alone = again("It is not one JSON value and nothing else.")
 
 // again is what a model is asked whose answer broke the shape.
 func again(problems ...string) string {
