@@ -2,6 +2,7 @@ package verify
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -13,28 +14,30 @@ import (
 // stops it. So the end of a text counts, and one that the output limit ended is
 // judged more strictly than one that came to an end by itself.
 const (
-	babbleTail   = 6000 // bytes at the end that are looked at
-	babbleUnit   = 800  // longest piece that is repeated
-	babbleBytes  = 160  // that the repetitions must have together
-	timesCut     = 5    // repetitions of a text that was cut
-	timesEnded   = 8    // of one that came to its end
-	shareEnded   = 0.3  // of such a text that they must make up
-	timesOfOne   = 200  // repetitions of a single character
-	shareOfOne   = 0.6  // of a text that they must make up
-	gram         = 5    // words that are counted together
-	leastWords   = 120  // of a text whose words are counted
-	variedCut    = 0.3  // share of different n-grams below which a text that was cut
-	variedEnded  = 0.2  // and one that came to its end, babbles
-	wordsAtEnd   = 400  // of a long text, the last ones count by themselves too
-	mostOneWords = 40   // bytes of a word; a longer one is none
+	babbleMost   = 64 << 10 // bytes at the end that are looked at
+	babbleTail   = 6000     // characters at the end in which a piece is repeated
+	babbleUnit   = 800      // longest piece that is repeated
+	babbleBytes  = 160      // that the repetitions must have together
+	timesCut     = 5        // repetitions of a text that was cut
+	timesEnded   = 8        // of one that came to its end
+	shareEnded   = 0.3      // of such a text that they must make up
+	timesOfOne   = 200      // repetitions of a single character
+	shareOfOne   = 0.6      // of a text that they must make up
+	gram         = 5        // words that are counted together
+	leastWords   = 120      // of a text whose words are counted
+	variedCut    = 0.3      // share of different n-grams below which a text that was cut
+	variedEnded  = 0.2      // and one that came to its end, babbles
+	wordsAtEnd   = 400      // of a long text, the last ones count by themselves too
+	mostOneWords = 40       // bytes of a word; a longer one is none
 )
 
 // babbles reports whether a text says the same again and again. JSON is data and never
 // does.
 func babbles(text string, finish starling.Finish) bool {
-	if len(text) < babbleBytes || len(text) > maxAnswer || json.Valid([]byte(text)) {
+	if len(text) < babbleBytes || json.Valid([]byte(text)) {
 		return false
 	}
+	text = strings.ToValidUTF8(text[max(0, len(text)-babbleMost):], "")
 	cut := cut(finish)
 	if ofOneCharacter(text) {
 		return true
@@ -42,7 +45,7 @@ func babbles(text string, finish starling.Finish) bool {
 	if !cut {
 		text = prose(text)
 	}
-	if repeatsAtEnd(text, cut) {
+	if repeatsAtEnd(text, cut) || cut && repeatsAtEnd(uncounted(prose(text)), cut) {
 		return true
 	}
 	least := variedEnded
@@ -76,13 +79,21 @@ func prose(text string) string {
 		switch {
 		case strings.HasPrefix(bare, "```") || strings.HasPrefix(bare, "~~~"):
 			fenced = !fenced
-		case fenced || strings.HasPrefix(bare, "|") || strings.Count(bare, "|") > 1 || strings.Count(bare, "\t") > 1:
+		case fenced || bare == "" || strings.ContainsRune("|{}[]\"'<", rune(bare[0])) || strings.Count(bare, "|") > 1 || strings.Count(bare, "\t") > 1:
 		case strings.IndexFunc(bare, unicode.IsLetter) >= 0:
 			b.WriteString(line)
 		}
 	}
 	return b.String()
 }
+
+// uncounted is a text in which all numbers are the same: who counts while it says the
+// same gets nowhere either.
+func uncounted(text string) string {
+	return counts.ReplaceAllString(text, "0")
+}
+
+var counts = regexp.MustCompile(`\d+`)
 
 // repeatsAtEnd reports whether a text ends in one piece, again and again. Space and
 // case are no difference.
