@@ -2,6 +2,7 @@ package cascade
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -87,15 +88,27 @@ func (a *attempt) look() {
 	if err != nil {
 		return
 	}
-	if why := a.shapes.Turn(&a.Request, answer, a.chat); why != "" {
+	if why := a.turn(answer); why != "" {
 		a.Verdicts = append(a.Verdicts, starling.Verdict{Verifier: starling.TurnNet, Why: why})
 	}
+}
+
+// turn says what is wrong with a turn of an agent. The request holds whatever its
+// caller likes, schemas too; a bug in reading it must not end the exchange.
+func (a *attempt) turn(answer *starling.Answer) (why string) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			why = ""
+			a.Log.Error("a bug ended the look at a turn", "receipt", a.ID, "bug", fmt.Sprintf("%T", bug))
+		}
+	}()
+	return a.shapes.Turn(&a.Request, answer, a.chat)
 }
 
 // net has the nets judge an answer that is held back.
 func (a *attempt) net(answer *starling.Answer) error {
 	if slices.Contains(a.candidate.Nets, starling.TurnNet) {
-		if why := a.shapes.Turn(&a.Request, answer, a.chat); why != "" {
+		if why := a.turn(answer); why != "" {
 			return a.rule(starling.Verdict{Verifier: starling.TurnNet, Why: why})
 		}
 	}

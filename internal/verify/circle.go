@@ -3,7 +3,6 @@ package verify
 import (
 	"regexp"
 	"slices"
-	"strings"
 
 	"starling"
 )
@@ -16,9 +15,37 @@ const (
 
 // A step is what a model did in one turn, and what came back.
 type step struct {
-	key     string
-	waits   bool
+	calls   []starling.ToolCall
 	results []*starling.ToolResult
+}
+
+// sameCalls reports whether two steps do the same, in whatever order and however it is
+// written.
+func (s *step) sameCalls(other *step) bool {
+	if len(s.calls) != len(other.calls) {
+		return false
+	}
+	if len(s.calls) == 1 {
+		a, b := &s.calls[0], &other.calls[0]
+		return a.Name == b.Name && (a.Arguments == b.Arguments || key(a) == key(b))
+	}
+	return slices.Equal(s.keys(), other.keys())
+}
+
+func (s *step) keys() []string {
+	keys := make([]string, len(s.calls))
+	for i := range s.calls {
+		keys[i] = key(&s.calls[i])
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// waits reports whether a step waits for something.
+func (s *step) waits() bool {
+	return slices.ContainsFunc(s.calls, func(c starling.ToolCall) bool {
+		return waiting.MatchString(c.Name) || sleeping.MatchString(c.Arguments)
+	})
 }
 
 // circles reports whether calls are the last of a circle: the same steps, one to four
@@ -26,7 +53,7 @@ type step struct {
 // file that is read again after it was edited, tests that fail in another way, a job
 // that is further. So is what a person says in between.
 func circles(messages []starling.Message, calls []starling.ToolCall) bool {
-	steps := append(stepsSince(messages), stepOf(calls))
+	steps := append(stepsSince(messages), step{calls: calls})
 	for size := 1; size <= turnsOfCircle; size++ {
 		if circle(steps, size) {
 			return true
@@ -37,18 +64,23 @@ func circles(messages []starling.Message, calls []starling.ToolCall) bool {
 
 // circle reports whether the last steps are the same again and again.
 func circle(steps []step, size int) bool {
-	n := len(steps)
-	times := rounds
-	for i := max(0, n-size); i < n; i++ {
-		if steps[i].waits {
-			times = patient
-		}
+	if !circled(steps, size, rounds) {
+		return false
 	}
+	if slices.ContainsFunc(steps[len(steps)-size:], func(s step) bool { return s.waits() }) {
+		return circled(steps, size, patient)
+	}
+	return true
+}
+
+// circled reports whether the last steps are the same that many times.
+func circled(steps []step, size, times int) bool {
+	n := len(steps)
 	if n < times*size {
 		return false
 	}
 	for i := n - 1; i >= n-(times-1)*size; i-- {
-		if steps[i].key != steps[i-size].key {
+		if !steps[i].sameCalls(&steps[i-size]) {
 			return false
 		}
 	}
@@ -67,9 +99,7 @@ func stepsSince(messages []starling.Message) (steps []step) {
 	var results []*starling.ToolResult
 	end := func() {
 		if len(calls) > 0 {
-			s := stepOf(calls)
-			s.results = results
-			steps = append(steps, s)
+			steps = append(steps, step{calls, results})
 		}
 		calls, results = nil, nil
 	}
@@ -97,17 +127,6 @@ func stepsSince(messages []starling.Message) (steps []step) {
 	}
 	end()
 	return steps
-}
-
-func stepOf(calls []starling.ToolCall) step {
-	keys := make([]string, len(calls))
-	waits := false
-	for i := range calls {
-		keys[i] = key(&calls[i])
-		waits = waits || waiting.MatchString(calls[i].Name) || sleeping.MatchString(calls[i].Arguments)
-	}
-	slices.Sort(keys)
-	return step{key: strings.Join(keys, "\n"), waits: waits}
 }
 
 // Tools that wait for something else are asked again and again by right: those whose

@@ -95,16 +95,13 @@ func (t *turn) words(shaped bool) string {
 
 // calls judges a turn with calls.
 func (t *turn) calls() string {
-	keys := make([]string, len(t.answer.Calls))
 	for i := range t.answer.Calls {
-		c := &t.answer.Calls[i]
-		if why := t.call(c); why != "" {
+		if why := t.call(&t.answer.Calls[i]); why != "" {
 			return why
 		}
-		keys[i] = key(c)
 	}
 	switch {
-	case alike(keys) > mostAlike:
+	case alike(t.answer.Calls) > mostAlike:
 		return manyAlike
 	case t.chat != nil && circles(t.chat.Messages, t.answer.Calls):
 		return looping
@@ -158,10 +155,14 @@ func arguments(c *starling.ToolCall) (input any, sound bool) {
 // mostAlike is how often one turn may make the same call.
 const mostAlike = 3
 
-// alike returns how often the most frequent of the keys is there.
-func alike(keys []string) (most int) {
+// alike returns how often the most frequent of the calls is made.
+func alike(calls []starling.ToolCall) (most int) {
+	if len(calls) <= mostAlike {
+		return 0
+	}
 	count := map[string]int{}
-	for _, k := range keys {
+	for i := range calls {
+		k := key(&calls[i])
 		count[k]++
 		most = max(most, count[k])
 	}

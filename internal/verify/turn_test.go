@@ -13,7 +13,7 @@ import (
 )
 
 // request writes a trace as a request in a dialect.
-func (t *trace) request(test *testing.T, d starling.Dialect) starling.Request {
+func (t *trace) request(test testing.TB, d starling.Dialect) starling.Request {
 	test.Helper()
 	body := map[string]any{"model": "m", "max_tokens": 500, "messages": t.messages(d)}
 	if len(t.tools) > 0 {
