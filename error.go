@@ -14,6 +14,10 @@ type Error struct {
 	Hint string // what a person can do about it; "" if nothing
 	Err  error  // the cause, or nil
 
+	// Detail says more to the caller alone, such as a place in the caller's own
+	// schema. It is not part of the text, is never logged and never stored.
+	Detail string
+
 	// Billed is set when the upstream may charge for the failed call: the
 	// request had been sent, and no refusal came back.
 	Billed bool

@@ -90,7 +90,8 @@ func (u Usage) TotalInput() int64 { return u.Input + u.CacheRead + u.CacheWrite 
 
 // An Answer is a whole answer in no dialect, as a verifier sees it.
 type Answer struct {
-	Text   string // the text blocks, joined
-	Calls  []ToolCall
-	Finish Finish
+	Text    string // the text blocks, joined
+	Calls   []ToolCall
+	Refused bool // the model says, in its dialect's own form, that it will not answer
+	Finish  Finish
 }

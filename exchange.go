@@ -72,6 +72,7 @@ type Candidate struct {
 	Threshold   float64  `json:"threshold,omitempty"` // own confidence from which its answer is accepted; 0 none. Only a warrant sets it
 	Logprobs    bool     `json:"logprobs,omitempty"`  // it is asked how sure it is, by its tokens' log-probabilities
 	Verify      []string `json:"verify,omitempty"`    // verifiers that must accept before anything is seen
+	Nets        []string `json:"nets,omitempty"`      // what is checked without being asked before anything is seen: [FormatNet], [TurnNet]
 	Probability float64  `json:"probability"`         // that its answer is accepted
 	Basis       string   `json:"basis"`               // where the probability is from
 	Expected    Money    `json:"expected_nanodollars"`
@@ -79,8 +80,18 @@ type Candidate struct {
 	Why         string   `json:"why"`
 }
 
+// The safety nets: what is checked of an answer though no rubric asks for it.
+const (
+	FormatNet = "format" // the answer has the shape that the request demands
+	TurnNet   = "turn"   // a turn of an agent goes on: no loop, no call of a tool that is not there, not nothing
+)
+
+// Verified reports whether its answer must be accepted as the rubric or a warrant
+// says.
+func (c *Candidate) Verified() bool { return len(c.Verify) > 0 || c.Threshold > 0 }
+
 // Held reports whether its answer is held back until it is accepted.
-func (c *Candidate) Held() bool { return len(c.Verify) > 0 || c.Threshold > 0 }
+func (c *Candidate) Held() bool { return c.Verified() || len(c.Nets) > 0 }
 
 // Left is a model that was considered and may not answer.
 type Left struct {
@@ -138,6 +149,11 @@ type Verdict struct {
 	Why      string `json:"why,omitempty"`
 	Cost     Money  `json:"cost_nanodollars,omitempty"`
 }
+
+// Net reports whether a safety net says it. It is no evidence of how good a
+// candidate is in a skill. One that accepts with a Why has mended the answer's form;
+// one that does not, of an answer that was sent all the same, is a note.
+func (v *Verdict) Net() bool { return v.Verifier == FormatNet || v.Verifier == TurnNet }
 
 // A Response says who answered. The answer itself was sent, not kept.
 type Response struct {

@@ -62,6 +62,8 @@ type Request struct {
 	Opaque    int    // bytes of Body that are the base64 of those
 	Tier      string // a dearer service tier that is asked for, "priority"; "" the standard one
 
+	Format *Format // the shape that the answer must have; nil: free text. Its schema is a piece of Body
+
 	Caller Caller
 	Skill  string // the skill that the caller named; "" if none
 	Class  Class  // the class that the caller named; "" if none
@@ -200,6 +202,6 @@ type ToolChoice struct {
 type Format struct {
 	Kind   string // "json_object" or "json_schema"
 	Name   string
-	Schema json.RawMessage
+	Schema json.RawMessage // JSON Schema; nil if none was given
 	Strict *bool
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"starling"
@@ -111,12 +112,17 @@ func found(how string) string {
 	return "; nobody named it: " + how
 }
 
-// covered says why a candidate is there, and which warrant covers it.
+// covered says why a candidate is there, which warrant covers it, and which nets are
+// under it.
 func covered(c *starling.Candidate) string {
-	if c.Warrant == "" {
-		return c.Why
+	why := c.Why
+	if c.Warrant != "" {
+		why += " (" + c.Warrant + ")"
 	}
-	return c.Why + " (" + c.Warrant + ")"
+	if len(c.Nets) > 0 {
+		why += ", net " + strings.Join(c.Nets, ", ")
+	}
+	return why
 }
 
 func explainAttempts(w io.Writer, attempts []starling.Attempt) {
@@ -130,7 +136,7 @@ func explainAttempts(w io.Writer, attempts []starling.Attempt) {
 			printf(w, "       its own confidence: %.4g\n", a.Confidence)
 		}
 		for _, v := range a.Verdicts {
-			printf(w, "       verdict of %s: %s %s\n", v.Verifier, map[bool]string{true: "accept", false: "reject:"}[v.Accept], v.Why)
+			printf(w, "       verdict of %s: %s %s\n", v.Verifier, ruling(&a, &v), v.Why)
 		}
 		for _, l := range a.Lines {
 			printf(w, "       %-14s %15s  %s\n", l.What, quantity(l), charged(l))
@@ -145,6 +151,19 @@ func explainAttempts(w io.Writer, attempts []starling.Attempt) {
 			printf(w, "       left out in translation: %s\n", f)
 		}
 	}
+}
+
+// ruling says what a verdict meant for the answer.
+func ruling(a *starling.Attempt, v *starling.Verdict) string {
+	switch {
+	case v.Net() && v.Accept:
+		return "mended:"
+	case v.Net() && a.Outcome != starling.Rejected:
+		return "noted:"
+	case v.Accept:
+		return "accept"
+	}
+	return "reject:"
 }
 
 // quantity is empty for what is not counted.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"starling"
 )
@@ -89,10 +88,7 @@ func (k *asker) attempt(ctx context.Context, c *starling.Candidate, q *starling.
 	x := &exchange{Cascade: k.about.Cascade, ctx: ctx, account: k.about.account}
 	x.Started, x.Request, x.Screen = k.about.Started, *q, k.about.Screen
 	x.Plan.Patience = k.about.Plan.Patience
-	a := &attempt{exchange: x, candidate: c, started: time.Now(), last: k.about.last}
-	a.Model, a.Zone, a.Simulated = c.Model.ID(), c.Model.Zone, c.Model.Simulated
-	a.Offset = a.started.Sub(x.Started)
-	return a
+	return x.attempt(c, k.about.last)
 }
 
 // consult makes the call. It is in the books whatever comes of it, a bug included.

@@ -33,34 +33,57 @@ type attempt struct {
 	holding   int  // bytes
 	last      bool // nobody is next
 	collector wire.Collector
+	netted
 }
 
-// try runs one candidate. It reports whether the caller has seen any of its
-// answer, and why it is not the answer, nil if it is.
+// try runs one candidate, and where its answer breaks the shape that the request
+// demands, once more. It reports whether the caller has seen any of its answer, and
+// why it is not the answer, nil if it is.
 func (x *exchange) try(c *starling.Candidate, last bool) (sent bool, err error) {
+	a := x.attempt(c, last)
+	if err = a.make(); err == nil || !a.repairable() {
+		return a.sent, err
+	}
+	again := a.again()
+	if again == nil {
+		return a.sent, err
+	}
+	late := again.make()
+	if again.Outcome == starling.Skipped { // what was wrong says more than why nothing was done about it
+		return again.sent, err
+	}
+	return again.sent, late
+}
+
+func (x *exchange) attempt(c *starling.Candidate, last bool) *attempt {
 	a := &attempt{exchange: x, candidate: c, started: time.Now(), last: last}
 	a.Model, a.Zone, a.Simulated = c.Model.ID(), c.Model.Zone, c.Model.Simulated
 	a.Offset = a.started.Sub(x.Started)
 	a.Outcome = starling.Skipped
+	return a
+}
 
+// make calls the candidate, and has its answer judged and sent.
+func (a *attempt) make() (err error) {
 	if err := a.reserve(); err != nil {
-		return false, a.close(err)
+		return a.close(err)
 	}
-	x.calling = a
+	a.exchange.calling = a
 	count := a.tally()
 	defer count.end(true)
 	if err = a.fit(); err == nil {
 		err = a.run()
 	}
 	a.book(err)
-	x.account.Spend(a.Cost) // before the verifiers, who may spend on their own
+	a.account.Spend(a.Cost) // before the verifiers, who may spend on their own
 	if err = a.read(count, err); err == nil {
+		a.look()
 		err = a.judge()
 	}
 	if err = a.close(err); err == nil && !a.sent {
 		err = a.release()
 	}
-	return a.sent, err
+	return err
 }
 
 // reserve makes sure that the call may cost its worst: under every cap, and under
@@ -76,7 +99,7 @@ func (a *attempt) reserve() error {
 // run has the model generate, and passes the answer on or holds it back.
 func (a *attempt) run() error {
 	ctx := a.ctx
-	call := starling.Call{Model: a.candidate.Model, Request: &a.Request, Furthest: a.Screen.Furthest, Deltas: a.verified(), Logprobs: a.candidate.Logprobs, Left: a.leave}
+	call := starling.Call{Model: a.candidate.Model, Request: a.asked(), Furthest: a.Screen.Furthest, Deltas: a.candidate.Held(), Logprobs: a.candidate.Logprobs, Left: a.leave}
 	if a.last {
 		call.Patience = patience
 	} else if a.Plan.Patience > 0 {
@@ -137,8 +160,10 @@ func (a *attempt) take(ev starling.Event, now time.Time) error {
 	}
 	if a.FirstByte == 0 && !ev.Idle {
 		a.FirstByte = now.Sub(a.started)
+		a.begins()
 	}
 	a.note(ev)
+	a.overhear(ev)
 	if !a.streams() {
 		return a.hold(ev)
 	}
@@ -164,7 +189,7 @@ func (a *attempt) open() {
 }
 
 // streams reports whether the caller sees events as they come.
-func (a *attempt) streams() bool { return a.Request.Stream && !a.verified() }
+func (a *attempt) streams() bool { return a.Request.Stream && !a.candidate.Held() }
 
 // Of an answer that is held back at most mostHeld bytes are kept, with what an
 // event takes besides its own.
@@ -175,7 +200,7 @@ const (
 
 // hold keeps an event until the verdict, or the end.
 func (a *attempt) hold(ev starling.Event) error {
-	if a.verified() {
+	if a.candidate.Held() {
 		a.collector.Add(ev)
 	}
 	if a.holding += len(ev.Raw) + heldEvent; a.holding > mostHeld {
@@ -257,9 +282,9 @@ func (a *attempt) estimate(cut bool) {
 		silent = a.Took - a.handling
 	}
 	m := &a.candidate.Model
-	guess := m.Estimate(&a.Request, a.bytes, silent)
+	guess := m.Estimate(a.asked(), a.bytes, silent)
 	if cut && m.Drained { // it is made to its end all the same
-		_, guess.Output = m.Bounds(&a.Request)
+		_, guess.Output = m.Bounds(a.asked())
 	}
 	if !a.counted {
 		a.Usage = guess
@@ -281,10 +306,14 @@ func (a *attempt) aside(other starling.Attempt) {
 	a.Attempts = append(a.Attempts, other)
 }
 
-// judge asks the verifiers, in order, until one says no.
+// judge asks the nets and the verifiers, in order, until one says no.
 func (a *attempt) judge() error {
-	if !a.verified() {
+	if !a.candidate.Held() {
 		return nil
+	}
+	answer := a.collector.Answer()
+	if err := a.net(answer); err != nil {
+		return err
 	}
 	if a.candidate.Threshold > 0 {
 		if err := a.rule(a.sure()); err != nil {
@@ -294,7 +323,6 @@ func (a *attempt) judge() error {
 	if len(a.candidate.Verify) == 0 {
 		return nil
 	}
-	answer := a.collector.Answer()
 	for _, v := range a.Router.Verifiers[a.Plan.Skill] {
 		if !slices.Contains(a.candidate.Verify, v.Name()) {
 			continue // an audit asks no model about the reference
@@ -372,6 +400,11 @@ func (a *attempt) reason() string {
 	if a.Plan.Pinned {
 		text = a.Plan.Rule
 	}
+	for _, v := range a.Verdicts {
+		if v.Net() {
+			text += "; " + v.Verifier + ": " + v.Why
+		}
+	}
 	for i := range a.Attempts {
 		before := &a.Attempts[i]
 		if before.Outcome == starling.Consulted { // about somebody's answer, not instead of it
@@ -384,8 +417,6 @@ func (a *attempt) reason() string {
 	}
 	return text
 }
-
-func (a *attempt) verified() bool { return a.candidate.Held() }
 
 func (a *attempt) leave(field string) { a.Left = append(a.Left, field) }
 

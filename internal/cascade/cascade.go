@@ -16,6 +16,7 @@ import (
 	"starling/internal/privacy"
 	"starling/internal/route"
 	"starling/internal/skill"
+	"starling/internal/verify"
 )
 
 // A Cascade answers requests. It is immutable and safe for concurrent use; a
@@ -27,6 +28,8 @@ type Cascade struct {
 	Ledger    *ledger.Ledger
 	Log       *slog.Logger
 	Observe   *Observing // it changes nothing, and notes what it would have done; nil: it does it
+
+	shapes verify.Shapes // of what requests bring along
 }
 
 // A Reply takes the answer to the caller.
@@ -163,6 +166,7 @@ type exchange struct {
 	skill   *skill.Skill // nil if none was named
 	would   *would       // what would have been done; nil if nothing, or if it is
 	sample  *Sample      // what is sent, where it is looked at again; nil else
+	netting
 }
 
 // left reports whether the caller has gone; the context of one who is there ends
@@ -171,6 +175,9 @@ func (x *exchange) left() bool { return x.ctx.Err() != nil && ended(x.ctx) == ni
 
 // climb tries the candidates in order. Whoever has sent a byte is the last.
 func (x *exchange) climb() {
+	if x.Err = x.demand(); x.Err != nil {
+		return
+	}
 	var failures []error
 	for i := range x.Plan.Candidates {
 		last := i == len(x.Plan.Candidates)-1

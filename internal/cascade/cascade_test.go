@@ -37,6 +37,7 @@ type says struct {
 	err   error // after the text
 	usage starling.Usage
 	wait  time.Duration // before the text
+	pause time.Duration // after it
 	idle  bool          // a sign of life comes before all that
 	bug   bool          // it panics
 	near  bool          // while it waits the question has not left
@@ -90,6 +91,14 @@ func (f fake) Generate(ctx context.Context, c starling.Call) iter.Seq2[starling.
 		if f.says.text != "" {
 			raw := fmt.Sprintf("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":%q},\"finish_reason\":null}]}\n\n", f.says.text)
 			if !yield(starling.Event{Raw: []byte(raw), Bytes: len(f.says.text), Deltas: []starling.Delta{{Kind: starling.TextPart, Text: f.says.text}}}, nil) {
+				return
+			}
+		}
+		if f.says.pause > 0 {
+			select {
+			case <-time.After(f.says.pause):
+			case <-ctx.Done():
+				yield(starling.Event{}, &starling.Error{Kind: starling.Cancelled, Op: "generate", Err: ctx.Err(), Billed: true})
 				return
 			}
 		}

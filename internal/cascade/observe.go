@@ -221,7 +221,7 @@ func climbed(ex *starling.Exchange) string {
 		return cmp.Or(a.Why, "its answer was rejected")
 	}
 	seen := a.FirstByte
-	if c.Held() {
+	if c.Verified() {
 		seen = a.Took
 	}
 	if a.Outcome == starling.Answered && ex.Plan.Patience > 0 && seen > ex.Plan.Patience {

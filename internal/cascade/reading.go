@@ -19,7 +19,7 @@ type tallying struct {
 
 // tally begins to count, if the call is one that is to be counted.
 func (a *attempt) tally() *tallying {
-	r, m := &a.Request, a.candidate.Model
+	r, m := a.asked(), a.candidate.Model
 	share := a.Router.Factors.Due(r, m)
 	if share == 0 || share < 1 && !evidence.Drawn(a.ID, share) {
 		return nil
@@ -52,15 +52,15 @@ type counter interface {
 // our own count decides.
 func (a *attempt) fit() error {
 	m := a.candidate.Model
-	most, ask := a.Router.Room(&a.Request, m)
+	most, ask := a.Router.Room(a.asked(), m)
 	up, ok := a.Providers[m.Provider].(counter)
 	if !ask || !ok {
 		return nil
 	}
-	n, err := up.Count(a.ctx, starling.Call{Model: m, Request: &a.Request, Furthest: a.Screen.Furthest, Left: func(string) {}})
+	n, err := up.Count(a.ctx, starling.Call{Model: m, Request: a.asked(), Furthest: a.Screen.Furthest, Left: func(string) {}})
 	how := "counted by its own server"
 	if a.sized = n; err != nil {
-		size := a.Router.Factors.Size(&a.Request, m)
+		size := a.Router.Factors.Size(a.asked(), m)
 		n, how = size.Tokens, size.How
 		a.Log.Info("a server does not count", "model", a.Model, "err", err)
 	}
@@ -94,8 +94,8 @@ func (a *attempt) short() string {
 		return tokens.ShortOf(a.sized, a.Usage)
 	}
 	m := a.candidate.Model
-	if a.Counted == 0 && tokens.Odd(&a.Request, a.Usage) {
-		a.Counted = tokens.Ours(&a.Request, m, nil)
+	if a.Counted == 0 && tokens.Odd(a.asked(), a.Usage) {
+		a.Counted = tokens.Ours(a.asked(), m, nil)
 	}
-	return a.Router.Factors.Short(&a.Request, m, a.Counted, a.Usage)
+	return a.Router.Factors.Short(a.asked(), m, a.Counted, a.Usage)
 }

@@ -34,9 +34,17 @@ func Judged(r *starling.Receipt) iter.Seq[Outcome] {
 }
 
 // judged returns the candidate whose answer verifiers judged in the attempt, nil if
-// they did not.
+// they did not. What a safety net says is nothing that the skill demands.
 func judged(r *starling.Receipt, a *starling.Attempt) *starling.Candidate {
-	if len(a.Verdicts) == 0 || a.Outcome != starling.Rejected && a.Outcome != starling.Answered {
+	n := 0
+	for i := range a.Verdicts {
+		if !a.Verdicts[i].Net() {
+			n++
+		} else if a.Outcome == starling.Rejected && i == len(a.Verdicts)-1 {
+			return nil
+		}
+	}
+	if n == 0 || a.Outcome != starling.Rejected && a.Outcome != starling.Answered {
 		return nil
 	}
 	for i := range r.Plan.Candidates {

@@ -296,6 +296,7 @@ func (e *encoder) candidate(c *starling.Candidate) {
 	e.someFloat("threshold", c.Threshold)
 	e.someTrue("logprobs", c.Logprobs)
 	someList(e, "verify", c.Verify, e.textOf)
+	someList(e, "nets", c.Nets, e.textOf)
 	e.float("probability", c.Probability)
 	str(e, "basis", c.Basis)
 	num(e, "expected_nanodollars", c.Expected)

@@ -16,6 +16,9 @@ const observedRule = "observed: "
 // candidates, as if that had been pinned: nobody chooses, and nobody verifies. What
 // the rubric refuses stays refused. The skill may be nil. Errors: as of Plan.
 func (r *Router) Observe(req *starling.Request, screen starling.Screen, s *skill.Skill) (starling.Plan, error) {
+	bare := *r
+	bare.bare = true
+	r = &bare
 	if s == nil || !strings.HasPrefix(req.Model, Prefix) {
 		plan, err := r.Plan(req, screen, s)
 		plan.Rule = observedRule + plan.Rule

@@ -50,7 +50,9 @@ type Router struct {
 	Insight   *Insight                       // what was learned from it in the background; nil nothing
 	Factors   *tokens.Factors                // how models' tokens compare with those that are counted; nil they don't differ
 	Sessions  *Sessions                      // what providers' prompt caches may know; nil nothing
-	Default   string                         // who answers where no skill was named or recognised: an alias or "provider/model"; "" nobody
+	bare      bool                           // there are no safety nets: it is only observed
+
+	Default string // who answers where no skill was named or recognised: an alias or "provider/model"; "" nobody
 }
 
 // Skill returns the skill of a request: the one named by the model, else by the
@@ -91,6 +93,7 @@ func (r *Router) Plan(req *starling.Request, screen starling.Screen, s *skill.Sk
 		}
 	}
 	err := p.make()
+	p.spread()
 	return p.Plan, err
 }
 
@@ -260,7 +263,7 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 		p.leave(m.ID(), starling.Unproven, proof.against)
 		return
 	}
-	if next.Held() && p.req.Choices > 1 {
+	if (next.Held() || p.shaped()) && p.req.Choices > 1 {
 		p.leave(m.ID(), starling.Invalid, "of several choices only one would be verified; ask for one")
 		return
 	}

@@ -18,6 +18,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	refusals *prometheus.CounterVec
 	attempts *prometheus.CounterVec
+	nets     *prometheus.CounterVec
 	tokens   *prometheus.CounterVec
 	cost     *prometheus.CounterVec
 	audits   *prometheus.CounterVec
@@ -40,6 +41,7 @@ func newMetrics() *metrics {
 	m.requests = counter("requests_total", "Exchanges, by skill, answering model, zone and outcome.", "skill", "model", "zone", "outcome")
 	m.refusals = counter("refusals_total", "Requests without an answer, by kind of error.", "kind")
 	m.attempts = counter("attempts_total", "Calls of candidates, by model and outcome.", "model", "outcome")
+	m.nets = counter("nets_total", "What safety nets found in answers, by model, net and what came of it: rejected and replaced, mended in its form, or noted as it was sent all the same.", "model", "net", "result")
 	m.tokens = counter("tokens_total", "Tokens, by model and what they were.", "model", "what")
 	m.cost = counter("cost_dollars_total", "Spent, failed attempts and verifiers included.", "skill", "model")
 	m.audits = counter("audits_total", "Answers that were drawn to be audited, by skill and whether the reference agreed, or in a shadow whether it agreed with the answer that was given; climbed shadows were not accepted, skipped were not compared for want of room, failed since it could not be asked or compared with.", "skill", "result")
@@ -87,10 +89,29 @@ func (m *metrics) spent(r *starling.Receipt) *skillSeries {
 		if a.Short != "" {
 			m.short.WithLabelValues(a.Model).Inc()
 		}
+		m.caught(a)
 	}
 	s := m.skill(r.Plan.Skill)
 	s.saved.Add(dollars(r.Saved))
 	return s
+}
+
+// caught counts what safety nets found in an answer.
+func (m *metrics) caught(a *starling.Attempt) {
+	for i := range a.Verdicts {
+		v := &a.Verdicts[i]
+		if !v.Net() {
+			continue
+		}
+		result := "noted"
+		switch {
+		case v.Accept:
+			result = "mended"
+		case a.Outcome == starling.Rejected:
+			result = "rejected"
+		}
+		m.nets.WithLabelValues(a.Model, v.Verifier, result).Inc()
+	}
 }
 
 // audited counts what an audit took. It is nobody's request.

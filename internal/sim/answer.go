@@ -69,6 +69,9 @@ func (s *Server) answer(m *Model, a *ask, nth, limit int64) (answer, *fault) {
 	if f != nil {
 		return answer{}, f
 	}
+	if wrong := s.slipped(m, a, said); wrong != nil {
+		said = wrong
+	}
 	ans.blocks = append(ans.blocks, said...)
 	c := s.known(a)
 	ans.right = c != nil && !a.told && said[0].text == c.Answer

@@ -17,6 +17,7 @@ type Model struct {
 
 	Latency Latency
 	Failure Failure
+	Slip    Slip
 
 	// Quality is the share of known cases that it answers rightly, from 0 to 1.
 	// QualityBySkill replaces it for the skills it names.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,7 +51,7 @@ func (s *Schema) Compile() error {
 }
 
 // here is the address of the schema among its own references.
-const here = "starling:schema"
+const here = "starling:///schema"
 
 func (s *Schema) compile() error {
 	if len(s.data) > maxBytes {
@@ -103,12 +104,47 @@ func (s *Schema) Check(value any) (broken string, err error) {
 		return "", err
 	}
 	for _, leaf := range leaves(v) {
-		place := fragment(leaf.SchemaURL) + "/" + strings.Join(leaf.ErrorKind.KeywordPath(), "/")
-		if broken == "" || place < broken {
-			broken = place
+		if at := place(leaf); broken == "" || at < broken {
+			broken = at
 		}
 	}
 	return broken, nil
+}
+
+// A Break is a rule of a schema that a value breaks.
+type Break struct {
+	Place   string // in the schema, "/properties/total/type"
+	Keyword string // of JSON Schema, "type"
+	At      string // in the value, "/total"; "" its root
+	Text    string // what is wrong; it may quote the value
+}
+
+// Breaks validates a value as Check does and returns the first so many rules that
+// are broken, by their places. The error is Invalid: the schema cannot be compiled.
+func (s *Schema) Breaks(value any, most int) ([]Break, error) {
+	v, err := s.validate(value)
+	if v == nil {
+		return nil, err
+	}
+	all := leaves(v)
+	slices.SortStableFunc(all, func(a, b *jsonschema.ValidationError) int { return strings.Compare(place(a), place(b)) })
+	var first []Break
+	for _, leaf := range all[:min(len(all), most)] {
+		b := Break{Place: place(leaf), Text: leaf.BasicOutput().Error.String()}
+		if path := leaf.ErrorKind.KeywordPath(); len(path) > 0 {
+			b.Keyword = path[0]
+		}
+		for _, step := range leaf.InstanceLocation {
+			b.At += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(step)
+		}
+		first = append(first, b)
+	}
+	return first, nil
+}
+
+// place is where in the schema the rule stands that is broken.
+func place(v *jsonschema.ValidationError) string {
+	return fragment(v.SchemaURL) + "/" + strings.Join(v.ErrorKind.KeywordPath(), "/")
 }
 
 // validate returns the tree of what is broken, nil if nothing is.

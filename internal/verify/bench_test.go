@@ -1,8 +1,12 @@
 package verify
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"starling"
+	"starling/internal/wire"
 )
 
 // The dearest texts that fit into an answer: what a model can make a verifier do.
@@ -24,6 +28,32 @@ func BenchmarkHostileText(b *testing.B) {
 					e.holds()
 					n++
 				}
+			}
+		})
+	}
+}
+
+// BenchmarkTurn is what the net costs a turn of an agent with a long conversation.
+func BenchmarkTurn(b *testing.B) {
+	m := maker{rand.New(rand.NewPCG(1, 1))}
+	var turns []turnOf
+	for range 40 {
+		turns = append(turns, did("read_file", args("path", m.path()), m.prose(12)))
+	}
+	calls := m.trace("calls", turns, does(callOf{"bash", args("command", "ls")}))
+	words := m.trace("words", turns, says(m.prose(30)))
+	for _, tr := range []trace{calls, words} {
+		b.Run(tr.kind, func(b *testing.B) {
+			r := tr.request(b, starling.OpenAI)
+			var s Shapes
+			b.SetBytes(int64(len(r.Body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Turn(&r, &tr.answer, func() *starling.Chat {
+					own := r
+					own.Chat = nil
+					return must(wire.View(&own))
+				})
 			}
 		})
 	}

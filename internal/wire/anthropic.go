@@ -21,6 +21,8 @@ var anthropicAsked = []ask{
 	{name: "speed", read: readTier("speed", "fast")},
 	{name: "inference_geo", read: readTier("inference_geo", "us")},
 	{name: "mcp_servers", read: readServers},
+	{name: "output_config", read: readFormat(func(v []byte) *starling.Format { return anthropicFormat(field(v, "format")) })},
+	{name: "output_format", read: readFormat(anthropicFormat)}, // its older place
 }
 
 func readServers(r *starling.Request, v []byte) error {

@@ -71,7 +71,12 @@ func (w *anthropicRequest) system() {
 			parts = append(parts, m.Parts...)
 		}
 	}
-	if parts = w.sayable(parts); len(parts) == 0 {
+	parts = w.sayable(parts)
+	if f := w.chat.Format; f != nil && !w.native(f) {
+		w.leave("response_format: said in the instructions")
+		parts = append(parts, starling.Part{Kind: starling.TextPart, Text: inWords(f)})
+	}
+	if len(parts) == 0 {
 		return
 	}
 	w.pen.key("system")
@@ -362,7 +367,8 @@ func (w *anthropicRequest) output() {
 		p.key("thinking")
 		p.raw([]byte(`{"type":"disabled"}`))
 	}
-	if effort == "" && c.Format == nil {
+	shaped := c.Format != nil && w.native(c.Format)
+	if effort == "" && !shaped {
 		return
 	}
 	p.key("output_config")
@@ -370,7 +376,9 @@ func (w *anthropicRequest) output() {
 	if effort != "" {
 		p.pairs("effort", effort)
 	}
-	w.format()
+	if shaped {
+		w.format()
+	}
 	p.shut('}')
 }
 
@@ -421,14 +429,15 @@ func hasEffort(model string) bool {
 	return true
 }
 
+// native reports whether the upstream itself sees to it that the answer has a shape:
+// not without a schema, not where the model is too old, and not where the schema says
+// what would be refused.
+func (w *anthropicRequest) native(f *starling.Format) bool {
+	return len(f.Schema) > 0 && hasFormat(w.model.Name) && anthropicSubset.takes(plainSchema(f.Schema))
+}
+
 func (w *anthropicRequest) format() {
 	f, p := w.chat.Format, w.pen
-	if f == nil {
-		return
-	}
-	if f.Kind != "json_schema" || len(f.Schema) == 0 {
-		w.refuse("response_format", "the upstream's dialect guarantees JSON only with a schema")
-	}
 	if f.Name != "" {
 		w.leave("response_format.json_schema.name")
 	}
@@ -439,6 +448,6 @@ func (w *anthropicRequest) format() {
 	p.open('{')
 	p.pairs("type", "json_schema")
 	p.key("schema")
-	p.raw(f.Schema)
+	p.raw(plainSchema(f.Schema))
 	p.shut('}')
 }

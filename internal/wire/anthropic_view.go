@@ -113,7 +113,7 @@ func (v *anthropicViewer) format(value []byte) {
 	if kind := text(field(value, "type")); kind != "json_schema" {
 		v.fail("output_config.format.type", "must be json_schema")
 	}
-	v.chat.Format = &starling.Format{Kind: "json_schema", Schema: field(value, "schema")}
+	v.chat.Format = anthropicFormat(value)
 }
 
 func (v *anthropicViewer) metadata(value []byte) {

@@ -26,7 +26,22 @@ func (c *Collector) Add(ev starling.Event) {
 // Answer returns what has been gathered so far. Reasoning and refusals are not
 // part of Text.
 func (c *Collector) Answer() *starling.Answer {
-	return &starling.Answer{Text: c.told.text(starling.TextPart), Calls: c.told.calls(), Finish: c.finish}
+	a := &starling.Answer{Text: c.told.text(starling.TextPart), Calls: c.told.calls(), Finish: c.finish}
+	a.Refused = c.finish == starling.Filtered || c.count(starling.RefusalPart) > 0
+	return a
+}
+
+// Texts returns in how many blocks the text stands.
+func (c *Collector) Texts() int { return c.count(starling.TextPart) }
+
+// count returns how many blocks of a kind say something.
+func (c *Collector) count(kind starling.PartKind) (n int) {
+	for _, p := range c.told.blocks {
+		if p.kind == kind && p.said.Len() > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // gathered is an answer as its deltas told it.

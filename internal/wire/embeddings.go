@@ -76,11 +76,11 @@ func (embeddings) asked() []ask { return embeddingsAsked }
 var embeddingsAsked = []ask{
 	{name: "model", required: true, read: readModel},
 	{name: "input", required: true, read: readTexts(true)},
-	{name: "encoding_format", read: readFormat},
+	{name: "encoding_format", read: readEncoding},
 	{name: "dimensions", read: readDims},
 }
 
-func readFormat(_ *starling.Request, v []byte) error {
+func readEncoding(_ *starling.Request, v []byte) error {
 	if f := text(v); f != plainFormat && f != packedFormat {
 		return invalid("encoding_format", "must be float or base64")
 	}

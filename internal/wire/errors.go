@@ -60,6 +60,9 @@ func ErrorReply(d starling.Dialect, e *starling.Error, requestID string) (status
 // told returns e as a caller of the dialect is told it.
 func told(lang dialect, e *starling.Error) said {
 	s := said{refusal: lang.refusal(e.Kind), code: string(e.Kind), message: e.Error()}
+	if e.Detail != "" {
+		s.message += ": " + e.Detail
+	}
 	if name, ok := strings.CutPrefix(e.Op, fieldOp); ok && e.Kind == starling.Invalid {
 		s.field = name
 	}

@@ -46,6 +46,8 @@ func readGenerationConfig(r *starling.Request, v []byte) error {
 		return invalid(at, "must be an object")
 	}
 	seen := map[string]bool{}
+	var media string
+	var schema []byte
 	for m := enter(v); m.next(); {
 		name := snake(m.name())
 		if m.null() {
@@ -53,6 +55,12 @@ func readGenerationConfig(r *starling.Request, v []byte) error {
 		}
 		var err error
 		switch name {
+		case "response_mime_type":
+			media = text(m.value)
+		case "response_schema":
+			schema = jsonSchema(m.value)
+		case "response_json_schema", "_response_json_schema":
+			schema = m.value
 		case "max_output_tokens":
 			err = readLimit(at+"."+name)(r, m.value)
 		case "candidate_count":
@@ -71,6 +79,7 @@ func readGenerationConfig(r *starling.Request, v []byte) error {
 			return err
 		}
 	}
+	r.Format = geminiFormat(media, schema)
 	return nil
 }
 

@@ -115,15 +115,10 @@ func (v *geminiViewer) thinking(path string, value []byte) {
 	}
 }
 
-// settle decides what two fields say only together. Strict is not said of a schema
-// that need not name every property as required, which other vendors demand of it.
+// settle decides what two fields say only together.
 func (v *geminiViewer) settle() {
-	switch {
-	case v.schema != nil:
-		v.chat.Format = &starling.Format{Kind: "json_schema", Schema: v.schema, Strict: new(bool)}
-	case v.media == "application/json":
-		v.chat.Format = &starling.Format{Kind: "json_object"}
-	case v.media != "" && v.media != "text/plain":
+	v.chat.Format = geminiFormat(v.media, v.schema)
+	if v.chat.Format == nil && v.media != "" && v.media != "text/plain" {
 		v.fail("generation_config.response_mime_type", "must be text/plain or application/json to be asked in another dialect")
 	}
 	v.choose()

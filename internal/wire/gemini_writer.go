@@ -29,6 +29,7 @@ type geminiRenderer struct {
 	array    bool // the chunks are elements of an array
 	thoughts bool // they are asked for
 	begun    bool // the array is
+	refused  bool // a part of the answer was a refusal
 	waiting  gathered
 }
 
@@ -110,7 +111,11 @@ func (r *geminiRenderer) answer(p *pen, inside func(), e *ending) {
 	p.pairs("role", "model")
 	p.shut('}')
 	if e != nil {
-		p.pairs("finishReason", geminiFinish(e.finish))
+		finish := e.finish
+		if r.refused && (finish == starling.Stopped || finish == "") { // there is no other way to say so
+			finish = starling.Filtered
+		}
+		p.pairs("finishReason", geminiFinish(finish))
 	}
 	p.key("index")
 	p.int(0)
@@ -125,6 +130,7 @@ func (r *geminiRenderer) answer(p *pen, inside func(), e *ending) {
 
 // text writes a part of text. Thoughts are marked as another model's.
 func (r *geminiRenderer) text(p *pen, kind starling.PartKind, s string) {
+	r.refused = r.refused || kind == starling.RefusalPart
 	p.open('{')
 	p.pairs("text", s)
 	if kind == starling.ReasoningPart {

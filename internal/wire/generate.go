@@ -14,6 +14,7 @@ var generateAsked = []ask{
 	{name: "prompt", read: readPrompt},
 	{name: "stream", read: readCountedStream, absent: streams},
 	{name: "options", read: readOptions},
+	{name: "format", read: readFormat(ollamaFormat)},
 	{name: "logprobs", read: readLogprobs},
 }
 

@@ -20,6 +20,7 @@ var ollamaAsked = []ask{
 	{name: "messages", read: readTurns},
 	{name: "stream", read: readCountedStream, absent: streams},
 	{name: "options", read: readOptions},
+	{name: "format", read: readFormat(ollamaFormat)},
 	{name: "logprobs", read: readLogprobs},
 	{name: "tools", read: readTools},
 }

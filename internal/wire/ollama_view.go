@@ -104,16 +104,9 @@ func (v *ollamaViewer) option(name string, value []byte) {
 	}
 }
 
-// format reads "json", or a schema. Other vendors keep to a schema strictly only if
-// all of its objects are closed, and refuse another: then it isn't asked for.
 func (v *ollamaViewer) format(value []byte) {
-	switch word := text(value); {
-	case kindOf(value) == '{':
-		strict := closed(value)
-		v.chat.Format = &starling.Format{Kind: "json_schema", Schema: value, Strict: &strict}
-	case word == "json":
-		v.chat.Format = &starling.Format{Kind: "json_object"}
-	case kindOf(value) != '"' || word != "":
+	v.chat.Format = ollamaFormat(value)
+	if v.chat.Format == nil && (kindOf(value) != '"' || text(value) != "") {
 		v.fail("format", "must be json or a JSON schema")
 	}
 }

@@ -23,6 +23,7 @@ var openAIAsked = []ask{
 	{name: "web_search_options", read: readHosted},
 	{name: "search_parameters", read: readHosted}, // xAI
 	{name: "plugins", read: readHosted},           // OpenRouter
+	{name: "response_format", read: readFormat(openAIFormat)},
 }
 
 // readHosted: what the vendor looks up for an answer it charges beside the tokens.

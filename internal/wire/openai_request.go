@@ -362,10 +362,14 @@ func (w *openAIRequest) format() {
 	if f == nil {
 		return
 	}
+	kind := f.Kind
+	if len(f.Schema) == 0 {
+		kind = "json_object"
+	}
 	p.key("response_format")
 	p.open('{')
-	p.pairs("type", f.Kind)
-	if f.Kind == "json_schema" {
+	p.pairs("type", kind)
+	if kind == "json_schema" {
 		name := f.Name
 		if name == "" {
 			name = "answer" // required here
@@ -376,7 +380,7 @@ func (w *openAIRequest) format() {
 		p.key("schema")
 		p.raw(f.Schema)
 		p.key("strict")
-		p.bool(f.Strict == nil || *f.Strict)
+		p.bool(f.Strict == nil && openAISubset.takes(f.Schema) || f.Strict != nil && *f.Strict)
 		p.shut('}')
 	}
 	p.shut('}')

@@ -67,16 +67,13 @@ func (v *openAIViewer) field(name string, value []byte) {
 }
 
 func (v *openAIViewer) format(value []byte) {
-	f := starling.Format{Kind: text(field(value, "type"))}
-	switch f.Kind {
+	switch text(field(value, "type")) {
 	case "text":
 		return
 	case "json_schema":
 		schema := field(value, "json_schema")
-		f.Name = text(field(schema, "name"))
-		f.Schema = field(schema, "schema")
 		if strict := field(schema, "strict"); strict != nil {
-			f.Strict = v.bool("response_format.json_schema.strict", strict)
+			v.is('t', "response_format.json_schema.strict", strict)
 		}
 		if d := field(schema, "description"); d != nil {
 			v.extra("response_format.json_schema.description", d)
@@ -85,7 +82,7 @@ func (v *openAIViewer) format(value []byte) {
 	default:
 		v.fail("response_format.type", "must be text, json_object or json_schema")
 	}
-	v.chat.Format = &f
+	v.chat.Format = openAIFormat(value)
 }
 
 func (v *openAIViewer) tools(value []byte) {

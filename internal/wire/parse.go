@@ -28,7 +28,7 @@ const (
 
 // Parse checks body and reads what routing needs of it: Dialect, Body (kept, not
 // copied), Model, Stream, WantUsage, WantProbs, MaxTokens, Choices, Tools, Hosted,
-// Images, Documents, Opaque, Tier and Talk. The body must be UTF-8 and exactly one JSON object,
+// Images, Documents, Opaque, Tier, Talk and Format. The body must be UTF-8 and exactly one JSON object,
 // nested at most 512 deep.
 //
 // Errors are Invalid. One about a field has Op "request: <field>". Fields that

@@ -24,6 +24,8 @@ var responsesAsked = []ask{
 	{name: "tools", read: readResponsesTools},
 	{name: "service_tier", read: readTier("service_tier", "priority", "fast", "ultrafast", "scale")},
 	{name: "background", read: readBackground},
+	{name: "text", read: readFormat(func(v []byte) *starling.Format { return responsesFormat(field(v, "format")) })},
+	{name: "prompt_cache_key", read: readTalk},
 }
 
 func readInput(_ *starling.Request, v []byte) error {

@@ -98,15 +98,12 @@ func (v *responsesViewer) text(value []byte) {
 }
 
 func (v *responsesViewer) format(value []byte) {
-	f := starling.Format{Kind: text(field(value, "type"))}
-	switch f.Kind {
-	case "text":
-		return
-	case "json_object":
+	v.chat.Format = responsesFormat(value)
+	switch text(field(value, "type")) {
+	case "text", "json_object":
 	case "json_schema":
-		f.Name, f.Schema = text(field(value, "name")), field(value, "schema")
 		if strict := field(value, "strict"); strict != nil {
-			f.Strict = v.bool("text.format.strict", strict)
+			v.bool("text.format.strict", strict)
 		}
 		if d := field(value, "description"); d != nil {
 			v.extra("text.format.description", d)
@@ -114,7 +111,6 @@ func (v *responsesViewer) format(value []byte) {
 	default:
 		v.fail("text.format.type", "must be text, json_object or json_schema")
 	}
-	v.chat.Format = &f
 }
 
 func (v *responsesViewer) reasoning(value []byte) {
