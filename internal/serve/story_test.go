@@ -213,6 +213,20 @@ func upstreamDialects() []starling.Dialect {
 	return slices.DeleteFunc(callerDialects(), func(d starling.Dialect) bool { _, called := provider.Kinds[d]; return !called })
 }
 
+// beside is the dialect whose upstreams may understand d too, though none is of d
+// alone; "" if there is none.
+func beside(d starling.Dialect) starling.Dialect {
+	if _, own := provider.Kinds[d]; own {
+		return ""
+	}
+	for main, kind := range provider.Kinds {
+		if _, also := kind.Also[d]; also {
+			return main
+		}
+	}
+	return ""
+}
+
 // A duo is a caller, an upstream, and how the caller wants its answer.
 type duo struct {
 	caller, upstream starling.Dialect
@@ -236,6 +250,9 @@ func everyDuo() (all []duo) {
 	for _, c := range callerDialects() {
 		for _, u := range upstreamDialects() {
 			all = append(all, duo{c, u, true}, duo{c, u, false})
+		}
+		if beside(c) != "" { // such an upstream is asked in it by its own callers alone
+			all = append(all, duo{c, c, true}, duo{c, c, false})
 		}
 	}
 	return all

@@ -43,8 +43,8 @@ func scenePath(d starling.Dialect, model string, stream bool) string {
 	return path
 }
 
-// sceneBody is what is said in the dialect; more is further members of its body.
-func sceneBody(d starling.Dialect, model string, stream bool, text string, more ...string) string {
+// sceneBody is what is said in the dialect.
+func sceneBody(d starling.Dialect, model string, stream bool, text string) string {
 	members := fmt.Sprintf(`"model":%q,"stream":%t,`, model, stream)
 	switch d {
 	case starling.OpenAI:
@@ -70,13 +70,14 @@ func sceneBody(d starling.Dialect, model string, stream bool, text string, more 
 	default:
 		panic("nobody knows how to ask in " + d)
 	}
-	return "{" + strings.Join(append(more, members), ",") + "}"
+	return "{" + members + "}"
 }
 
 // A theatre is a gateway in front of an upstream of every dialect, each of which
 // does what the question's number says.
 type theatre struct {
 	*stand
+	drained bool
 	mu      sync.Mutex
 	scripts map[int]http.HandlerFunc
 	asked   map[int]*atomic.Int32
@@ -84,12 +85,20 @@ type theatre struct {
 }
 
 // newTheatre opens one. Nobody is given up for failing.
-func newTheatre(t testing.TB, o standOptions) *theatre {
-	th := &theatre{scripts: map[int]http.HandlerFunc{}, asked: map[int]*atomic.Int32{}, bodies: map[int]string{}}
+func newTheatre(t testing.TB, o standOptions) *theatre { return openTheatre(t, o, false) }
+
+// openTheatre opens one whose upstreams may be drained rather than left.
+func openTheatre(t testing.TB, o standOptions, drained bool) *theatre {
+	th := &theatre{drained: drained, scripts: map[int]http.HandlerFunc{}, asked: map[int]*atomic.Int32{}, bodies: map[int]string{}}
 	o.trip = cmp.Or(o.trip, 1<<30)
 	var ups []upstreamAt
 	for _, d := range upstreamDialects() {
-		ups = append(ups, upstreamAt{name: string(d), model: "m-" + string(d), dialect: d, handler: http.HandlerFunc(th.perform)})
+		ups = append(ups, upstreamAt{name: string(d), model: "m-" + string(d), dialect: d, drain: th.drained, handler: http.HandlerFunc(th.perform)})
+	}
+	for _, d := range callerDialects() {
+		if main := beside(d); main != "" {
+			ups = append(ups, upstreamAt{name: string(d), model: "m-" + string(d), dialect: main, also: []starling.Dialect{d}, drain: th.drained, handler: http.HandlerFunc(th.perform)})
+		}
 	}
 	th.stand = newStand(t, o, ups...)
 	return th
@@ -133,11 +142,17 @@ type scene struct {
 }
 
 // play asks as the pair's caller, and has the pair's upstream do something.
-func (th *theatre) play(p duo, do http.HandlerFunc, more ...string) scene {
+func (th *theatre) play(p duo, do http.HandlerFunc) scene {
+	th.t.Helper()
+	return th.playAs(p, do, func(body string) string { return body })
+}
+
+// playAs asks with a body that was edited.
+func (th *theatre) playAs(p duo, do http.HandlerFunc, edit func(body string) string) scene {
 	th.t.Helper()
 	n, text := th.stage(do)
 	model := "m-" + string(p.upstream)
-	a := th.ask(scenePath(p.caller, model, p.stream), sceneBody(p.caller, model, p.stream, text, more...))
+	a := th.ask(scenePath(p.caller, model, p.stream), edit(sceneBody(p.caller, model, p.stream, text)))
 	th.mu.Lock()
 	s := scene{duo: p, number: n, asked: int(th.asked[n].Load()), seen: th.bodies[n], answer: a}
 	th.mu.Unlock()
