@@ -23,7 +23,7 @@ type plan struct {
 }
 
 var (
-	full  = plan{rounds: 25, batch: 4 * time.Millisecond, passes: 21, requests: 600, streaming: 250}
+	full  = plan{rounds: 25, batch: 4 * time.Millisecond, passes: 15, requests: 400, streaming: 200}
 	brief = plan{rounds: 5, batch: 2 * time.Millisecond, passes: 5, requests: 200, streaming: 100}
 )
 
