@@ -142,6 +142,9 @@ func (m *mention) cell(got string) string {
 	return "otherwise"
 }
 
+// unrefusing are the dialects whose format has no word for an answer that was refused.
+func unrefusing(d starling.Dialect) bool { return d == starling.Ollama || d == starling.Generate }
+
 // TestNoAnswerIsToldAsBetterThanItIs: whatever a dialect has no word for.
 func TestNoAnswerIsToldAsBetterThanItIs(t *testing.T) {
 	for _, d := range conversational() {
@@ -151,7 +154,7 @@ func TestNoAnswerIsToldAsBetterThanItIs(t *testing.T) {
 			if must && got != "yes" && got != "cannot be asked for" {
 				t.Errorf("%s: %s: %s", d, m.name, got)
 			}
-			if (m.name == "ended: window" || m.name == "ended: refusal") && got == "as stop" {
+			if cutShort := m.name == "ended: window" || m.name == "ended: refusal" && !unrefusing(d); cutShort && got == "as stop" {
 				t.Errorf("%s: %s is told as a proper end", d, m.name)
 			}
 		}

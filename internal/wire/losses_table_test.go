@@ -39,7 +39,7 @@ func TestTheTablesOfTheDialects(t *testing.T) {
 }
 
 func questionTable(t *testing.T) string {
-	b := tableHead("## Questions, to an upstream of another dialect\n\n", "says")
+	b := tableHead("## Questions, to an upstream of another dialect\n\n", "says", asked(t))
 	for _, u := range utterances() {
 		b.row(u.name, func(d starling.Dialect) string { return u.fare(t, d) })
 	}
@@ -47,7 +47,7 @@ func questionTable(t *testing.T) string {
 }
 
 func answerTable(t *testing.T) string {
-	b := tableHead("## Answers, to a caller of another dialect\n\n", "says")
+	b := tableHead("## Answers, to a caller of another dialect\n\n", "says", conversational())
 	for _, m := range mentions() {
 		b.row(m.name, func(d starling.Dialect) string { return m.fare(t, d) })
 	}
@@ -55,10 +55,13 @@ func answerTable(t *testing.T) string {
 }
 
 // A table has a column for each dialect.
-type table struct{ strings.Builder }
+type table struct {
+	strings.Builder
+	columns []starling.Dialect
+}
 
-func tableHead(title, first string) *table {
-	b := &table{}
+func tableHead(title, first string, columns []starling.Dialect) *table {
+	b := &table{columns: columns}
 	b.WriteString(title)
 	b.row(first, func(d starling.Dialect) string { return string(d) })
 	b.row("---", func(starling.Dialect) string { return "---" })
@@ -67,7 +70,7 @@ func tableHead(title, first string) *table {
 
 func (b *table) row(name string, cell func(starling.Dialect) string) {
 	b.WriteString("| " + name + " |")
-	for _, d := range conversational() {
+	for _, d := range b.columns {
 		b.WriteString(" " + strings.ReplaceAll(cell(d), "|", "\\|") + " |")
 	}
 	b.WriteString("\n")
