@@ -39,7 +39,7 @@ func TestTheTablesOfTheDialects(t *testing.T) {
 }
 
 func questionTable(t *testing.T) string {
-	b := tableHead("## Questions, to an upstream of another dialect\n\n", "says", asked(t))
+	b := tableHead("## Questions, to an upstream of another dialect\n\n", "says", reached(t))
 	for _, u := range utterances() {
 		b.row(u.name, func(d starling.Dialect) string { return u.fare(t, d) })
 	}

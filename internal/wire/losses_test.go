@@ -58,7 +58,7 @@ func each(c *starling.Chat, f func(role starling.Role, p *starling.Part) string)
 	return strings.Join(all, "; ")
 }
 
-func image1() *starling.Image { return &starling.Image{MediaType: "image/png", Data: "AAAA"} }
+func image1() *starling.Image { return &starling.Image{MediaType: "image/png", Data: "iVBORw0KGgoAAAAA"} }
 
 var ofTheConversation = []utterance{
 	{"who said what, in order", func(c *starling.Chat) {
@@ -111,7 +111,7 @@ var ofTheConversation = []utterance{
 		c.Messages[len(c.Messages)-1].Parts = append(c.Messages[len(c.Messages)-1].Parts, starling.Part{Kind: starling.ImagePart, Image: &starling.Image{URL: "https://example.com/a.png"}})
 	}, images(true)},
 	{"how closely an image is looked at", func(c *starling.Chat) {
-		c.Messages[len(c.Messages)-1].Parts = append(c.Messages[len(c.Messages)-1].Parts, starling.Part{Kind: starling.ImagePart, Image: &starling.Image{MediaType: "image/png", Data: "BBBB", Detail: "low"}})
+		c.Messages[len(c.Messages)-1].Parts = append(c.Messages[len(c.Messages)-1].Parts, starling.Part{Kind: starling.ImagePart, Image: &starling.Image{MediaType: "image/png", Data: "iVBORw0KGgoAAAAB", Detail: "low"}})
 	}, func(c *starling.Chat) string {
 		return each(c, func(_ starling.Role, p *starling.Part) string {
 			if p.Image != nil {
@@ -139,7 +139,7 @@ var ofTheConversation = []utterance{
 func images(byAddress bool) func(*starling.Chat) string {
 	return func(c *starling.Chat) string {
 		return each(c, func(role starling.Role, p *starling.Part) string {
-			if p.Kind != starling.ImagePart || (p.Image.URL != "") != byAddress || p.Image.Data == "BBBB" || p.Image.Data == "CCCC" {
+			if p.Kind != starling.ImagePart || (p.Image.URL != "") != byAddress || p.Image.Data == "iVBORw0KGgoAAAAB" || p.Image.Data == "iVBORw0KGgoAAAAC" {
 				return ""
 			}
 			return string(role) + " " + p.Image.URL + p.Image.MediaType + p.Image.Data
@@ -254,7 +254,7 @@ var ofTools = []utterance{
 			return ""
 		})
 	}},
-	{"a result with an image", returns(starling.ToolResult{ID: "call_4", Parts: []starling.Part{textPart("see"), {Kind: starling.ImagePart, Image: &starling.Image{MediaType: "image/png", Data: "CCCC"}}}}), func(c *starling.Chat) string {
+	{"a result with an image", returns(starling.ToolResult{ID: "call_4", Parts: []starling.Part{textPart("see"), {Kind: starling.ImagePart, Image: &starling.Image{MediaType: "image/png", Data: "iVBORw0KGgoAAAAC"}}}}), func(c *starling.Chat) string {
 		return resultsIn(c, func(r *starling.ToolResult) (said string) {
 			for _, p := range r.Parts {
 				if p.Image != nil {
@@ -356,9 +356,9 @@ func conversational() []starling.Dialect {
 	return slices.DeleteFunc(Dialects(), func(d starling.Dialect) bool { return d == starling.Embeddings || d == starling.Moderations })
 }
 
-// asked are the dialects in which upstreams are asked what came in another: those
+// reached are the dialects in which upstreams are asked what came in another: those
 // that know a prompt alone need not be. The others must be.
-func asked(t failing) (all []starling.Dialect) {
+func reached(t failing) (all []starling.Dialect) {
 	for _, d := range conversational() {
 		_, err := Outgoing(&starling.Request{Dialect: conversational()[0], Chat: plainChat()}, d, starling.Model{Name: "m"}, func(string) {})
 		switch {
@@ -407,7 +407,7 @@ func TestNothingThatAQuestionSaysIsDroppedInSilence(t *testing.T) {
 		for _, i := range rapid.SliceOfNDistinct(rapid.IntRange(0, len(all)-1), 0, 6, rapid.ID[int]).Draw(t, "says") {
 			all[i].say(c)
 		}
-		targets := asked(t)
+		targets := reached(t)
 		for _, from := range targets {
 			first := arrive(t, c, from)
 			if first.err != nil {
