@@ -58,7 +58,9 @@ func each(c *starling.Chat, f func(role starling.Role, p *starling.Part) string)
 	return strings.Join(all, "; ")
 }
 
-func image1() *starling.Image { return &starling.Image{MediaType: "image/png", Data: "iVBORw0KGgoAAAAA"} }
+func image1() *starling.Image {
+	return &starling.Image{MediaType: "image/png", Data: "iVBORw0KGgoAAAAA"}
+}
 
 var ofTheConversation = []utterance{
 	{"who said what, in order", func(c *starling.Chat) {
@@ -474,7 +476,7 @@ var wordsFor = map[string][]string{
 	"thoughts that are signed":                 {"signature"},
 	"a refusal by the assistant":               {"refusal"},
 	"tools: name, description, schema":         {"tool"},
-	"a tool's arguments keep to its schema":    {"strict"},
+	"a tool's arguments keep to its schema":    {"strict", "tools: "},
 	"tool choice: none":                        {"tool_choice", "tools", "toolconfig"},
 	"tool choice: required":                    {"tool_choice", "toolconfig"},
 	"tool choice: one tool":                    {"tool_choice", "toolconfig"},
