@@ -8,5 +8,5 @@
 //	go run ./bench/gateway -quick     a look, about a minute
 //
 // It starts its own processes on loopback and ends them. CPU is what the
-// kernel accounts to the proxy's process (/proc/PID/stat), so it runs on Linux.
+// kernel accounts to the proxy's process (/proc/PID/task/*/schedstat), so it runs on Linux.
 package main

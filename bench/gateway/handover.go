@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"starling/bench/process"
 )
 
 // A rung is an upstream in this process that notes when it was asked and when it
@@ -79,11 +81,11 @@ func (s *stand) handover(ctx context.Context, p plan) error {
 	if err != nil {
 		return err
 	}
-	defer gateway.stop()
+	defer gateway.Stop()
 	var all []time.Duration
 	for range p.leavers {
 		for _, fails := range []bool{true, false} {
-			if err := askLadder(ctx, gateway.url); err != nil {
+			if err := askLadder(ctx, gateway.URL); err != nil {
 				return err
 			}
 			if fails {
@@ -99,8 +101,8 @@ func (s *stand) handover(ctx context.Context, p plan) error {
 }
 
 // ladder starts a gateway with a skill of two candidates.
-func (s *stand) ladder(ctx context.Context, first, second string) (*process, error) {
-	listen, err := freeAddr()
+func (s *stand) ladder(ctx context.Context, first, second string) (*process.Process, error) {
+	listen, err := process.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -126,11 +128,11 @@ prices:
 			return nil, err
 		}
 	}
-	gateway, err := start(ctx, "handover", listen, nil, s.binary, "serve", "--quiet", "--config", file, "--data", filepath.Join(s.dir, "handover"))
+	gateway, err := process.Start(ctx, "handover", listen, nil, s.binary, "serve", "--quiet", "--config", file, "--data", filepath.Join(s.dir, "handover"))
 	if err != nil {
 		return nil, err
 	}
-	return gateway, gateway.ready(startPatience)
+	return gateway, gateway.Ready(startPatience)
 }
 
 func askLadder(ctx context.Context, url string) error {

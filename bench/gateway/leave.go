@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"starling/bench/process"
 	"starling/internal/sim"
 )
 
@@ -21,14 +22,14 @@ func (s *stand) leaving(ctx context.Context, p plan) error {
 	slow := sim.Model{Name: "m", Words: 400, Latency: sim.Latency{FirstToken: 30 * time.Millisecond, PerToken: 20 * time.Millisecond}}
 	upstream := sim.New(sim.Options{Models: []sim.Model{slow}})
 	defer upstream.Close()
-	addr, err := freeAddr()
+	addr, err := process.FreeAddr()
 	if err != nil {
 		return err
 	}
 	if _, err := upstream.Start(addr); err != nil {
 		return err
 	}
-	listen, err := freeAddr()
+	listen, err := process.FreeAddr()
 	if err != nil {
 		return err
 	}
@@ -36,18 +37,18 @@ func (s *stand) leaving(ctx context.Context, p plan) error {
 	if err := os.WriteFile(file, config(listen, addr), 0o600); err != nil {
 		return err
 	}
-	gateway, err := start(ctx, "leaving", listen, nil, s.binary, "serve", "--quiet", "--config", file, "--data", filepath.Join(s.dir, "leaving"))
+	gateway, err := process.Start(ctx, "leaving", listen, nil, s.binary, "serve", "--quiet", "--config", file, "--data", filepath.Join(s.dir, "leaving"))
 	if err != nil {
 		return err
 	}
-	defer gateway.stop()
-	if err := gateway.ready(startPatience); err != nil {
+	defer gateway.Stop()
+	if err := gateway.Ready(startPatience); err != nil {
 		return err
 	}
 	left := func() []time.Time { return upstream.Tally().Models["m"].Left }
 	var all []time.Duration
 	for i := range p.leavers {
-		took, err := leave(ctx, gateway.url, i%2 == 0, left)
+		took, err := leave(ctx, gateway.URL, i%2 == 0, left)
 		if err != nil {
 			return err
 		}

@@ -8,8 +8,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
-	"strings"
+
+	"starling/bench/process"
 )
 
 // A plan says how much is measured.
@@ -65,7 +65,7 @@ func measure(ctx context.Context, p plan) error {
 		return err
 	}
 	defer s.close()
-	fmt.Println(machine())
+	fmt.Println(process.Machine())
 	if err := s.throughput(ctx, p); err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ type stand struct {
 	dir      string
 	binary   string
 	config   string
-	upstream *process
+	upstream *process.Process
 	targets  []*target
 }
 
@@ -98,7 +98,7 @@ type stand struct {
 type target struct {
 	name string
 	url  string
-	*process
+	*process.Process
 }
 
 func newStand(ctx context.Context, dir string) (*stand, error) {
@@ -115,27 +115,27 @@ func newStand(ctx context.Context, dir string) (*stand, error) {
 	}
 	var addrs [3]string
 	for i := range addrs {
-		if addrs[i], err = freeAddr(); err != nil {
+		if addrs[i], err = process.FreeAddr(); err != nil {
 			return nil, err
 		}
 	}
 	if err := os.WriteFile(s.config, config(addrs[2], addrs[0]), 0o600); err != nil {
 		return nil, err
 	}
-	if s.upstream, err = start(ctx, "upstream", addrs[0], nil, s.binary, "simulate", "--listen", addrs[0], "--model", "m", "--words", "18"); err != nil {
+	if s.upstream, err = process.Start(ctx, "upstream", addrs[0], nil, s.binary, "simulate", "--listen", addrs[0], "--model", "m", "--words", "18"); err != nil {
 		return nil, err
 	}
-	proxy, err := start(ctx, "minimal", addrs[1], nil, self, "-minimal", addrs[1], "-upstream", "http://"+addrs[0])
+	proxy, err := process.Start(ctx, "minimal", addrs[1], nil, self, "-minimal", addrs[1], "-upstream", "http://"+addrs[0])
 	if err != nil {
 		return nil, err
 	}
-	gateway, err := start(ctx, "starling", addrs[2], nil, s.binary, "serve", "--quiet", "--config", s.config, "--data", filepath.Join(dir, "data"))
+	gateway, err := process.Start(ctx, "starling", addrs[2], nil, s.binary, "serve", "--quiet", "--config", s.config, "--data", filepath.Join(dir, "data"))
 	if err != nil {
 		return nil, err
 	}
-	s.targets = []*target{{"direct", s.upstream.url, s.upstream}, {"minimal proxy", proxy.url, proxy}, {"starling", gateway.url, gateway}}
+	s.targets = []*target{{"direct", s.upstream.URL, s.upstream}, {"minimal proxy", proxy.URL, proxy}, {"starling", gateway.URL, gateway}}
 	for _, t := range s.targets {
-		if err := t.ready(startPatience); err != nil {
+		if err := t.Ready(startPatience); err != nil {
 			return nil, err
 		}
 	}
@@ -159,21 +159,6 @@ budgets:
 
 func (s *stand) close() {
 	for _, t := range s.targets {
-		t.stop()
+		t.Stop()
 	}
-}
-
-// machine says on what, and how busy it was before.
-func machine() string {
-	model := "unknown processor"
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, ok := strings.CutPrefix(line, "model name\t: "); ok {
-				model = strings.TrimSpace(name)
-				break
-			}
-		}
-	}
-	load, _ := os.ReadFile("/proc/loadavg")
-	return fmt.Sprintf("%s, %d cores, %s/%s, %s; load before the run: %s\n", model, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), strings.Join(strings.Fields(string(load))[:3], " "))
 }

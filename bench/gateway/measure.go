@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"starling/bench/process"
 	"starling/internal/sim"
 )
 
@@ -31,7 +32,7 @@ type round struct {
 // time. A run in which any request failed is no measurement.
 func load(ctx context.Context, t *target, tr sim.Traffic) (round, error) {
 	tr.URL, tr.Models, tr.Inputs, tr.MaxTokens = t.url, []string{"m"}, []string{question}, 256
-	before, err := t.cpu()
+	before, err := t.CPU()
 	if err != nil {
 		return round{}, err
 	}
@@ -43,7 +44,7 @@ func load(ctx context.Context, t *target, tr sim.Traffic) (round, error) {
 		return round{}, fmt.Errorf("%s: %d of %d answered, %d shed, failures %v", t.name, report.Answered, report.Sent, report.Shed, report.Failed)
 	}
 	time.Sleep(50 * time.Millisecond) // what the target does after its last answer belongs to it
-	after, err := t.cpu()
+	after, err := t.CPU()
 	return round{
 		perSecond: report.PerSecond(), cpu: (after - before) / time.Duration(report.Sent),
 		p50: report.Total.Quantile(0.5), p99: report.Total.Quantile(0.99),
@@ -155,12 +156,12 @@ func (s *stand) memory(ctx context.Context, p plan) error {
 	if err != nil {
 		return err
 	}
-	defer t.stop()
+	defer t.Stop()
 	if _, err := answered(ctx, t.url); err != nil {
 		return err
 	}
 	time.Sleep(time.Second)
-	idle, err := t.rss()
+	idle, err := t.RSS()
 	if err != nil {
 		return err
 	}
@@ -169,7 +170,7 @@ func (s *stand) memory(ctx context.Context, p plan) error {
 		if _, err := load(ctx, t, sim.Traffic{Requests: p.soak / 4, Concurrency: p.concurrency, Stream: 0.2, Duration: time.Hour}); err != nil {
 			return err
 		}
-		now, err := t.rss()
+		now, err := t.RSS()
 		if err != nil {
 			return err
 		}
@@ -183,11 +184,11 @@ func mb(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
 // fresh starts another gateway with an empty ledger.
 func (s *stand) fresh(ctx context.Context, name string) (*target, error) {
-	addr, err := freeAddr()
+	addr, err := process.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(ctx, name, addr, nil, s.binary, "serve", "--quiet", "--config", s.config, "--listen", addr, "--data", filepath.Join(s.dir, name+addr))
+	p, err := process.Start(ctx, name, addr, nil, s.binary, "serve", "--quiet", "--config", s.config, "--listen", addr, "--data", filepath.Join(s.dir, name+addr))
 	return &target{name, "http://" + addr, p}, err
 }
 
@@ -199,15 +200,15 @@ func (s *stand) coldStart(ctx context.Context, p plan) error {
 		if err != nil {
 			return err
 		}
-		if err := t.ready(startPatience); err != nil {
+		if err := t.Ready(startPatience); err != nil {
 			return err
 		}
 		at, err := answered(ctx, t.url)
 		if err != nil {
 			return err
 		}
-		all = append(all, at.Sub(t.born))
-		t.stop()
+		all = append(all, at.Sub(t.Born))
+		t.Stop()
 	}
 	slices.Sort(all)
 	fmt.Printf("from start to first answer, new ledger: median %s (%s–%s) of %d\n", micro(all[len(all)/2]), micro(all[0]), micro(all[len(all)-1]), len(all))

@@ -54,6 +54,9 @@ func (m *minimal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", r.Header.Get("Authorization"))
+	if version := r.Header.Get("Anthropic-Version"); version != "" { // that dialect's servers demand it
+		req.Header.Set("Anthropic-Version", version)
+	}
 	resp, err := m.client.Do(req)
 	if err != nil {
 		http.Error(w, "upstream", http.StatusBadGateway)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"starling"
+	"starling/internal/wire"
 )
 
 func exchange(id string, turn int64, model string, u starling.Usage) *starling.Exchange {
@@ -81,4 +82,17 @@ func TestSessionsAreSafeForMany(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+func TestEqualBeginningsOfTwoCallersAreTwoSessions(t *testing.T) {
+	s := NewSessions()
+	o := wire.OutlineOf(&starling.Request{Dialect: starling.OpenAI, Body: []byte(`{"messages":[{"role":"system","content":"a"},{"role":"user","content":"b"}]}`)})
+	seen := map[string]starling.Caller{}
+	for _, who := range []starling.Caller{{}, {Key: "one"}, {Key: "two"}, {Key: "one", Team: "red"}, {Team: "one"}} {
+		id := s.id(&starling.Request{Caller: who}, &o)
+		if other, taken := seen[id]; taken || id != s.id(&starling.Request{Caller: who}, &o) {
+			t.Errorf("%+v has the session of %+v, or another one each time", who, other)
+		}
+		seen[id] = who
+	}
 }

@@ -30,8 +30,8 @@ func moderatorAt(name string, zone starling.Zone) upstreamAt {
 	return upstreamAt{name: name, dialect: starling.OpenAI, zone: zone, takes: starling.Moderations, price: starling.Price{Free: true, Source: "test"}, handler: sim.New(sim.Options{Models: []sim.Model{{Name: "m"}}})}
 }
 
-// counted is an upstream that counts how often it is called.
-func counted(up upstreamAt, calls *atomic.Int64) upstreamAt {
+// countingCalls is an upstream that counts how often it is called.
+func countingCalls(up upstreamAt, calls *atomic.Int64) upstreamAt {
 	next := up.handler
 	up.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		calls.Add(1)
@@ -87,7 +87,7 @@ func TestWhoOnlyObservesGivesVectorsAllTheSame(t *testing.T) {
 
 func TestVectorsOfConfidentialTextsStayInTheOffice(t *testing.T) {
 	var calls atomic.Int64
-	s := newStand(t, standOptions{}, counted(vectorsAt("far", starling.Cloud), &calls), vectorsAt("near", starling.Office))
+	s := newStand(t, standOptions{}, countingCalls(vectorsAt("far", starling.Cloud), &calls), vectorsAt("near", starling.Office))
 	const path = vectorsPath
 	a := s.ask(path, `{"model":"far/m","input":"x"}`, "X-Starling-Class", "confidential")
 	if r := s.receipt(a); a.status != 403 || calls.Load() != 0 || r.Kind != starling.Forbidden || r.Screen.Class != "confidential" {
@@ -106,7 +106,7 @@ func TestVectorsOfConfidentialTextsStayInTheOffice(t *testing.T) {
 
 func TestVectorsAreUnderEveryCap(t *testing.T) {
 	var calls atomic.Int64
-	s := newStand(t, standOptions{budgets: []ledger.Budget{{Scope: ledger.ForAll, Limit: 100, Per: ledger.InTotal}}}, counted(vectorsAt("e", starling.Cloud), &calls))
+	s := newStand(t, standOptions{budgets: []ledger.Budget{{Scope: ledger.ForAll, Limit: 100, Per: ledger.InTotal}}}, countingCalls(vectorsAt("e", starling.Cloud), &calls))
 	a := s.ask(vectorsPath, `{"model":"e/m","input":"x"}`)
 	if r := s.receipt(a); a.status != 429 || a.header.Get("X-Should-Retry") != "false" || calls.Load() != 0 || r.Kind != starling.OverBudget || r.Cost != 0 {
 		t.Errorf("%d %s after %d calls", a.status, a.body, calls.Load())
@@ -115,8 +115,8 @@ func TestVectorsAreUnderEveryCap(t *testing.T) {
 
 func TestAModelIsAskedOnlyForWhatItTakes(t *testing.T) {
 	var calls atomic.Int64
-	chatting := counted(answering(), &calls)
-	s := newStand(t, standOptions{skills: testSkill("reference: up/m\ncandidates: [up/m]\n")}, chatting, counted(vectorsAt("e", starling.Cloud), &calls), counted(moderatorAt("mod", starling.Cloud), &calls))
+	chatting := countingCalls(answering(), &calls)
+	s := newStand(t, standOptions{skills: testSkill("reference: up/m\ncandidates: [up/m]\n")}, chatting, countingCalls(vectorsAt("e", starling.Cloud), &calls), countingCalls(moderatorAt("mod", starling.Cloud), &calls))
 	conversation := `,"max_tokens":5,"messages":[{"role":"user","content":"x"}]}`
 	for _, c := range []struct{ name, path, body, want string }{
 		{"a chat model for vectors", vectorsPath, `{"model":"up/m","input":"x"}`, "not known to turn texts into vectors"},
@@ -201,7 +201,7 @@ func TestOllamasClientsGetVectorsOfTheSameModels(t *testing.T) {
 
 func TestAModerationOfNobodyInParticularIsTheFirstThatMayReadIt(t *testing.T) {
 	var far atomic.Int64
-	s := newStand(t, standOptions{}, answering(), counted(moderatorAt("cloud", starling.Cloud), &far), moderatorAt("office", starling.Office))
+	s := newStand(t, standOptions{}, answering(), countingCalls(moderatorAt("cloud", starling.Cloud), &far), moderatorAt("office", starling.Office))
 	a := s.ask(moderationPath, `{"input":["a skill","I will kill them"]}`)
 	r := s.receipt(a)
 	if a.status != 200 || gjson.Get(a.body, "results.#.flagged").Raw != "[false,true]" || a.header.Get("X-Starling-Provider") != "cloud" || r.Cost != 0 || r.Dialect != starling.Moderations || r.Asked != "" || r.Response.Unpriced {

@@ -367,6 +367,7 @@ func (w *anthropicRequest) output() {
 		p.key("thinking")
 		p.raw([]byte(`{"type":"disabled"}`))
 	}
+	w.budget()
 	shaped := c.Format != nil && w.native(c.Format)
 	if effort == "" && !shaped {
 		return
@@ -401,11 +402,16 @@ func float(n json.Number) float64 {
 }
 
 // effort is the table of efforts: the dialect's own levels, with "minimal" as
-// the lowest of them. A model from before there were levels is told nothing: a
-// token budget would be a number that nobody asked for.
+// the lowest of them, and a budget as the level of the table. A model from before there
+// were levels is told nothing of an effort: a token budget would be a number that nobody
+// asked for.
 func (w *anthropicRequest) effort() string {
-	effort := w.chat.Effort
+	effort, budget := w.chat.Effort, w.chat.ThinkTokens
 	switch {
+	case effort == "" && budget > 0 && hasEffort(w.model.Name):
+		effort = effortOf(budget)
+		w.leavef("thinking.budget_tokens: sent as effort %s", effort)
+		return effort
 	case effort == "" || effort == "none":
 		return ""
 	case !hasEffort(w.model.Name):

@@ -57,3 +57,23 @@ func filtered(array []byte, f func(element []byte) []byte) (out []byte, changed 
 	p.shut(']')
 	return p.b, changed
 }
+
+// leastBudget is the least that thinking may be allowed in tokens.
+const leastBudget = 1024
+
+// budget says how long to think to a model that knows no levels. It must leave some
+// of the output limit for the answer.
+func (w *anthropicRequest) budget() {
+	c, p := w.chat, w.pen
+	switch {
+	case c.ThinkTokens == 0 || c.Effort == "" && hasEffort(w.model.Name): // nothing to say, or said as a level
+	case c.Effort != "" || c.ThinkTokens < leastBudget || c.ThinkTokens >= c.MaxTokens || !w.mayThink():
+		w.leave("thinking.budget_tokens")
+	default:
+		p.key("thinking")
+		p.open('{')
+		p.pairs("type", "enabled")
+		p.ints(tally{"budget_tokens", c.ThinkTokens})
+		p.shut('}')
+	}
+}

@@ -180,7 +180,7 @@ func (s *scanner) key() bool {
 		return false
 	}
 	from := s.i + 1
-	end := stringEnd(s.b, from)
+	end, escaped := keyEnd(s.b, from)
 	if end < 0 {
 		return false
 	}
@@ -191,14 +191,37 @@ func (s *scanner) key() bool {
 	}
 	s.i++
 	s.space()
-	if s.note && s.depth == 1 {
-		s.top = append(s.top, member{key: plainKey(s.b[from : end-1]), from: from - 1})
+	noted, passed := s.note && s.depth == 1, s.lang != nil && s.depth <= deepestPart+1
+	if !noted && !passed {
+		return true
+	}
+	key := s.b[from : end-1]
+	if escaped {
+		key = plainKey(key)
+	}
+	if noted {
+		s.top = append(s.top, member{key: key, from: from - 1})
 		s.start = s.i
 	}
-	if s.lang != nil && s.depth <= deepestPart+1 {
-		s.pass(plainKey(s.b[from : end-1]))
+	if passed {
+		s.pass(key)
 	}
 	return true
+}
+
+// keyEnd is stringEnd for keys, which are short and hardly ever have an escape.
+func keyEnd(b []byte, i int) (end int, escaped bool) {
+	for j := i; j < len(b); j++ {
+		switch c := b[j]; {
+		case c == '"':
+			return j + 1, false
+		case c == '\\':
+			return stringEnd(b, j), true
+		case c < 0x20:
+			return -1, false
+		}
+	}
+	return -1, false
 }
 
 func (s *scanner) scalar(c byte) bool {
@@ -262,7 +285,11 @@ func (s *scanner) digits() (n int) {
 	return n
 }
 
-func (s *scanner) space() { s.i = skipSpace(s.b, s.i) }
+func (s *scanner) space() {
+	if s.i < len(s.b) && s.b[s.i] <= ' ' { // hardly ever
+		s.i = skipSpace(s.b, s.i)
+	}
+}
 
 func skipSpace(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {

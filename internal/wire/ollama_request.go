@@ -194,6 +194,9 @@ func (w *ollamaRequest) assistant(parts []starling.Part) {
 			}
 		case starling.ImagePart:
 			w.refuse("messages[].content[].image", "the assistant cannot show images in the upstream's dialect")
+		case starling.RefusalPart:
+			w.leave("messages[].refusal: sent as text")
+			said = append(said, part)
 		default:
 			said = append(said, part)
 		}

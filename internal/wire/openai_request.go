@@ -96,7 +96,10 @@ func (w *openAIRequest) content(parts []starling.Part) {
 func (w *openAIRequest) part(part *starling.Part) {
 	p := w.pen
 	p.open('{')
-	if part.Kind == starling.ImagePart {
+	switch part.Kind {
+	case starling.RefusalPart:
+		p.pairs("type", "refusal", "refusal", part.Text)
+	case starling.ImagePart:
 		p.pairs("type", "image_url")
 		p.key("image_url")
 		p.open('{')
@@ -105,7 +108,7 @@ func (w *openAIRequest) part(part *starling.Part) {
 			p.pairs("detail", part.Image.Detail)
 		}
 		p.shut('}')
-	} else {
+	default:
 		p.pairs("type", "text", "text", part.Text)
 	}
 	p.shut('}')
@@ -193,6 +196,8 @@ func (w *openAIRequest) assistant(parts []starling.Part) {
 			thoughts = append(thoughts, part)
 		case starling.ImagePart:
 			w.refuse("messages[].content[].image", "the assistant cannot show images in the upstream's dialect")
+		case starling.RefusalPart:
+			said = append(said, w.refusal(part))
 		default:
 			said = append(said, part)
 		}
@@ -209,6 +214,16 @@ func (w *openAIRequest) assistant(parts []starling.Part) {
 	w.thoughts(thoughts, len(calls) > 0)
 	w.calls(calls)
 	p.shut('}')
+}
+
+// refusal is a refusal as such for OpenAI's own models, and text for all others:
+// most servers know no other part of what an assistant said.
+func (w *openAIRequest) refusal(part starling.Part) starling.Part {
+	if !isOpenAIs(w.model.Name) {
+		w.leave("messages[].refusal: sent as text")
+		part.Kind = starling.TextPart
+	}
+	return part
 }
 
 // thoughts gives back what a model of this dialect thought before it called

@@ -11,7 +11,7 @@ import (
 )
 
 // answered is an answer of this dialect to the question, as it was written.
-func answered(t *testing.T, body string, stream bool) Kept {
+func answeredAndKept(t *testing.T, body string, stream bool) Kept {
 	t.Helper()
 	r := parsed(t, starling.Responses, body)
 	r.Stream = stream
@@ -29,7 +29,7 @@ func answered(t *testing.T, body string, stream bool) Kept {
 
 func TestWhatAQuestionRefersToTakesItsPlace(t *testing.T) {
 	for _, stream := range []bool{true, false} {
-		k := answered(t, ` {"model":"m","input":"q"}`, stream)
+		k := answeredAndKept(t, ` {"model":"m","input":"q"}`, stream)
 		said, called := string(k.Items["msg_starling_rcp_1_0"]), string(k.Items["fc_starling_rcp_1_1"])
 		const asked = `{"type":"message","role":"user","content":"q"}`
 		for _, c := range []struct{ name, in, out string }{
@@ -61,7 +61,7 @@ func TestAReferenceToWhatIsForgottenIsRefused(t *testing.T) {
 }
 
 func TestOnlyWhatIsOursToKeepIsKept(t *testing.T) {
-	k := answered(t, `{"model":"m","input":"q"}`, false)
+	k := answeredAndKept(t, `{"model":"m","input":"q"}`, false)
 	if !gjson.GetBytes(k.Response, "store").Bool() {
 		t.Errorf("it is not said: %s", k.Response)
 	}

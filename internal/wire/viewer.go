@@ -2,7 +2,7 @@ package wire
 
 import (
 	"encoding/json"
-	"fmt"
+	"strconv"
 	"strings"
 
 	"starling"
@@ -131,4 +131,6 @@ func image(url string) *starling.Image {
 }
 
 // at names an element of an array for a person: "messages[3].role".
-func at(array string, i int, rest string) string { return fmt.Sprintf("%s[%d]%s", array, i, rest) }
+func at(array string, i int, rest string) string {
+	return array + "[" + strconv.Itoa(i) + "]" + rest
+}
