@@ -1,6 +1,9 @@
 package main
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // This file is the plan: what there is to talk to, who talks, and what each
 // client is expected to do. Nothing else in the program names a dialect. Where
@@ -108,10 +111,24 @@ func (c client) with(other map[string]string) client {
 	return c
 }
 
+func (c client) cannot(what, why string) client {
+	c.Cannot = maps.Clone(c.Cannot)
+	if c.Cannot == nil {
+		c.Cannot = map[string]string{}
+	}
+	c.Cannot[what] = why
+	return c
+}
+
 func (c client) quick() client {
 	c.Quick = true
 	return c
 }
+
+const (
+	triesAgain = "it knows nothing of x-should-retry and asks a 429 three times; the reason is shown"
+	readsStart = "it reads the prompt's tokens in message_start alone, when an upstream of another dialect has not told them: it shows the gateway's estimate"
+)
 
 var clients = []client{
 	js("openai js, chat", "openai", "openai.mjs", "chat", "chat", more(chatty, "models", "embed")).with(map[string]string{"models": "models", "embed": "embeddings"}),
@@ -119,11 +136,11 @@ var clients = []client{
 	js("openai js, completions", "openai", "openai.mjs", "completions", "completions", []string{"chat", "stream", "stop", "limit", "usage", "error", "refused", "abort"}),
 	js("anthropic js", "@anthropic-ai/sdk", "anthropic.mjs", "messages", "messages", more(chatty, "models", "count")).with(map[string]string{"models": "models", "count": "count_tokens"}),
 	js("ai sdk, openai responses", "@ai-sdk/openai", "ai.mjs", "responses", "responses", less(chatty, "stop")),
-	js("ai sdk, openai chat", "@ai-sdk/openai", "ai.mjs", "chat", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}),
+	js("ai sdk, openai chat", "@ai-sdk/openai", "ai.mjs", "chat", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}).cannot("refused/-", triesAgain),
 	js("ai sdk, anthropic", "@ai-sdk/anthropic", "ai.mjs", "messages", "messages", chatty),
-	js("ai sdk, openai-compatible", "@ai-sdk/openai-compatible", "ai.mjs", "compatible", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}),
+	js("ai sdk, openai-compatible", "@ai-sdk/openai-compatible", "ai.mjs", "compatible", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}).cannot("refused/-", triesAgain),
 	js("langchain js, openai", "@langchain/openai", "langchain.mjs", "openai", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}),
-	js("langchain js, anthropic", "@langchain/anthropic", "langchain.mjs", "anthropic", "messages", chatty),
+	js("langchain js, anthropic", "@langchain/anthropic", "langchain.mjs", "anthropic", "messages", chatty).cannot("usage/openai", readsStart),
 	js("openai agents js", "@openai/agents", "agents.mjs", "responses", "responses", []string{"chat", "stream", "tools", "parallel", "schema", "usage", "error", "refused"}),
 	js("google genai js", "@google/genai", "genai.mjs", "gemini", "gemini", more(chatty, "models", "count", "embed")).with(map[string]string{"models": "gemini-list", "count": "gemini-count", "embed": "gemini-embed"}),
 	js("ollama js", "ollama", "ollama.mjs", "ollama", "ollama", more(chatty, "models", "embed")).with(map[string]string{"models": "ollama-tags", "embed": "ollama-embed"}),
