@@ -82,7 +82,7 @@ func (s *stand) refusal(ctx context.Context, c client, model string) error {
 	case !strings.Contains(strings.ToLower(out), "budget"):
 		return fmt.Errorf("nobody reads why, after %d requests: %s", asked, last(out, 300))
 	case asked != max(1, r.Asks):
-		return fmt.Errorf("it is asked %d times, not %d", asked, max(1, r.Asks))
+		return fmt.Errorf("it is asked %d times, not %d; why is shown", asked, max(1, r.Asks))
 	}
 	return nil
 }

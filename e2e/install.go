@@ -71,11 +71,11 @@ func install(ctx context.Context, group string) error {
 			if err := command(ctx, to, "python3", "-m", "venv", "venv"); err != nil {
 				return err
 			}
-			return command(ctx, to, filepath.Join("venv", "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", "-r", "requirements.txt")
+			return command(ctx, to, filepath.Join("venv", "bin", "python"), "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check", "--only-binary=:all:", "-r", "requirements.txt")
 		})
 	}
-	return stamped(to, "package-lock.json", func() error {
-		return command(ctx, to, "npm", "ci", "--no-audit", "--no-fund", "--foreground-scripts", "--loglevel=error")
+	return stamped(to, "package-lock.json", func() error { // npm ci would refuse a lock that lacks the packages of other platforms
+		return command(ctx, to, "npm", "install", "--no-audit", "--no-fund", "--foreground-scripts", "--loglevel=error")
 	})
 }
 

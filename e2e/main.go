@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -31,7 +32,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.only, "only", "", "run the clients whose name, package or folder contains `this`")
+	flag.StringVar(&o.only, "only", "", "run the clients whose name has these `words`, such as openai js, claude or oracle")
 	flag.BoolVar(&o.quick, "quick", false, "run the subset that a change must pass: what cannot be installed is a failure then")
 	flag.BoolVar(&o.json, "json", false, "print the table as JSON")
 	flag.StringVar(&o.result, "result", "", "also write the table to this `file`, as Markdown")
@@ -86,7 +87,13 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) (int, error) 
 }
 
 func (o options) wants(c client) bool {
-	return (!o.quick || c.Quick) && (o.only == "" || strings.Contains(c.Name+" "+c.Package+" "+c.Group, o.only))
+	names := append(strings.FieldsFunc(c.Name+" "+c.Group, func(r rune) bool { return strings.ContainsRune(" ,:/", r) }), c.Package)
+	for word := range strings.FieldsSeq(o.only) {
+		if !slices.Contains(names, word) {
+			return false
+		}
+	}
+	return !o.quick || c.Quick
 }
 
 // try installs a client, has it do everything, and judges.
