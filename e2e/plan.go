@@ -126,7 +126,8 @@ func (c client) quick() client {
 }
 
 const (
-	triesAgain = "it knows nothing of x-should-retry and asks a 429 three times; the reason is shown"
+	triesAgain = "it tries a 429 again by itself, whatever x-should-retry says: three requests, then the reason; a 402 it asks once"
+	again      = "it tries a 429 again by itself, whatever x-should-retry says (opencode 9 requests, continue 10 and the reason is lost, pi 4); a 402 it asks once, and shows why"
 	readsStart = "it reads the prompt's tokens in message_start alone, when an upstream of another dialect has not told them: it shows the gateway's estimate"
 )
 
@@ -162,10 +163,10 @@ var clients = []client{
 	golang("oracle: Anthropic's Go types", "github.com/anthropics/anthropic-sdk-go", "oracle-messages", "messages", []string{"chat", "stream", "tools", "parallel", "schema", "limit", "error"}),
 	golang("oracle: Gemini's Go types", "google.golang.org/genai", "oracle-gemini", "gemini", []string{"chat", "stream", "tools", "parallel", "schema", "limit", "error"}),
 
-	agent("claude code", "@anthropic-ai/claude-code", "claude", "messages").quick(),
+	agent("claude code", "@anthropic-ai/claude-code", "claude", "messages").cannot("error/-", "it has words of its own for a 404: which model, and to pick another").quick(),
 	agent("codex", "@openai/codex", "codex", "responses").quick(),
-	agent("opencode", "opencode-ai", "opencode", "chat"),
+	agent("opencode", "opencode-ai", "opencode", "chat").cannot("refused/-", again),
 	agent("gemini-cli", "@google/gemini-cli", "gemini", "gemini"),
-	agent("pi", "@mariozechner/pi-coding-agent", "pi", "chat").quick(),
-	agent("continue", "@continuedev/cli", "cn", "chat"),
+	agent("pi", "@mariozechner/pi-coding-agent", "pi", "chat").cannot("refused/-", again).quick(),
+	agent("continue", "@continuedev/cli", "cn", "chat").cannot("refused/-", again),
 }
