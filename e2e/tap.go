@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 )
@@ -25,7 +24,6 @@ type tap struct {
 
 	mu     sync.Mutex
 	counts counts
-	bodies []string // of the newest questions, at most keptBodies
 }
 
 // Counts are what passed a tap.
@@ -34,8 +32,6 @@ type counts struct {
 	Cancelled int `json:"cancelled"` // of them, those whose caller left before the end
 	Other     int `json:"other"`
 }
-
-const keptBodies = 32
 
 // newTap listens on loopback and passes on what to says, which may change the
 // request's path.
@@ -73,10 +69,7 @@ func (t *tap) counting(next http.Handler) http.Handler {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		t.note(func() {
-			t.counts.Asked++
-			t.bodies = append(t.bodies[max(0, len(t.bodies)-keptBodies+1):], string(body))
-		})
+		t.note(func() { t.counts.Asked++ })
 		defer func() {
 			if errors.Is(r.Context().Err(), context.Canceled) {
 				t.note(func() { t.counts.Cancelled++ })
@@ -96,22 +89,6 @@ func (t *tap) read() counts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.counts
-}
-
-// heard reports whether one of the newest questions holds all of the words.
-func (t *tap) heard(words ...string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-next:
-	for _, body := range t.bodies {
-		for _, w := range words {
-			if !strings.Contains(body, w) {
-				continue next
-			}
-		}
-		return true
-	}
-	return false
 }
 
 // tell answers what the taps counted, for the scripts.
