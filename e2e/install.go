@@ -52,8 +52,11 @@ func (in *installer) group(ctx context.Context, name string) error {
 }
 
 func runsOn(group string) string {
-	if group == "node" || strings.HasPrefix(group, "agents/") {
+	switch {
+	case group == "node" || strings.HasPrefix(group, "agents/"):
 		return "runtime"
+	case group == "litellm":
+		return "python" // for what its scripts have in common
 	}
 	return ""
 }
@@ -66,7 +69,7 @@ func install(ctx context.Context, group string) error {
 	switch group {
 	case "golang":
 		return command(ctx, group, "go", "build", "-o", filepath.Join("..", to, "clients"), ".")
-	case "python":
+	case "python", "litellm":
 		return stamped(to, "requirements.txt", func() error {
 			if err := command(ctx, to, "python3", "-m", "venv", "venv"); err != nil {
 				return err
@@ -151,8 +154,8 @@ func version(ctx context.Context, c client) string {
 	case "golang":
 		out, _ := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", c.Package).Output()
 		return strings.TrimSpace(string(out))
-	case "python":
-		out, _ := exec.CommandContext(ctx, filepath.Join(cache, "python", "venv", "bin", "python"), "-c", "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))", c.Package).Output()
+	case "python", "litellm":
+		out, _ := exec.CommandContext(ctx, filepath.Join(cache, c.Group, "venv", "bin", "python"), "-c", "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))", c.Package).Output()
 		return strings.TrimSpace(string(out))
 	}
 	var p struct{ Version string }

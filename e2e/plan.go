@@ -13,13 +13,13 @@ import (
 // An upstream is a simulated vendor that speaks one dialect to the gateway.
 type upstream struct {
 	Dialect string
-	Path    string   // of its base URL
-	Also    []string // dialects that it understands beside its own
-	Missing string   // why the gateway cannot ask it yet; "" if it can
+	Path    string // of its base URL
+	Embeds  bool   // it turns texts into vectors, once the gateway lets it
+	Missing string // why the gateway cannot ask it yet; "" if it can
 }
 
 var upstreams = []upstream{
-	{Dialect: "openai", Path: "/v1"},
+	{Dialect: "openai", Path: "/v1", Embeds: true},
 	{Dialect: "anthropic"},
 	{Dialect: "gemini", Path: "/v1beta", Missing: "the gateway asks no upstream of this dialect"},
 	{Dialect: "ollama", Missing: "the gateway asks no upstream of this dialect"},
@@ -150,8 +150,8 @@ var clients = []client{
 	py("openai python, responses", "openai", "openai_sdk.py", "responses", "responses", less(chatty, "stop")),
 	py("anthropic python", "anthropic", "anthropic_sdk.py", "messages", "messages", more(chatty, "models", "count")).with(map[string]string{"models": "models", "count": "count_tokens"}),
 	py("langchain python, openai", "langchain-openai", "langchain_openai_sdk.py", "chat", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}),
-	py("litellm python, openai", "litellm", "litellm_sdk.py", "openai", "chat", less(chatty, "abort")),
-	py("litellm python, anthropic", "litellm", "litellm_sdk.py", "anthropic", "messages", less(chatty, "abort")),
+	{Name: "litellm python, openai", Package: "litellm", Group: "litellm", Run: []string{"litellm_sdk.py", "openai"}, Endpoint: "chat", Features: less(chatty, "abort")},
+	{Name: "litellm python, anthropic", Package: "litellm", Group: "litellm", Run: []string{"litellm_sdk.py", "anthropic"}, Endpoint: "messages", Features: less(chatty, "abort")},
 
 	golang("openai go, chat", "github.com/openai/openai-go/v3", "openai-chat", "chat", more(chatty, "models", "embed")).with(map[string]string{"models": "models", "embed": "embeddings"}),
 	golang("openai go, responses", "github.com/openai/openai-go/v3", "openai-responses", "responses", less(chatty, "stop")),

@@ -37,13 +37,13 @@ func (s *stand) script(ctx context.Context, c client, skip []string) []finding {
 	case "node":
 		cmd = exec.CommandContext(ctx, filepath.Join("..", "runtime", "node_modules", ".bin", "node"), c.Run...)
 		cmd.Dir = filepath.Join(cache, c.Group)
-	case "python":
+	case "python", "litellm":
 		cmd = exec.CommandContext(ctx, filepath.Join("venv", "bin", "python"), c.Run...)
 		cmd.Dir = filepath.Join(cache, c.Group)
 	}
 	cmd.Env = append(indoors(), "HOME="+os.Getenv("HOME"), "PATH="+os.Getenv("PATH"))
 	cmd.Env = append(cmd.Env, s.environment(skip)...)
-	cmd.Env = append(cmd.Env, "STARLING_OPENAPI="+openAPI())
+	cmd.Env = append(cmd.Env, "STARLING_OPENAPI="+openAPI(), "PYTHONPATH="+filepath.Join("..", "python"))
 	together(cmd)
 	var out, complaints bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaints

@@ -114,8 +114,12 @@ func configuration(listen, back string) []byte {
 		}
 		for name := range simulated {
 			provider := u.Dialect + "-" + name
-			fmt.Fprintf(&providers, "  %s: {dialect: %s, also: [%s], url: %s/%s%s, zone: machine, simulated: true, models: [%s]}\n",
-				provider, u.Dialect, strings.Join(u.Also, ", "), back, name, u.Path, name)
+			also := "also: []" // whatever a vendor's table says: everything is to be translated
+			if u.Embeds && endpoints["embeddings"] == "" {
+				also = fmt.Sprintf("also: [embeddings], embeds: [%s]", name)
+			}
+			fmt.Fprintf(&providers, "  %s: {dialect: %s, %s, url: %s/%s%s, zone: machine, simulated: true, models: [%s]}\n",
+				provider, u.Dialect, also, back, name, u.Path, name)
 			fmt.Fprintf(&aliases, "  %s: %s/%s\n", provider, provider, name)
 			fmt.Fprintf(&prices, "  - {model: %s/%s, input: \"1\", output: \"5\", context: 200000, max_output: 4096}\n", provider, name)
 		}

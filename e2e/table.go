@@ -86,7 +86,7 @@ func (c client) weigh(feature string, found []finding) cell {
 		case excused && f.State == passed:
 			f.State, f.Why = failed, "it can after all: "+excuse
 		case excused:
-			cannot = append(cannot, f.Dialect+": "+excuse)
+			cannot = append(cannot, of(f.Dialect, excuse))
 			continue
 		case f.State == passed:
 			continue
@@ -94,10 +94,7 @@ func (c client) weigh(feature string, found []finding) cell {
 		if worst != failed {
 			worst = f.State
 		}
-		if f.Dialect != "-" {
-			f.Why = f.Dialect + ": " + f.Why
-		}
-		whys = append(whys, f.Why)
+		whys = append(whys, of(f.Dialect, f.Why))
 	}
 	switch {
 	case !said:
@@ -108,6 +105,14 @@ func (c client) weigh(feature string, found []finding) cell {
 		return cell{missing, strings.Join(cannot, "; ")}
 	}
 	return cell{State: passed}
+}
+
+// of says of which upstream a reason speaks, where it speaks of one.
+func of(dialect, why string) string {
+	if dialect == "-" {
+		return why
+	}
+	return dialect + ": " + why
 }
 
 // count returns how many cells are in a state.

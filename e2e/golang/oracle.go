@@ -102,7 +102,7 @@ func (o oracle) chunks(stream []byte) error {
 			return fmt.Errorf("event %d: %w: %s", n, err, data)
 		}
 	}
-	return must(n > 3, n, "events")
+	return must(n > 0, "no event")
 }
 
 // A description is OpenAI's own of its API, which is no part of this repository.

@@ -1,12 +1,12 @@
-import { Agent, run, setDefaultOpenAIClient, setTracingDisabled, tool } from "@openai/agents";
+import { Agent, OpenAIProvider, Runner, setTracingDisabled, tool } from "@openai/agents";
 import OpenAI from "openai";
 import { z } from "zod";
 import { both, counted, each, gateway, isReport, key, must, once, one, poor, question, refusal, simulated, thrown, toolSaid } from "./check.mjs";
 
 const first = process.env.DIALECTS.split(" ")[0];
-const at = (url, apiKey) => setDefaultOpenAIClient(new OpenAI({ baseURL: `${url}/v1`, apiKey }));
+const at = (url, apiKey) => new Runner({ modelProvider: new OpenAIProvider({ openAIClient: new OpenAI({ baseURL: `${url}/v1`, apiKey }) }), tracingDisabled: true });
 setTracingDisabled(true);
-at(gateway, key);
+const runner = at(gateway, key), run = runner.run.bind(runner);
 const ran = [];
 const tools = ["weather", "time"].map((name) => tool({ name, description: `the ${name} in a city`, parameters: z.object({ city: z.string() }), execute: async ({ city }) => { ran.push(name); must(typeof city === "string", "no city"); return `${name}: fine`; } }));
 const agent = (model, o = {}) => new Agent({ name: "e2e", instructions: "Be brief.", model, ...o });
@@ -45,6 +45,5 @@ await once("error", async () => {
   must(e.message.includes(`${first}-bird`), e.message);
 });
 await once("refused", async () => {
-  at(counted, poor);
-  await refusal(() => run(agent(`${first}-bird`), "hello"));
+  await refusal(() => at(counted, poor).run(agent(`${first}-bird`), "hello"));
 });
