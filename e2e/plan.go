@@ -127,6 +127,7 @@ func (c client) quick() client {
 
 const (
 	triesAgain = "it tries a 429 again by itself, whatever x-should-retry says: three requests, then the reason; a 402 it asks once"
+	forces     = "it asks for a schema by forcing a tool, to which an upstream of this dialect cannot be made: refused, in so many words"
 	again      = "it tries a 429 again by itself, whatever x-should-retry says (opencode 9 requests, continue 10 and the reason is lost, pi 4); a 402 it asks once, and shows why"
 	readsStart = "it reads the prompt's tokens in message_start alone, when an upstream of another dialect has not told them: it shows the gateway's estimate"
 )
@@ -138,10 +139,10 @@ var clients = []client{
 	js("anthropic js", "@anthropic-ai/sdk", "anthropic.mjs", "messages", "messages", more(chatty, "models", "count")).with(map[string]string{"models": "models", "count": "count_tokens"}),
 	js("ai sdk, openai responses", "@ai-sdk/openai", "ai.mjs", "responses", "responses", less(chatty, "stop")),
 	js("ai sdk, openai chat", "@ai-sdk/openai", "ai.mjs", "chat", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}).cannot("refused/-", triesAgain),
-	js("ai sdk, anthropic", "@ai-sdk/anthropic", "ai.mjs", "messages", "messages", chatty),
+	js("ai sdk, anthropic", "@ai-sdk/anthropic", "ai.mjs", "messages", "messages", chatty).cannot("schema/ollama", forces),
 	js("ai sdk, openai-compatible", "@ai-sdk/openai-compatible", "ai.mjs", "compatible", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}).cannot("refused/-", triesAgain),
-	js("langchain js, openai", "@langchain/openai", "langchain.mjs", "openai", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}),
-	js("langchain js, anthropic", "@langchain/anthropic", "langchain.mjs", "anthropic", "messages", chatty).cannot("usage/openai", readsStart),
+	js("langchain js, openai", "@langchain/openai", "langchain.mjs", "openai", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}).cannot("schema/ollama", forces),
+	js("langchain js, anthropic", "@langchain/anthropic", "langchain.mjs", "anthropic", "messages", chatty).cannot("usage/openai", readsStart).cannot("usage/gemini", readsStart).cannot("usage/ollama", readsStart),
 	js("openai agents js", "@openai/agents", "agents.mjs", "responses", "responses", []string{"chat", "stream", "tools", "parallel", "schema", "usage", "error", "refused"}),
 	js("google genai js", "@google/genai", "genai.mjs", "gemini", "gemini", more(chatty, "models", "count", "embed")).with(map[string]string{"models": "gemini-list", "count": "gemini-count", "embed": "gemini-embed"}),
 	js("ollama js", "ollama", "ollama.mjs", "ollama", "ollama", more(chatty, "models", "embed")).with(map[string]string{"models": "ollama-tags", "embed": "ollama-embed"}),
@@ -149,9 +150,9 @@ var clients = []client{
 	py("openai python, chat", "openai", "openai_sdk.py", "chat", "chat", more(chatty, "models", "embed")).with(map[string]string{"models": "models", "embed": "embeddings"}),
 	py("openai python, responses", "openai", "openai_sdk.py", "responses", "responses", less(chatty, "stop")),
 	py("anthropic python", "anthropic", "anthropic_sdk.py", "messages", "messages", more(chatty, "models", "count")).with(map[string]string{"models": "models", "count": "count_tokens"}),
-	py("langchain python, openai", "langchain-openai", "langchain_openai_sdk.py", "chat", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}),
+	py("langchain python, openai", "langchain-openai", "langchain_openai_sdk.py", "chat", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}).cannot("schema/ollama", forces),
 	{Name: "litellm python, openai", Package: "litellm", Group: "litellm", Run: []string{"litellm_sdk.py", "openai"}, Endpoint: "chat", Features: less(chatty, "abort")},
-	{Name: "litellm python, anthropic", Package: "litellm", Group: "litellm", Run: []string{"litellm_sdk.py", "anthropic"}, Endpoint: "messages", Features: less(chatty, "abort")},
+	{Name: "litellm python, anthropic", Package: "litellm", Group: "litellm", Run: []string{"litellm_sdk.py", "anthropic"}, Endpoint: "messages", Features: less(chatty, "abort"), Cannot: map[string]string{"schema/ollama": forces}},
 
 	golang("openai go, chat", "github.com/openai/openai-go/v3", "openai-chat", "chat", more(chatty, "models", "embed")).with(map[string]string{"models": "models", "embed": "embeddings"}),
 	golang("openai go, responses", "github.com/openai/openai-go/v3", "openai-responses", "responses", less(chatty, "stop")),
