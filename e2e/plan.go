@@ -80,7 +80,6 @@ type client struct {
 
 var (
 	chatty = []string{"chat", "stream", "tools", "parallel", "images", "schema", "stop", "limit", "usage", "error", "refused", "abort"}
-	models = map[string]string{"models": "models"}
 	agents = []string{"tools", "error", "refused"}
 )
 
