@@ -122,10 +122,10 @@ func (a *ask) calls() bool {
 	return !a.held
 }
 
-// toolCalls calls the named tool, or the first. When two may be called at once,
+// toolCalls calls the named tool, or the handy one. When two may be called at once,
 // and the user says "both", the second is called too, or the only one twice.
 func (a *ask) toolCalls(d die, m *Model) []block {
-	chosen := []tool{a.tools[0]}
+	chosen := []tool{a.handy()}
 	if t := a.find(a.use.name); t != nil {
 		chosen[0] = *t
 	}

@@ -27,6 +27,9 @@ func arguments(schema string, d die) string {
 	if err != nil {
 		return "{}"
 	}
+	if name := commandIn(schema); name != "" {
+		commanding(doc.(map[string]any), name)
+	}
 	v, err := synthesise(doc, d)
 	if _, ok := v.(map[string]any); err != nil || !ok {
 		return "{}"
