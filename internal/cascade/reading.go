@@ -78,6 +78,9 @@ func (a *attempt) read(t *tallying, err error) error {
 		return err
 	}
 	if a.Short = a.short(); a.Short == "" {
+		if a.Counted > 0 {
+			a.Router.Factors.Whole(a.asked(), a.candidate.Model, a.Usage)
+		}
 		return nil
 	}
 	a.Log.Warn("an upstream has read less than it was sent", "receipt", a.ID, "model", a.Model, "why", a.Short)
@@ -94,7 +97,7 @@ func (a *attempt) short() string {
 		return tokens.ShortOf(a.sized, a.Usage)
 	}
 	m := a.candidate.Model
-	if a.Counted == 0 && tokens.Odd(a.asked(), a.Usage) {
+	if a.Counted == 0 && a.Router.Factors.Odd(a.asked(), m, a.Usage) {
 		a.Counted = tokens.Ours(a.asked(), m, nil)
 	}
 	return a.Router.Factors.Short(a.asked(), m, a.Counted, a.Usage)

@@ -38,6 +38,7 @@ type readings struct {
 	last   [window]reading
 	seen   int       // ever
 	doubts []reading // that look short, though not by much
+	dense  float64   // tokens of its own that a byte of text has at most, lately; 0 unknown
 	known  known
 }
 
@@ -47,6 +48,7 @@ type known struct {
 	factor float64 // of the middle reading
 	least  float64 // no reading of a whole request is below, as far as is known
 	proved int64   // the longest prompt that it has read, in its own tokens
+	dense  float64 // tokens of its own that a byte of text has at most; 0 unknown
 }
 
 // unknown is what is known of a model before it was asked.
@@ -59,7 +61,9 @@ func (f *Factors) known(model string) known {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if r := f.of[model]; r != nil && r.known.seen >= enough {
-		return r.known
+		k := r.known
+		k.dense = r.dense
+		return k
 	}
 	return unknown
 }
@@ -123,6 +127,27 @@ func (all *readings) doubt(r reading) {
 		}
 		all.doubts = nil
 	}
+}
+
+// fading is what is left, after each reading, of the densest text that was read.
+const fading = 0.99
+
+// Whole notes that m has read the whole of r: so dense is its text for that model.
+func (f *Factors) Whole(r *starling.Request, m starling.Model, u starling.Usage) {
+	if f == nil || u.Estimated || r.TextBytes() < leastText {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if all := f.of[m.ID()]; all != nil {
+		all.dense = max(float64(u.TotalInput())/float64(r.TextBytes()), fading*all.dense)
+	}
+}
+
+// fits reports whether a text is, by all that was read lately, no longer than a prompt
+// that its model is known to have read whole.
+func (k *known) fits(text int64) bool {
+	return k.dense > 0 && float64(text)*k.dense <= float64(k.proved)*(1+tolerance)
 }
 
 // sum makes of the readings what is known: their middle, and how far they stray from

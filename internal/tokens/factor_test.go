@@ -201,3 +201,45 @@ func TestVariedTrafficIsHardlyEverFlagged(t *testing.T) {
 		})
 	}
 }
+
+// TestWhoHasReadMoreIsRarelyCountedBeside: a window that held a longer prompt holds
+// this one.
+func TestWhoHasReadMoreIsRarelyCountedBeside(t *testing.T) {
+	m := starling.Model{Provider: "near", Name: "m", Zone: starling.Machine}
+	sized := func(bytes int) *starling.Request {
+		return &starling.Request{Dialect: starling.OpenAI, Body: make([]byte, bytes)}
+	}
+	read := func(n int64) starling.Usage { return starling.Usage{Input: n} }
+	f := NewFactors()
+	if got := f.Due(sized(8000), m); got != 1 {
+		t.Errorf("of a model that nobody knows the share %v is counted, want all", got)
+	}
+	for range enough {
+		f.learn(m.ID(), reading{2000, 2000}, false)
+	}
+	if got := f.Due(sized(4000), m); got != 1 {
+		t.Errorf("before anybody knows how dense texts are the share %v is counted, want all", got)
+	}
+	f.Whole(sized(8000), m, read(2000))
+	for _, c := range []struct {
+		name  string
+		bytes int
+		all   bool
+		read  int64
+		odd   bool
+	}{
+		{name: "a shorter one", bytes: 4000, read: 1000},
+		{name: "one as long", bytes: 8000, read: 2000},
+		{name: "a longer one", bytes: 9000, all: true, read: 2250},
+		{name: "a denser one that reads more than was ever read", bytes: 7900, read: 2500, odd: true},
+		{name: "one of which next to nothing is read", bytes: 8000, read: 500, odd: true},
+	} {
+		r := sized(c.bytes)
+		if got := f.Due(r, m); (got == 1) != c.all || got == 0 {
+			t.Errorf("%s: the share %v is counted beside", c.name, got)
+		}
+		if got := f.Odd(r, m, read(c.read)); got != c.odd {
+			t.Errorf("%s: counted afterwards %v", c.name, got)
+		}
+	}
+}

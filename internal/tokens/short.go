@@ -18,30 +18,36 @@ const (
 )
 
 // Due returns which share of such calls of m is to be counted beside, from 0, none, to
-// 1, all. Servers near by cut a prompt to their window and say nothing, so all of theirs
-// are, from the length on that may be over a window. Vendors far away refuse what does
-// not fit; of theirs a few are counted to learn their factors, and of long ones as much
+// 1, all. Servers near by cut a prompt to their window and say nothing, so of theirs all
+// are that may be longer than any that was read whole. Vendors far away refuse what does
+// not fit. Of the others a few are counted to learn the factors, and of long ones as much
 // fewer as counting them takes longer.
 func (f *Factors) Due(r *starling.Request, m starling.Model) (share float64) {
-	text := r.TextBytes()
+	text, k := r.TextBytes(), f.known(m.ID())
 	near := m.Zone == starling.Machine || m.Zone == starling.Office
 	switch {
 	case m.Student || text < leastText:
 		return 0
-	case near && text >= leastWindow, m.Context == 0 && text >= unsure, m.Context > 0 && text > m.Context:
+	case near && !k.fits(text) && text >= leastWindow, m.Context == 0 && text >= unsure, m.Context > 0 && text > m.Context:
 		return 1
 	}
 	share = often
-	if f.known(m.ID()).seen > 0 {
+	if k.seen > 0 {
 		share = seldom
 	}
 	return share * min(1, oftenText/float64(text))
 }
 
-// Odd reports whether an upstream has counted so few tokens that it is worth counting
-// after the fact.
-func Odd(r *starling.Request, u starling.Usage) bool {
-	return r.TextBytes() >= leastText && !u.Estimated && u.TotalInput() > 0 && u.TotalInput()*sparsest < r.TextBytes()
+// Odd reports whether what an upstream has counted is worth counting after the fact: so
+// few tokens for so long a text, or near by more than it was ever known to read, which
+// may be its window.
+func (f *Factors) Odd(r *starling.Request, m starling.Model, u starling.Usage) bool {
+	read, k := u.TotalInput(), f.known(m.ID())
+	if r.TextBytes() < leastText || u.Estimated || read == 0 {
+		return false
+	}
+	near := m.Zone == starling.Machine || m.Zone == starling.Office
+	return read*sparsest < r.TextBytes() || near && k.fits(r.TextBytes()) && float64(read) > float64(k.proved)*(1+tolerance)
 }
 
 // Short says how much m read of r, of which so many tokens of ours were counted, if that
