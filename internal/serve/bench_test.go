@@ -11,7 +11,7 @@ import (
 // BenchmarkAQuestionOf50KBPasses is for profiles: client, gateway and upstream are
 // one process. What it costs above a minimal proxy is measured by bench/wire.
 func BenchmarkAQuestionOf50KBPasses(b *testing.B) {
-	s := newStand(b, standOptions{}, openAIUp(whole(wholeOpenAI)))
+	s := newStand(b, standOptions{}, openAIUp(whole(strings.Replace(wholeOpenAI, `"prompt_tokens":100`, `"prompt_tokens":14000`, 1))))
 	s.cascade.Router.Sessions = route.NewSessions()
 	var turns strings.Builder
 	for turns.Len() < 50<<10 {
