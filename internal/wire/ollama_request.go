@@ -53,7 +53,7 @@ func (w *ollamaRequest) message(m *starling.Message) {
 	case starling.System:
 		w.said("system", m.Parts)
 	default:
-		w.user(m.Parts)
+		w.fromUser(m.Parts, w.result, func(rest []starling.Part) { w.said("user", rest) })
 	}
 }
 
@@ -117,34 +117,6 @@ func (w *ollamaRequest) images(parts []starling.Part) {
 	}
 	if begun {
 		w.pen.shut(']')
-	}
-}
-
-// user writes a turn of the user. The results of tools are messages of their own and
-// come first, as they must follow the calls; a result's images follow in the user's
-// message, because a result can only be text here.
-func (w *ollamaRequest) user(parts []starling.Part) {
-	var rest []starling.Part
-	results := 0
-	for i := range parts {
-		if r := parts[i].Result; r != nil {
-			results++
-			rest = append(rest, w.result(r)...)
-		}
-	}
-	for _, part := range parts {
-		switch part.Kind {
-		case starling.ResultPart:
-		case starling.ReasoningPart:
-			w.thinking(part)
-		case starling.CallPart:
-			w.refuse("messages[].content[].type", "the user cannot call tools")
-		default:
-			rest = append(rest, part)
-		}
-	}
-	if len(rest) > 0 || results == 0 {
-		w.said("user", rest)
 	}
 }
 

@@ -171,3 +171,31 @@ func (o *outgoing) numbers(all ...digits) {
 		}
 	}
 }
+
+// fromUser writes a turn of the user where the results of tools are messages of their
+// own. They come first, as they must follow the calls; result returns their images,
+// which follow in the user's message, because a result can only be text there.
+func (o *outgoing) fromUser(parts []starling.Part, result func(*starling.ToolResult) []starling.Part, say func([]starling.Part)) {
+	var rest []starling.Part
+	results := 0
+	for i := range parts {
+		if r := parts[i].Result; r != nil {
+			results++
+			rest = append(rest, result(r)...)
+		}
+	}
+	for _, part := range parts {
+		switch part.Kind {
+		case starling.ResultPart:
+		case starling.ReasoningPart:
+			o.thinking(part)
+		case starling.CallPart:
+			o.refuse("messages[].content[].type", "the user cannot call tools")
+		default:
+			rest = append(rest, part)
+		}
+	}
+	if len(rest) > 0 || results == 0 {
+		say(rest)
+	}
+}
