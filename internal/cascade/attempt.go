@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"starling"
+	"starling/internal/route"
 	"starling/internal/wire"
 )
 
@@ -90,10 +91,25 @@ func (a *attempt) make() (err error) {
 // what the skill allows the whole exchange.
 func (a *attempt) reserve() error {
 	worst := a.candidate.Worst
-	if limit, spent := a.Plan.Limit, a.spent(); limit > 0 && spent.Plus(worst) > limit {
+	limit, spent := a.Plan.Limit, a.spent()
+	over := limit > 0 && spent.Plus(worst) > limit
+	var err error
+	if !over {
+		err = a.account.Reserve(a.ctx, worst)
+	}
+	switch {
+	case worst == route.Boundless && a.Request.Hosted > 0 && (over || starling.KindOf(err) == starling.OverBudget):
+		return errBoundless
+	case over:
 		return &starling.Error{Kind: starling.OverBudget, Op: fmt.Sprintf("the skill allows %s a request, of which %s is spent; the call may cost %s", limit, spent, worst), Hint: "raise budget.request in the rubric, or lower max_tokens"}
 	}
-	return a.account.Reserve(a.ctx, worst)
+	return err
+}
+
+// errBoundless is why a budget stops a call that may cost any sum.
+var errBoundless = &starling.Error{
+	Kind: starling.OverBudget, Op: "under a budget nothing is asked that nothing bounds, and the vendor's own tools, such as web search, charge beside the tokens",
+	Hint: "leave these tools out (Codex: web_search = \"disabled\"), or lift the budget",
 }
 
 // run has the model generate, and passes the answer on or holds it back.

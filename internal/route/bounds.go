@@ -17,7 +17,7 @@ import (
 func worst(req *starling.Request, m starling.Model, input, output int64) starling.Money {
 	price := m.Price
 	if req.Hosted > 0 && m.Speaks(req.Dialect) && price.Milliwatts == 0 && !price.Free {
-		return boundless
+		return Boundless
 	}
 	if m.Dialect == starling.Anthropic && !marksCache(req) {
 		price = price.WithoutCacheWrites()
@@ -35,8 +35,8 @@ func marksCache(req *starling.Request) bool {
 		(bytes.Contains(req.Body, []byte("cache_control")) || bytes.Contains(req.Body, []byte(`\u00`))) // as an escape may spell it
 }
 
-// boundless is more than any cap.
-const boundless = starling.Money(math.MaxInt64)
+// Boundless is more than any cap.
+const Boundless = starling.Money(math.MaxInt64)
 
 // unsuited says why a model cannot take a request; kind "" when it can.
 func unsuited(req *starling.Request, screen starling.Screen, m starling.Model, input, output int64) (kind starling.Kind, why string) {

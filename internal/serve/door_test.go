@@ -283,6 +283,24 @@ func TestAKeySaysWhoseQuestionItIs(t *testing.T) {
 	}
 }
 
+// TestWhatNothingBoundsIsRefusedUnderABudgetAndSaysWhy: the vendor's own tools charge
+// beside the tokens, as often as the model likes.
+func TestWhatNothingBoundsIsRefusedUnderABudgetAndSaysWhy(t *testing.T) {
+	body := strings.Replace(chat("up/m", false), `{`, `{"web_search_options":{},`, 1)
+	s := newStand(t, standOptions{budgets: []ledger.Budget{{Scope: ledger.ForAll, Limit: 100 * starling.Dollar, Per: ledger.InTotal}}}, answering())
+	a := s.ask(chatPath, body)
+	s.wantRefusal(t, chatPath, a, starling.OverBudget, "web search", "leave these tools out")
+	if strings.Contains(a.body, "9223372036") {
+		t.Errorf("a sum that means nothing to anybody: %s", a.body)
+	}
+	if a := s.ask(chatPath, chat("up/m", false)); a.status != 200 {
+		t.Errorf("without them: status %d: %s", a.status, a.body)
+	}
+	if a := newStand(t, standOptions{}, answering()).ask(chatPath, body); a.status != 200 {
+		t.Errorf("without a budget: status %d: %s", a.status, a.body)
+	}
+}
+
 func TestAKeysBudgetHolds(t *testing.T) {
 	s := newStand(t, standOptions{}, answering())
 	// An answer costs 100·$1 + 20·$5 a million: $0.0002; reserved is at most $0.0007.
