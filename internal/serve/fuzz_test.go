@@ -32,7 +32,7 @@ func FuzzHandler(f *testing.F) {
 			reply(w, stream, good(d, stream))
 		}
 	}
-	s := newStand(f, standOptions{trip: 1 << 30, skills: testSkill("candidates: [up/m, far/m]\n")},
+	s := newStand(f, standOptions{trip: 1 << 20, skills: testSkill("candidates: [up/m, far/m]\n")},
 		upstreamAt{name: "up", dialect: starling.OpenAI, handler: both(starling.OpenAI)},
 		upstreamAt{name: "far", dialect: starling.Anthropic, handler: both(starling.Anthropic)})
 	handler := s.server.Handler()

@@ -130,7 +130,7 @@ func (c *cast) log() []string {
 func TestEveryResponseCarriesWhoAnsweredAndWhatItCost(t *testing.T) {
 	var c cast
 	s := newStand(t, standOptions{
-		trip:    1 << 30, // nobody is given up: every deed is to be met
+		trip:    1 << 20, // nobody is given up: every deed is to be met
 		budgets: []ledger.Budget{{Scope: ledger.ForAll, Limit: 1000 * starling.Dollar, Per: ledger.InTotal}},
 		skills: more(skillFiles("unseen", "reference: far/model-far\ncandidates: [near/model-near, far/model-far]\n"),
 			skillFiles("checked", "candidates: [far/model-far, near/model-near]\nverify:\n  - {kind: label, values: [Hello]}\n")),

@@ -90,7 +90,7 @@ func newTheatre(t testing.TB, o standOptions) *theatre { return openTheatre(t, o
 // openTheatre opens one whose upstreams may be drained rather than left.
 func openTheatre(t testing.TB, o standOptions, drained bool) *theatre {
 	th := &theatre{drained: drained, scripts: map[int]http.HandlerFunc{}, asked: map[int]*atomic.Int32{}, bodies: map[int]string{}}
-	o.trip = cmp.Or(o.trip, 1<<30)
+	o.trip = cmp.Or(o.trip, 1<<20)
 	var ups []upstreamAt
 	for _, d := range upstreamDialects() {
 		ups = append(ups, upstreamAt{name: string(d), model: "m-" + string(d), dialect: d, drain: th.drained, handler: http.HandlerFunc(th.perform)})

@@ -277,7 +277,7 @@ func trapWhateverIsPrivateStaysNear(t *testing.T) {
 	for _, near := range upstreamDialects() {
 		var cloud atomic.Int32
 		var deed atomic.Pointer[http.HandlerFunc]
-		s := newStand(t, standOptions{trip: 1 << 30, skills: testSkill("candidates: [near/m, far/m]\nverify:\n  - kind: label\n    values: [a, b]\n")},
+		s := newStand(t, standOptions{trip: 1 << 20, skills: testSkill("candidates: [near/m, far/m]\nverify:\n  - kind: label\n    values: [a, b]\n")},
 			upstreamAt{name: "near", dialect: near, zone: starling.Machine, handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*deed.Load())(w, r) })},
 			upstreamAt{name: "far", dialect: starling.OpenAI, zone: starling.Cloud, handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { cloud.Add(1); whole(wholeOpenAI)(w, r) })})
 		for _, c := range callerDialects() {
