@@ -37,6 +37,7 @@ var endpoints = map[string]string{
 	"responses":    "",
 	"completions":  "",
 	"embeddings":   "",
+	"moderations":  "", // POST /v1/moderations, passed through
 	"count_tokens": "",
 	"gemini":       "",
 	"ollama":       "",
@@ -64,6 +65,7 @@ var features = []struct{ Name, Means string }{
 	{"models", "the list of models"},
 	{"embed", "embeddings"},
 	{"count", "the tokens of a prompt, counted"},
+	{"moderate", "what a moderation model says of texts"},
 }
 
 // A client is a row of the table.
@@ -83,8 +85,9 @@ type client struct {
 }
 
 var (
-	chatty = []string{"chat", "stream", "tools", "parallel", "images", "schema", "stop", "limit", "usage", "error", "refused", "abort"}
-	agents = []string{"tools", "error", "refused"}
+	chatty   = []string{"chat", "stream", "tools", "parallel", "images", "schema", "stop", "limit", "usage", "error", "refused", "abort"}
+	prompted = []string{"chat", "stream", "stop", "limit", "usage", "error", "refused", "abort"}
+	agents   = []string{"tools", "error", "refused"}
 )
 
 func less(all []string, gone ...string) []string {
@@ -123,6 +126,12 @@ func (c client) cannot(what, why string) client {
 	return c
 }
 
+// also is asked of one client more than of those like it.
+func (c client) also(feature, endpoint string) client {
+	c.Features = more(c.Features, feature)
+	return c.with(map[string]string{feature: endpoint})
+}
+
 func (c client) quick() client {
 	c.Quick = true
 	return c
@@ -135,9 +144,9 @@ const (
 )
 
 var clients = []client{
-	js("openai js, chat", "openai", "openai.mjs", "chat", "chat", more(chatty, "models", "embed")).with(map[string]string{"models": "models", "embed": "embeddings"}),
+	js("openai js, chat", "openai", "openai.mjs", "chat", "chat", more(chatty, "models", "embed", "moderate")).with(map[string]string{"models": "models", "embed": "embeddings", "moderate": "moderations"}),
 	js("openai js, responses", "openai", "openai.mjs", "responses", "responses", less(chatty, "stop")),
-	js("openai js, completions", "openai", "openai.mjs", "completions", "completions", []string{"chat", "stream", "stop", "limit", "usage", "error", "refused", "abort"}),
+	js("openai js, completions", "openai", "openai.mjs", "completions", "completions", prompted),
 	js("anthropic js", "@anthropic-ai/sdk", "anthropic.mjs", "messages", "messages", more(chatty, "models", "count")).with(map[string]string{"models": "models", "count": "count_tokens"}),
 	js("ai sdk, openai responses", "@ai-sdk/openai", "ai.mjs", "responses", "responses", less(chatty, "stop")),
 	js("ai sdk, openai chat", "@ai-sdk/openai", "ai.mjs", "chat", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}),
@@ -149,8 +158,9 @@ var clients = []client{
 	js("google genai js", "@google/genai", "genai.mjs", "gemini", "gemini", more(chatty, "models", "count", "embed")).with(map[string]string{"models": "gemini-list", "count": "gemini-count", "embed": "gemini-embed"}),
 	js("ollama js", "ollama", "ollama.mjs", "ollama", "ollama", more(chatty, "models", "embed")).with(map[string]string{"models": "ollama-tags", "embed": "ollama-embed"}),
 
-	py("openai python, chat", "openai", "openai_sdk.py", "chat", "chat", more(chatty, "models", "embed")).with(map[string]string{"models": "models", "embed": "embeddings"}),
+	py("openai python, chat", "openai", "openai_sdk.py", "chat", "chat", more(chatty, "models", "embed", "moderate")).with(map[string]string{"models": "models", "embed": "embeddings", "moderate": "moderations"}),
 	py("openai python, responses", "openai", "openai_sdk.py", "responses", "responses", less(chatty, "stop")),
+	py("openai python, completions", "openai", "openai_sdk.py", "completions", "completions", prompted),
 	py("anthropic python", "anthropic", "anthropic_sdk.py", "messages", "messages", more(chatty, "models", "count")).with(map[string]string{"models": "models", "count": "count_tokens"}),
 	py("langchain python, openai", "langchain-openai", "langchain_openai_sdk.py", "chat", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}).cannot("schema/ollama", forces),
 	{Name: "litellm python, openai", Package: "litellm", Group: "litellm", Run: []string{"litellm_sdk.py", "openai"}, Endpoint: "chat", Features: less(chatty, "abort")},
@@ -159,14 +169,14 @@ var clients = []client{
 	golang("openai go, chat", "github.com/openai/openai-go/v3", "openai-chat", "chat", more(chatty, "models", "embed")).with(map[string]string{"models": "models", "embed": "embeddings"}),
 	golang("openai go, responses", "github.com/openai/openai-go/v3", "openai-responses", "responses", less(chatty, "stop")),
 	golang("anthropic go", "github.com/anthropics/anthropic-sdk-go", "anthropic", "messages", more(chatty, "models", "count")).with(map[string]string{"models": "models", "count": "count_tokens"}),
-	golang("google genai go", "google.golang.org/genai", "gemini", "gemini", more(chatty, "count")).with(map[string]string{"count": "gemini-count"}),
+	golang("google genai go", "google.golang.org/genai", "gemini", "gemini", more(chatty, "models", "count")).with(map[string]string{"models": "gemini-list", "count": "gemini-count"}),
 
 	golang("oracle: OpenAI's OpenAPI, chat", "", "oracle-chat", "chat", []string{"chat", "stream", "tools", "parallel", "schema", "limit", "error", "embed"}).with(map[string]string{"embed": "embeddings"}),
 	golang("oracle: OpenAI's OpenAPI, responses", "", "oracle-responses", "responses", []string{"chat", "stream", "tools", "parallel", "schema", "limit", "error"}),
 	golang("oracle: Anthropic's Go types", "github.com/anthropics/anthropic-sdk-go", "oracle-messages", "messages", []string{"chat", "stream", "tools", "parallel", "schema", "limit", "error"}),
 	golang("oracle: Gemini's Go types", "google.golang.org/genai", "oracle-gemini", "gemini", []string{"chat", "stream", "tools", "parallel", "schema", "limit", "error"}),
 
-	agent("claude code", "@anthropic-ai/claude-code", "claude", "messages").cannot("error/-", "it has words of its own for a 404: which model, and to pick another").quick(),
+	agent("claude code", "@anthropic-ai/claude-code", "claude", "messages").also("models", "models").cannot("error/-", "it has words of its own for a 404: which model, and to pick another").quick(),
 	agent("codex", "@openai/codex", "codex", "responses").quick(),
 	agent("opencode", "opencode-ai", "opencode", "chat"),
 	agent("gemini-cli", "@google/gemini-cli", "gemini", "gemini"),
