@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"net/http"
-	"strings"
-)
+import "strings"
 
 // heedless are parts of the User-Agent of clients that try a 429 again whatever
 // x-should-retry says, and lose the reason or take long to show it. A 402 they ask
@@ -23,12 +20,12 @@ var heedless = [...]string{
 
 // heeded is the status by which a final refusal stops a client.
 func heeded(status int, agent string) int {
-	if status != http.StatusTooManyRequests {
+	if status != 429 {
 		return status
 	}
 	for _, name := range heedless {
 		if strings.Contains(agent, name) {
-			return http.StatusPaymentRequired
+			return 402
 		}
 	}
 	return status
