@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,8 @@ type recipe struct {
 	Run  []string          `json:"run"`
 	Env  map[string]string `json:"env"`
 	Asks int               `json:"asks"` // questions that a task takes when it is refused; 1 if unsaid
+
+	Models string `json:"models"` // file of its home in which it keeps the models it was told of
 }
 
 // task is what agents are asked. The simulated model has them echo a word,
@@ -53,7 +56,42 @@ func (s *stand) agent(ctx context.Context, c client) []finding {
 		note("error", "-", nil)
 	}
 	note("refused", "-", s.refusal(ctx, c, known))
+	if slices.Contains(c.Features, "models") {
+		note("models", "-", s.discovery(ctx, c))
+	}
 	return found
+}
+
+// discovery checks that the agent has found every model by itself, under a name that
+// it would offer a person, and does its task with one by that name.
+func (s *stand) discovery(ctx context.Context, c client) error {
+	r, err := c.recipe()
+	if err != nil {
+		return err
+	}
+	home, err := os.MkdirTemp("", "starling-agent-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(home)
+	out, err := s.performIn(ctx, c, "claude-"+upstreams[0].Dialect+"-bird", s.keys["rich"], home)
+	if err != nil || !echoed.MatchString(out) {
+		return fmt.Errorf("it cannot use a name that was made for it: %w: %s", err, last(out, 300))
+	}
+	kept, err := os.ReadFile(filepath.Join(home, r.Models))
+	if err != nil {
+		return fmt.Errorf("it was told of no models: %w", err)
+	}
+	for _, u := range upstreams {
+		name := u.Dialect + "-bird"
+		if !strings.HasPrefix(name, "anthropic") { // which it offers as it is
+			name = "claude-" + name
+		}
+		if u.Missing == "" && !bytes.Contains(kept, []byte(`"`+name+`"`)) {
+			return fmt.Errorf("it was not told of %s: %s", name, last(string(kept), 300))
+		}
+	}
+	return nil
 }
 
 // loop checks that the agent ran the tool, told the model what came of it, and
@@ -99,15 +137,19 @@ func (c client) recipe() (recipe, error) {
 // perform runs the agent once, in a home and a folder of its own, and returns
 // everything it printed.
 func (s *stand) perform(ctx context.Context, c client, model, key string) (string, error) {
-	r, err := c.recipe()
-	if err != nil {
-		return "", err
-	}
 	home, err := os.MkdirTemp("", "starling-agent-")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(home)
+	return s.performIn(ctx, c, model, key, home)
+}
+
+func (s *stand) performIn(ctx context.Context, c client, model, key, home string) (string, error) {
+	r, err := c.recipe()
+	if err != nil {
+		return "", err
+	}
 	fill := func(text string) string {
 		return os.Expand(text, func(name string) string {
 			return map[string]string{"GATEWAY": s.front.URL, "KEY": key, "MODEL": model, "PROMPT": task, "HOME": home}[name]

@@ -16,13 +16,17 @@ type upstream struct {
 	Path    string // of its base URL
 	Embeds  bool   // it turns texts into vectors, once the gateway lets it
 	Missing string // why the gateway cannot ask it yet; "" if it can
+
+	// Cannot says of features what no client can have of this dialect, and why.
+	Cannot map[string]string
 }
 
 var upstreams = []upstream{
 	{Dialect: "openai", Path: "/v1", Embeds: true},
+	{Dialect: "responses", Path: "/v1", Cannot: map[string]string{"stop": "the dialect has no stop sequences: refused, in so many words"}},
 	{Dialect: "anthropic"},
-	{Dialect: "gemini", Path: "/v1beta", Missing: "the gateway asks no upstream of this dialect"},
-	{Dialect: "ollama", Missing: "the gateway asks no upstream of this dialect"},
+	{Dialect: "gemini", Path: "/v1beta"},
+	{Dialect: "ollama"},
 }
 
 // endpoints are what clients call, with why the gateway does not serve it yet.
@@ -30,17 +34,18 @@ var endpoints = map[string]string{
 	"chat":         "", // POST /v1/chat/completions
 	"messages":     "", // POST /v1/messages
 	"models":       "", // GET /v1/models
-	"responses":    "POST /v1/responses is not served",
-	"completions":  "POST /v1/completions is not served",
-	"embeddings":   "POST /v1/embeddings is not served",
-	"count_tokens": "POST /v1/messages/count_tokens is not served",
-	"gemini":       "POST /v1beta/models/{model}:generateContent is not served",
-	"ollama":       "POST /api/chat is not served",
-	"ollama-embed": "POST /api/embed is not served",
-	"ollama-tags":  "GET /api/tags is not served",
-	"gemini-list":  "GET /v1beta/models is not served",
-	"gemini-count": "POST /v1beta/models/{model}:countTokens is not served",
-	"gemini-embed": "POST /v1beta/models/{model}:embedContent is not served",
+	"responses":    "",
+	"completions":  "",
+	"embeddings":   "",
+	"moderations":  "", // POST /v1/moderations, passed through
+	"count_tokens": "",
+	"gemini":       "",
+	"ollama":       "",
+	"ollama-embed": "",
+	"ollama-tags":  "",
+	"gemini-list":  "",
+	"gemini-count": "",
+	"gemini-embed": "POST /v1beta/models/{model}:batchEmbedContents is not served",
 }
 
 // features are the table's columns.
@@ -60,6 +65,7 @@ var features = []struct{ Name, Means string }{
 	{"models", "the list of models"},
 	{"embed", "embeddings"},
 	{"count", "the tokens of a prompt, counted"},
+	{"moderate", "what a moderation model says of texts"},
 }
 
 // A client is a row of the table.
@@ -79,8 +85,9 @@ type client struct {
 }
 
 var (
-	chatty = []string{"chat", "stream", "tools", "parallel", "images", "schema", "stop", "limit", "usage", "error", "refused", "abort"}
-	agents = []string{"tools", "error", "refused"}
+	chatty   = []string{"chat", "stream", "tools", "parallel", "images", "schema", "stop", "limit", "usage", "error", "refused", "abort"}
+	prompted = []string{"chat", "stream", "stop", "limit", "usage", "error", "refused", "abort"}
+	agents   = []string{"tools", "error", "refused"}
 )
 
 func less(all []string, gone ...string) []string {
@@ -119,35 +126,41 @@ func (c client) cannot(what, why string) client {
 	return c
 }
 
+// also is asked of one client more than of those like it.
+func (c client) also(feature, endpoint string) client {
+	c.Features = more(c.Features, feature)
+	return c.with(map[string]string{feature: endpoint})
+}
+
 func (c client) quick() client {
 	c.Quick = true
 	return c
 }
 
 const (
-	triesAgain = "it tries a 429 again by itself, whatever x-should-retry says: three requests, then the reason; a 402 it asks once"
+	triesAgain = "it tries a 429 again by itself, whatever x-should-retry says: four requests, then the reason; a 402 it would ask once, but it calls itself what OpenAI's SDK does, which knows a spent quota by its 429"
 	forces     = "it asks for a schema by forcing a tool, to which an upstream of this dialect cannot be made: refused, in so many words"
-	again      = "it tries a 429 again by itself, whatever x-should-retry says (opencode 9 requests, continue 10 and the reason is lost, pi 4); a 402 it asks once, and shows why"
 	readsStart = "it reads the prompt's tokens in message_start alone, when an upstream of another dialect has not told them: it shows the gateway's estimate"
 )
 
 var clients = []client{
-	js("openai js, chat", "openai", "openai.mjs", "chat", "chat", more(chatty, "models", "embed")).with(map[string]string{"models": "models", "embed": "embeddings"}),
+	js("openai js, chat", "openai", "openai.mjs", "chat", "chat", more(chatty, "models", "embed", "moderate")).with(map[string]string{"models": "models", "embed": "embeddings", "moderate": "moderations"}),
 	js("openai js, responses", "openai", "openai.mjs", "responses", "responses", less(chatty, "stop")),
-	js("openai js, completions", "openai", "openai.mjs", "completions", "completions", []string{"chat", "stream", "stop", "limit", "usage", "error", "refused", "abort"}),
+	js("openai js, completions", "openai", "openai.mjs", "completions", "completions", prompted),
 	js("anthropic js", "@anthropic-ai/sdk", "anthropic.mjs", "messages", "messages", more(chatty, "models", "count")).with(map[string]string{"models": "models", "count": "count_tokens"}),
 	js("ai sdk, openai responses", "@ai-sdk/openai", "ai.mjs", "responses", "responses", less(chatty, "stop")),
-	js("ai sdk, openai chat", "@ai-sdk/openai", "ai.mjs", "chat", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}).cannot("refused/-", triesAgain),
+	js("ai sdk, openai chat", "@ai-sdk/openai", "ai.mjs", "chat", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}),
 	js("ai sdk, anthropic", "@ai-sdk/anthropic", "ai.mjs", "messages", "messages", chatty).cannot("schema/ollama", forces),
-	js("ai sdk, openai-compatible", "@ai-sdk/openai-compatible", "ai.mjs", "compatible", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}).cannot("refused/-", triesAgain),
+	js("ai sdk, openai-compatible", "@ai-sdk/openai-compatible", "ai.mjs", "compatible", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}),
 	js("langchain js, openai", "@langchain/openai", "langchain.mjs", "openai", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}).cannot("schema/ollama", forces),
-	js("langchain js, anthropic", "@langchain/anthropic", "langchain.mjs", "anthropic", "messages", chatty).cannot("usage/openai", readsStart).cannot("usage/gemini", readsStart).cannot("usage/ollama", readsStart),
+	js("langchain js, anthropic", "@langchain/anthropic", "langchain.mjs", "anthropic", "messages", chatty).cannot("usage/openai", readsStart).cannot("usage/responses", readsStart).cannot("usage/gemini", readsStart).cannot("usage/ollama", readsStart),
 	js("openai agents js", "@openai/agents", "agents.mjs", "responses", "responses", []string{"chat", "stream", "tools", "parallel", "schema", "usage", "error", "refused"}),
 	js("google genai js", "@google/genai", "genai.mjs", "gemini", "gemini", more(chatty, "models", "count", "embed")).with(map[string]string{"models": "gemini-list", "count": "gemini-count", "embed": "gemini-embed"}),
 	js("ollama js", "ollama", "ollama.mjs", "ollama", "ollama", more(chatty, "models", "embed")).with(map[string]string{"models": "ollama-tags", "embed": "ollama-embed"}),
 
-	py("openai python, chat", "openai", "openai_sdk.py", "chat", "chat", more(chatty, "models", "embed")).with(map[string]string{"models": "models", "embed": "embeddings"}),
+	py("openai python, chat", "openai", "openai_sdk.py", "chat", "chat", more(chatty, "models", "embed", "moderate")).with(map[string]string{"models": "models", "embed": "embeddings", "moderate": "moderations"}),
 	py("openai python, responses", "openai", "openai_sdk.py", "responses", "responses", less(chatty, "stop")),
+	py("openai python, completions", "openai", "openai_sdk.py", "completions", "completions", prompted),
 	py("anthropic python", "anthropic", "anthropic_sdk.py", "messages", "messages", more(chatty, "models", "count")).with(map[string]string{"models": "models", "count": "count_tokens"}),
 	py("langchain python, openai", "langchain-openai", "langchain_openai_sdk.py", "chat", "chat", more(chatty, "embed")).with(map[string]string{"embed": "embeddings"}).cannot("schema/ollama", forces),
 	{Name: "litellm python, openai", Package: "litellm", Group: "litellm", Run: []string{"litellm_sdk.py", "openai"}, Endpoint: "chat", Features: less(chatty, "abort")},
@@ -156,17 +169,17 @@ var clients = []client{
 	golang("openai go, chat", "github.com/openai/openai-go/v3", "openai-chat", "chat", more(chatty, "models", "embed")).with(map[string]string{"models": "models", "embed": "embeddings"}),
 	golang("openai go, responses", "github.com/openai/openai-go/v3", "openai-responses", "responses", less(chatty, "stop")),
 	golang("anthropic go", "github.com/anthropics/anthropic-sdk-go", "anthropic", "messages", more(chatty, "models", "count")).with(map[string]string{"models": "models", "count": "count_tokens"}),
-	golang("google genai go", "google.golang.org/genai", "gemini", "gemini", more(chatty, "count")).with(map[string]string{"count": "gemini-count"}),
+	golang("google genai go", "google.golang.org/genai", "gemini", "gemini", more(chatty, "models", "count")).with(map[string]string{"models": "gemini-list", "count": "gemini-count"}),
 
 	golang("oracle: OpenAI's OpenAPI, chat", "", "oracle-chat", "chat", []string{"chat", "stream", "tools", "parallel", "schema", "limit", "error", "embed"}).with(map[string]string{"embed": "embeddings"}),
 	golang("oracle: OpenAI's OpenAPI, responses", "", "oracle-responses", "responses", []string{"chat", "stream", "tools", "parallel", "schema", "limit", "error"}),
 	golang("oracle: Anthropic's Go types", "github.com/anthropics/anthropic-sdk-go", "oracle-messages", "messages", []string{"chat", "stream", "tools", "parallel", "schema", "limit", "error"}),
 	golang("oracle: Gemini's Go types", "google.golang.org/genai", "oracle-gemini", "gemini", []string{"chat", "stream", "tools", "parallel", "schema", "limit", "error"}),
 
-	agent("claude code", "@anthropic-ai/claude-code", "claude", "messages").cannot("error/-", "it has words of its own for a 404: which model, and to pick another").quick(),
+	agent("claude code", "@anthropic-ai/claude-code", "claude", "messages").also("models", "models").cannot("error/-", "it has words of its own for a 404: which model, and to pick another").quick(),
 	agent("codex", "@openai/codex", "codex", "responses").quick(),
-	agent("opencode", "opencode-ai", "opencode", "chat").cannot("refused/-", again),
+	agent("opencode", "opencode-ai", "opencode", "chat"),
 	agent("gemini-cli", "@google/gemini-cli", "gemini", "gemini"),
-	agent("pi", "@mariozechner/pi-coding-agent", "pi", "chat").cannot("refused/-", again).quick(),
-	agent("continue", "@continuedev/cli", "cn", "chat").cannot("refused/-", again),
+	agent("pi", "@mariozechner/pi-coding-agent", "pi", "chat").cannot("refused/-", triesAgain).quick(),
+	agent("continue", "@continuedev/cli", "cn", "chat"),
 }

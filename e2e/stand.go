@@ -35,6 +35,8 @@ type stand struct {
 var simulated = map[string][]string{
 	"bird": nil,
 	"slow": {"--token", "25ms", "--words", "400"},
+
+	"moderation": nil, // at one upstream alone
 }
 
 // newStand builds the program and starts everything. Whoever gets it closes it.
@@ -113,9 +115,15 @@ func configuration(listen, back string) []byte {
 			continue
 		}
 		for name := range simulated {
+			if name == "moderation" && !u.Embeds {
+				continue
+			}
 			provider := u.Dialect + "-" + name
 			also := "also: []" // whatever a vendor's table says: everything is to be translated
-			if u.Embeds && endpoints["embeddings"] == "" {
+			switch {
+			case name == "moderation":
+				also = "also: [moderations]"
+			case u.Embeds && endpoints["embeddings"] == "":
 				also = fmt.Sprintf("also: [embeddings], embeds: [%s]", name)
 			}
 			fmt.Fprintf(&providers, "  %s: {dialect: %s, %s, url: %s/%s%s, zone: machine, simulated: true, models: [%s]}\n",

@@ -81,7 +81,7 @@ func (c client) weigh(feature string, found []finding) cell {
 			continue
 		}
 		said = true
-		excuse, excused := c.Cannot[feature+"/"+f.Dialect]
+		excuse, excused := c.excuse(feature, f.Dialect)
 		switch {
 		case excused && f.State == passed:
 			f.State, f.Why = failed, "it can after all: "+excuse
@@ -105,6 +105,19 @@ func (c client) weigh(feature string, found []finding) cell {
 		return cell{missing, strings.Join(cannot, "; ")}
 	}
 	return cell{State: passed}
+}
+
+// excuse returns why a feature need not work with an upstream of a dialect.
+func (c client) excuse(feature, dialect string) (why string, excused bool) {
+	if why, excused = c.Cannot[feature+"/"+dialect]; excused {
+		return why, true
+	}
+	for _, u := range upstreams {
+		if u.Dialect == dialect {
+			why, excused = u.Cannot[feature]
+		}
+	}
+	return why, excused
 }
 
 // of says of which upstream a reason speaks, where it speaks of one.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"google.golang.org/genai"
@@ -139,6 +140,20 @@ func gemini() {
 			return err
 		}
 		return errors.New("nothing came")
+	})
+	once("models", func(ctx context.Context) error {
+		var all []string
+		for m, err := range c.Models.All(ctx) {
+			if err != nil {
+				return err
+			}
+			all = append(all, m.Name)
+		}
+		one, err := c.Models.Get(ctx, dialects[0]+"-bird", nil)
+		if err != nil {
+			return err
+		}
+		return must(slices.Contains(all, "models/"+dialects[0]+"-bird") && one.Name == "models/"+dialects[0]+"-bird", all, one.Name)
 	})
 	each("count", func(ctx context.Context, model string) error {
 		n, err := c.Models.CountTokens(ctx, model, genai.Text(question), nil)

@@ -89,6 +89,10 @@ async function chat() {
     const m = await client.models.retrieve(`${first}-bird`);
     must(m.object === "model", m);
   });
+  await once("moderate", async () => {
+    const said = await client.moderations.create({ model: "openai-moderation", input: ["What do starlings eat?", "I will kill you"] });
+    must(said.results.length === 2 && !said.results[0].flagged && said.results[1].flagged && said.results[1].category_scores.violence > 0.5, said);
+  });
   await once("embed", async () => {
     const known = await client.embeddings.create({ model: "openai-bird", input: ["a starling", "a barn"], dimensions: 8 });
     must(known.data.length === 2 && known.data[0].embedding.length === 8 && known.data[0].embedding.every(Number.isFinite) && known.usage.prompt_tokens > 0, known);

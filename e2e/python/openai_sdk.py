@@ -101,6 +101,11 @@ def chat():
     def _():
         must(any(m.id == f"{FIRST}-bird" for m in client.models.list()), "not listed")
 
+    @once("moderate")
+    def _():
+        said = client.moderations.create(model="openai-moderation", input=["What do starlings eat?", "I will kill you"])
+        must([r.flagged for r in said.results] == [False, True] and said.results[1].category_scores.violence > 0.5, said)
+
     @once("embed")
     def _():
         coded = client.embeddings.create(model="openai-bird", input=["a starling", "a barn"], dimensions=8)
@@ -188,4 +193,56 @@ def responses():
                     break
 
 
-{"chat": chat, "responses": responses}[sys.argv[1]]()
+def completions():
+    def create(**o):
+        return client.completions.create(**{"max_tokens": 200, "prompt": QUESTION, **o})
+
+    @each("chat")
+    def _(model):
+        said = create(model=model)
+        must(said.object == "text_completion" and simulated(said.choices[0].text) and said.choices[0].finish_reason == "stop", said)
+
+    @each("stream")
+    def _(model):
+        text, finish = "", None
+        for c in create(model=model, stream=True):
+            text += c.choices[0].text
+            finish = c.choices[0].finish_reason or finish
+        must(simulated(text) and finish == "stop", (text, finish))
+
+    @each("stop")
+    def _(model):
+        c = create(model=model, stop=[STOP]).choices[0]
+        must(c.finish_reason == "stop" and STOP not in c.text, c)
+
+    @each("limit")
+    def _(model):
+        c = create(model=model, max_tokens=5).choices[0]
+        must(c.finish_reason == "length", c)
+
+    @each("usage")
+    def _(model):
+        whole = create(model=model).usage
+        must(whole.prompt_tokens > 0 and whole.completion_tokens > 0, whole)
+        usage = None
+        for c in create(model=model, stream=True, stream_options={"include_usage": True}):
+            usage = c.usage or usage
+        must(usage and usage.completion_tokens == whole.completion_tokens, (usage, whole))
+
+    @once("error")
+    def _():
+        e = thrown(lambda: create(model=f"{FIRST}-brid"))
+        must(isinstance(e, openai.NotFoundError) and f"{FIRST}-bird" in e.message, repr(e))
+
+    @once("refused")
+    def _():
+        e = refusal(lambda: poor.completions.create(model=f"{FIRST}-bird", prompt="hello"))
+        must(isinstance(e, openai.RateLimitError), repr(e))
+
+    @abort()
+    def _(model):
+        with create(model=model, max_tokens=2000, stream=True) as stream:
+            next(iter(stream))
+
+
+{"chat": chat, "responses": responses, "completions": completions}[sys.argv[1]]()

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -111,8 +112,12 @@ func (s Standing) over(asked starling.Money) error {
 	if s.Per != InTotal {
 		hint += ", or wait for the next " + string(s.Per)
 	}
+	amount := asked.String()
+	if asked == math.MaxInt64 { // of which no amount says anything
+		amount, hint = "what nothing bounds", "leave the vendor's own tools, such as web_search, out of the request, whose reading has no bound, or ask with a key that no cap holds"
+	}
 	return &starling.Error{Kind: starling.OverBudget, Hint: hint,
-		Op: fmt.Sprintf("budget of %s: cap %s, spent %s, held %s, asked %s", s.Budget, s.Limit, s.Spent, s.Held, asked)}
+		Op: fmt.Sprintf("budget of %s: cap %s, spent %s, held %s, asked %s", s.Budget, s.Limit, s.Spent, s.Held, amount)}
 }
 
 // A day is a date in UTC as the number yyyymmdd.

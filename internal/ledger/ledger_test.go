@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"net"
 	"net/url"
 	"os"
@@ -164,6 +165,18 @@ func TestANewCapCountsWhatWasSpentBeforeIt(t *testing.T) {
 		wantKind(t, l.Begin(ada, "").Reserve(ctx, 1), starling.OverBudget) // the old cap is still there
 		must(t, l.Cap(nil))
 		must(t, l.Begin(ada, "").Reserve(ctx, 1000))
+	})
+}
+
+func TestWhatNothingBoundsIsRefusedInWordsRatherThanInAnAmount(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		l := p.open(t, Budget{Scope: ForAll, Limit: 100, Per: InTotal})
+		err := l.Begin(ada, "").Reserve(context.Background(), math.MaxInt64)
+		wantKind(t, err, starling.OverBudget)
+		if said := err.Error(); !strings.Contains(said, "asked what nothing bounds") || !strings.Contains(said, "web_search") || strings.Contains(said, "9223372036") {
+			t.Error(said)
+		}
+		must(t, l.Begin(ada, "").Reserve(context.Background(), 100)) // nothing of it is held
 	})
 }
 

@@ -31,7 +31,7 @@ func TestARefusalReachesThePersonInEveryDialect(t *testing.T) {
 				t.Run(fmt.Sprintf("%s in %s, stream %t", c.name, d, stream), func(t *testing.T) {
 					n, text := c.th.stage(func(http.ResponseWriter, *http.Request) {})
 					a := c.th.ask(scenePath(d, "m-openai", stream), sceneBody(d, "m-openai", stream, text), c.header...)
-					want, _, _ := wire.ErrorReply(d, &starling.Error{Kind: c.kind, Op: "x"}, "")
+					want, _, _ := wire.ErrorReply(d, &starling.Error{Kind: c.kind, Op: "x"}, "", "")
 					if a.status != want || a.header.Get("x-should-retry") != "false" || a.header.Get("Content-Type") != "application/json" {
 						t.Errorf("status %d, want %d; headers %v", a.status, want, a.header)
 					}

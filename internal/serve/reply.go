@@ -125,7 +125,7 @@ func (p *reply) hurry() {
 func (p *reply) Finish(ex *starling.Exchange) {
 	switch {
 	case p.writer == nil:
-		p.refusal = p.server.refusalOf(p.req.Dialect, ex.Err, ex.ID)
+		p.refusal = p.server.refusalOf(p.req.Dialect, ex.Err, ex.ID, p.req.Agent)
 	case ex.Err != nil:
 		_ = p.writer.Fail(asError(ex.Err)) // into a buffer
 	default:
@@ -150,7 +150,7 @@ func (p *reply) flush(ex *starling.Exchange) {
 	}
 	if !p.req.Stream && ex.Err != nil {
 		said(h, ex)
-		p.server.refusalOf(p.req.Dialect, ex.Err, ex.ID).send(p.w)
+		p.server.refusalOf(p.req.Dialect, ex.Err, ex.ID, p.req.Agent).send(p.w)
 		return
 	}
 	h.Set("X-Starling-Cost", costText(&ex.Response)) // of a stream it is a trailer
@@ -232,17 +232,17 @@ func (s *Server) refuseIn(d starling.Dialect, w http.ResponseWriter, err error) 
 func (s *Server) doorRefusal(d starling.Dialect, w http.ResponseWriter, err error) *refusal {
 	said(w.Header(), &starling.Exchange{ID: "none", Err: err, Request: starling.Request{Dialect: d}, Response: starling.Response{Reason: err.Error()}})
 	s.metrics.refused(starling.KindOf(err))
-	return s.refusalOf(d, err, "")
+	return s.refusalOf(d, err, "", "") // no budget is asked at the door
 }
 
-func (s *Server) refusalOf(d starling.Dialect, err error, id string) *refusal {
+func (s *Server) refusalOf(d starling.Dialect, err error, id, agent string) *refusal {
 	e := asError(err)
 	if e.Kind == starling.Internal {
 		bare := *e
 		bare.Op, bare.Err, bare.Hint = "internal error", nil, "the gateway's log and the receipt say more"
 		e = &bare
 	}
-	status, header, body := wire.ErrorReply(d, e, id)
+	status, header, body := wire.ErrorReply(d, e, id, agent)
 	if status < 400 || status > 599 { // an upstream's that is none: net/http would take it for the status of something else
 		status = http.StatusBadGateway
 	}

@@ -356,7 +356,7 @@ func wantTools(t *testing.T, d starling.Dialect, seen, schema string) {
 func trapEveryUpstreamsRefusalIsUnderstood(t *testing.T) {
 	th := newTheatre(t, standOptions{})
 	eachDuo(t, func(t *testing.T, p duo) {
-		status, _, body := wire.ErrorReply(p.upstream, &starling.Error{Kind: starling.Invalid, Op: "bad field"}, "req_1")
+		status, _, body := wire.ErrorReply(p.upstream, &starling.Error{Kind: starling.Invalid, Op: "bad field"}, "req_1", "")
 		sc := th.play(p, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(status)

@@ -19,7 +19,7 @@
 //	Writer    Events → bytes for the caller                    writer.go
 //	Reword    Request → the same under another system prompt   reword.go
 //	Recalled  a question → with what it refers to              responses_kept.go
-//	ErrorReply, ReadError                                      errors.go, readerror.go
+//	ErrorReply, ReadError                                      errors.go, heedless.go, readerror.go
 //
 // Two rules hold everywhere. In the caller's own dialect bytes stay as they
 // are, but for four splices: the model's name, usage and log-probabilities that

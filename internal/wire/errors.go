@@ -30,8 +30,9 @@ type said struct {
 // answered in the openai dialect.
 //
 // Statuses differ by dialect because clients differ in what they try again and
-// in what they show: a refusal for budget or privacy must reach a person.
-func ErrorReply(d starling.Dialect, e *starling.Error, requestID string) (status int, header map[string]string, body []byte) {
+// in what they show: a refusal for budget or privacy must reach a person. agent is
+// the caller's User-Agent, "" if unknown: some stop at another status than most.
+func ErrorReply(d starling.Dialect, e *starling.Error, requestID, agent string) (status int, header map[string]string, body []byte) {
 	lang := known(d)
 	s := told(lang, e)
 	s.request = requestID
@@ -40,6 +41,7 @@ func ErrorReply(d starling.Dialect, e *starling.Error, requestID string) (status
 		header[lang.requestID()] = requestID
 	}
 	if s.final {
+		s.status = heeded(s.status, agent)
 		header["x-should-retry"] = "false"
 	}
 	if e.Reply != nil {

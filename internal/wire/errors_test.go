@@ -88,7 +88,7 @@ func TestEveryKindHasItsStatusInEveryDialect(t *testing.T) {
 	want[starling.Generate], want[starling.Completions] = want[starling.Ollama], want[starling.OpenAI]
 	for _, d := range Dialects() {
 		for _, k := range starling.Kinds {
-			status, header, body := ErrorReply(d, &starling.Error{Kind: k, Op: "o", Hint: "do <this>"}, "req_1")
+			status, header, body := ErrorReply(d, &starling.Error{Kind: k, Op: "o", Hint: "do <this>"}, "req_1", "")
 			got := row{status, wordOr(text(field(field(body, "error"), "type")), text(field(field(body, "error"), "status"))), header["x-should-retry"]}
 			if got != want[d][k] {
 				t.Errorf("%s %s: got %v, want %v", d, k, got, want[d][k])
@@ -110,7 +110,7 @@ func TestTheEnvelopesOfTheDialects(t *testing.T) {
 		{starling.Gemini, map[string]string{"content-type": "application/json", "x-request-id": "req_1"}, `{"error":{"code":400,"message":"request: max_tokens: must be <9>","status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"invalid","domain":"starling","metadata":{"field":"max_tokens"}}]}}`},
 		{starling.Anthropic, map[string]string{"content-type": "application/json", "request-id": "req_1"}, `{"type":"error","error":{"type":"invalid_request_error","message":"request: max_tokens: must be <9>"},"request_id":"req_1"}`},
 	} {
-		_, header, body := ErrorReply(c.dialect, e, "req_1")
+		_, header, body := ErrorReply(c.dialect, e, "req_1", "")
 		if d := cmp.Diff(c.body, string(body)) + cmp.Diff(c.header, header); d != "" {
 			t.Errorf("%s: %s", c.dialect, d)
 		}
@@ -124,11 +124,11 @@ func TestAnUpstreamsReplyGoesThrough(t *testing.T) {
 	if e.Kind != starling.Overloaded || e.Billed {
 		t.Fatalf("got %+v", e)
 	}
-	status, h, got := ErrorReply(starling.Anthropic, e, "req_1")
+	status, h, got := ErrorReply(starling.Anthropic, e, "req_1", "")
 	if d := cmp.Diff(map[string]string{"content-type": "application/json", "request-id": "up_1", "retry-after": "7", "x-should-retry": "true"}, h); d != "" || status != 429 || string(got) != string(body) {
 		t.Errorf("the same dialect: %d %s %s", status, d, got)
 	}
-	status, h, got = ErrorReply(starling.OpenAI, e, "req_1")
+	status, h, got = ErrorReply(starling.OpenAI, e, "req_1", "")
 	if d := cmp.Diff(map[string]string{"content-type": "application/json", "x-request-id": "req_1", "retry-after": "7", "x-should-retry": "true"}, h); d != "" || status != 429 {
 		t.Errorf("the other dialect: %d %s", status, d)
 	}
@@ -170,7 +170,7 @@ func TestReadErrorKnowsEveryStatus(t *testing.T) {
 			if s := e.Error(); strings.Contains(s, "secret") || strings.Contains(s, "sk-") {
 				t.Errorf("the error quotes: %s", s)
 			}
-			if status, _, body := ErrorReply(starling.OpenAI, e, "r"); status < 400 || !valid(body) {
+			if status, _, body := ErrorReply(starling.OpenAI, e, "r", ""); status < 400 || !valid(body) {
 				t.Errorf("told as %d %s", status, body)
 			}
 		})
@@ -187,7 +187,7 @@ func TestWhatAnUpstreamSaysIsFoundWhereverItSaysIt(t *testing.T) {
 		`{"error":{"code":1}}`:                     "upstream: answered 400",
 		`[]`:                                       "upstream: answered 400",
 	} {
-		_, _, told := ErrorReply(starling.Anthropic, ReadError(starling.OpenAI, 400, nil, []byte(body)), "r")
+		_, _, told := ErrorReply(starling.Anthropic, ReadError(starling.OpenAI, 400, nil, []byte(body)), "r", "")
 		if got := text(field(field(told, "error"), "message")); got != want {
 			t.Errorf("%s is told as %q", body, got)
 		}

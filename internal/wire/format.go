@@ -218,20 +218,62 @@ func hasFormat(model string) bool {
 	return true
 }
 
-// plainSchema is a schema without the name of its draft, which is no rule.
-func plainSchema(schema []byte) []byte {
-	if kindOf(schema) != '{' || field(schema, "$schema") == nil {
+// plainSchema is a schema without what is no rule: the name of its draft, and bounds
+// that every integer of JavaScript keeps, which zod writes beside each.
+func plainSchema(schema []byte) []byte { return plain(schema, 0) }
+
+func plain(schema []byte, depth int) []byte {
+	if kindOf(schema) != '{' || depth > deepestSchema {
 		return schema
 	}
-	rest := []byte{'{'}
-	for m := enter(schema); m.next(); {
-		if m.is("$schema") {
+	return rewritten(schema, func(name string, v []byte) []byte {
+		switch name {
+		case "$schema":
+			if depth == 0 {
+				return nil
+			}
+		case "minimum":
+			if string(v) == "-9007199254740991" {
+				return nil
+			}
+		case "maximum":
+			if string(v) == "9007199254740991" {
+				return nil
+			}
+		case "items":
+			return plain(v, depth+1)
+		case "properties", "$defs", "definitions", "anyOf", "allOf", "oneOf":
+			return rewritten(v, func(_ string, v []byte) []byte { return plain(v, depth+1) })
+		}
+		return v
+	})
+}
+
+// rewritten is an object or an array of which each member is what to makes of it, nil
+// to leave it out. Anything else is itself.
+func rewritten(v []byte, to func(name string, v []byte) []byte) []byte {
+	first := kindOf(v)
+	if first != '{' && first != '[' {
+		return v
+	}
+	var out []byte
+	for m := enter(v); m.next(); {
+		name := ""
+		if first == '{' {
+			name = m.name()
+		}
+		is := to(name, m.value)
+		if is == nil {
 			continue
 		}
-		if len(rest) > 1 {
-			rest = append(rest, ',')
+		if out = append(out, ','); first == '{' {
+			out = append(appendString(out, name), ':')
 		}
-		rest = append(append(appendString(rest, m.name()), ':'), m.value...)
+		out = append(out, is...)
 	}
-	return append(rest, '}')
+	if len(out) == 0 {
+		out = []byte{first}
+	}
+	out[0] = first // where the first comma is
+	return append(out, first+2)
 }

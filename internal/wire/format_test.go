@@ -125,3 +125,23 @@ func TestAConversationGoesOnInItsOwnDialect(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsNoRuleIsLeftOutOfASchema(t *testing.T) {
+	for _, tt := range []struct{ name, schema, want string }{
+		{"a plain one stays", `{"type":"object","properties":{"a":{"type":"integer","minimum":1}}}`, `{"type":"object","properties":{"a":{"type":"integer","minimum":1}}}`},
+		{"the name of its draft", `{"$schema":"http://json-schema.org/draft-07/schema#","type":"object"}`, `{"type":"object"}`},
+		{"the bounds that zod writes", `{"properties":{"a":{"type":"integer","minimum":-9007199254740991,"maximum":9007199254740991}}}`, `{"properties":{"a":{"type":"integer"}}}`},
+		{"one of them with a rule beside", `{"properties":{"a":{"minimum":0,"maximum":9007199254740991}}}`, `{"properties":{"a":{"minimum":0}}}`},
+		{"within arrays, choices and definitions", `{"anyOf":[{"items":{"maximum":9007199254740991}}],"$defs":{"x":{"minimum":-9007199254740991}}}`, `{"anyOf":[{"items":{}}],"$defs":{"x":{}}}`},
+		{"properties of such names", `{"properties":{"maximum":{"type":"string"},"$schema":{"type":"string"}}}`, `{"properties":{"maximum":{"type":"string"},"$schema":{"type":"string"}}}`},
+		{"a constant is no schema", `{"const":{"maximum":9007199254740991}}`, `{"const":{"maximum":9007199254740991}}`},
+		{"nothing is left", `{"$schema":"x"}`, `{}`},
+		{"what is none", `true`, `true`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := string(plainSchema([]byte(tt.schema))); got != tt.want {
+				t.Errorf("%s", got)
+			}
+		})
+	}
+}

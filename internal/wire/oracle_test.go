@@ -107,7 +107,7 @@ func TestWhatIsWrittenIsWhatOpenAIDescribes(t *testing.T) {
 		}
 	}
 	for _, k := range starling.Kinds {
-		_, _, body := ErrorReply(starling.OpenAI, &starling.Error{Kind: k, Op: "o"}, "r")
+		_, _, body := ErrorReply(starling.OpenAI, &starling.Error{Kind: k, Op: "o"}, "r", "")
 		checked(t, failed, string(body))
 	}
 }

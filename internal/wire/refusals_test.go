@@ -38,7 +38,7 @@ func TestARefusalStopsTheClientsOfEveryDialectAndSaysWhy(t *testing.T) {
 	for _, d := range Dialects() {
 		for _, k := range policy {
 			e := &starling.Error{Kind: k, Op: "the monthly budget of team <red> is spent", Hint: "ask for more"}
-			status, header, body := ErrorReply(d, e, "req_1")
+			status, header, body := ErrorReply(d, e, "req_1", "")
 			if header["x-should-retry"] != "false" || status < 400 || status == 401 || silently(status) && !slices.Contains(heeding, d) || status >= 500 {
 				t.Errorf("%s, %s: status %d, x-should-retry %q: clients would try again", d, k, status, header["x-should-retry"])
 			}
@@ -68,7 +68,7 @@ func idsOf(header map[string]string) (all []string) {
 // TestWhatMayWorkLaterIsNotFinal: the other side of it.
 func TestWhatMayWorkLaterIsNotFinal(t *testing.T) {
 	for _, d := range Dialects() {
-		status, header, _ := ErrorReply(d, &starling.Error{Kind: starling.Overloaded, Op: "busy"}, "req_1")
+		status, header, _ := ErrorReply(d, &starling.Error{Kind: starling.Overloaded, Op: "busy"}, "req_1", "")
 		if header["x-should-retry"] != "" || !silently(status) {
 			t.Errorf("%s: status %d, x-should-retry %q", d, status, header["x-should-retry"])
 		}
@@ -80,7 +80,7 @@ func TestWhatMayWorkLaterIsNotFinal(t *testing.T) {
 func TestEveryEnvelopeIsReadAsAnError(t *testing.T) {
 	for _, d := range conversational() {
 		for _, k := range starling.Kinds {
-			_, _, body := ErrorReply(d, &starling.Error{Kind: k, Op: "it failed"}, "req_1")
+			_, _, body := ErrorReply(d, &starling.Error{Kind: k, Op: "it failed"}, "req_1", "")
 			if got := readAll(t, strings.NewReader(string(body)), ReadOptions{Dialect: d, Deltas: true}); got.err == nil {
 				t.Errorf("%s, %s: %s is an answer", d, k, body)
 			}

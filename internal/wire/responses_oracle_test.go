@@ -37,7 +37,7 @@ func TestWhatIsWrittenInResponsesIsWhatOpenAIDescribes(t *testing.T) {
 	}
 	streamed(t, out.String(), func(data string) { checked(t, event, data) })
 	for _, k := range starling.Kinds {
-		_, _, body := ErrorReply(starling.Responses, &starling.Error{Kind: k, Op: "o"}, "r")
+		_, _, body := ErrorReply(starling.Responses, &starling.Error{Kind: k, Op: "o"}, "r", "")
 		checked(t, failed, string(body))
 	}
 }

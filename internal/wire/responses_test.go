@@ -93,7 +93,7 @@ func TestWhatResponsesCannotSayElsewhereIsRefusedByName(t *testing.T) {
 func TestAnUnknownAnswerBeforeIsToldInTheWordThatClientsKnow(t *testing.T) {
 	r, _ := Parse(starling.Responses, []byte(`{"model":"m","input":"x","previous_response_id":"resp_1"}`))
 	_, err := Outgoing(&r, starling.OpenAI, starling.Model{Name: "m"}, func(string) {})
-	status, _, body := ErrorReply(starling.Responses, err.(*starling.Error), "r")
+	status, _, body := ErrorReply(starling.Responses, err.(*starling.Error), "r", "")
 	if got := gjson.GetBytes(body, "error"); status != 400 || got.Get("code").Str != "previous_response_not_found" || got.Get("param").Str != "previous_response_id" {
 		t.Errorf("%d %s", status, body)
 	}

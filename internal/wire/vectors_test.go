@@ -282,7 +282,7 @@ func TestVectorsAreToldInTheCallersDialect(t *testing.T) {
 }
 
 func TestOllamasErrorsAreATextForPeople(t *testing.T) {
-	status, _, body := ErrorReply(starling.Embed, &starling.Error{Kind: starling.NotFound, Op: "there is no model"}, "r")
+	status, _, body := ErrorReply(starling.Embed, &starling.Error{Kind: starling.NotFound, Op: "there is no model"}, "r", "")
 	if status != 404 || string(body) != `{"error":"there is no model"}` {
 		t.Errorf("%d %s", status, body)
 	}
