@@ -92,24 +92,19 @@ func (a *attempt) make() (err error) {
 func (a *attempt) reserve() error {
 	worst := a.candidate.Worst
 	limit, spent := a.Plan.Limit, a.spent()
-	over := limit > 0 && spent.Plus(worst) > limit
-	var err error
-	if !over {
-		err = a.account.Reserve(a.ctx, worst)
-	}
-	switch {
-	case worst == route.Boundless && a.Request.Hosted > 0 && (over || starling.KindOf(err) == starling.OverBudget):
+	switch over := limit > 0 && spent.Plus(worst) > limit; {
+	case over && worst == route.Boundless && a.Request.Hosted > 0:
 		return errBoundless
 	case over:
 		return &starling.Error{Kind: starling.OverBudget, Op: fmt.Sprintf("the skill allows %s a request, of which %s is spent; the call may cost %s", limit, spent, worst), Hint: "raise budget.request in the rubric, or lower max_tokens"}
 	}
-	return err
+	return a.account.Reserve(a.ctx, worst)
 }
 
-// errBoundless is why a budget stops a call that may cost any sum.
+// errBoundless is why a skill's limit stops a call that may cost any sum.
 var errBoundless = &starling.Error{
-	Kind: starling.OverBudget, Op: "under a budget nothing is asked that nothing bounds, and the vendor's own tools, such as web search, charge beside the tokens",
-	Hint: "leave these tools out (Codex: web_search = \"disabled\"), or lift the budget",
+	Kind: starling.OverBudget, Op: "the skill limits what a request may cost, and what the vendor's own tools, such as web_search, charge beside the tokens has no bound",
+	Hint: "leave these tools out of the request, or budget.request out of the rubric",
 }
 
 // run has the model generate, and passes the answer on or holds it back.

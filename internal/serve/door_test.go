@@ -289,7 +289,7 @@ func TestWhatNothingBoundsIsRefusedUnderABudgetAndSaysWhy(t *testing.T) {
 	body := strings.Replace(chat("up/m", false), `{`, `{"web_search_options":{},`, 1)
 	s := newStand(t, standOptions{budgets: []ledger.Budget{{Scope: ledger.ForAll, Limit: 100 * starling.Dollar, Per: ledger.InTotal}}}, answering())
 	a := s.ask(chatPath, body)
-	if r := s.receipt(a); a.status != 429 || r.Kind != starling.OverBudget || r.Cost != 0 || !strings.Contains(a.body, "web search") || !strings.Contains(a.body, "leave these tools out") {
+	if r := s.receipt(a); a.status != 429 || r.Kind != starling.OverBudget || r.Cost != 0 || !strings.Contains(a.body, "web_search") || !strings.Contains(a.body, "what nothing bounds") {
 		t.Errorf("status %d, receipt of kind %s and cost %s: %s", a.status, r.Kind, r.Cost, a.body)
 	}
 	if strings.Contains(a.body, "9223372036") {
