@@ -283,6 +283,7 @@ func TestWhatOnlyLooksOddArrivesByteForByte(t *testing.T) {
 
 // TestALineOfFourMegabytesIsNoEnd: in text, and in a tool's arguments.
 func TestALineOfFourMegabytesIsNoEnd(t *testing.T) {
+	large(t)
 	th := newTheatre(t, standOptions{})
 	text := strings.Repeat("鳥 ", 1<<20)
 	tools := plot

@@ -51,6 +51,7 @@ func cents(in, out, read int64) starling.Price {
 // and with each of its models alone. The first trace of all teaches the gateway how
 // long answers and conversations of the skill are, so it may lose a little.
 func TestAnAgentsTraceNeverCostsMoreThanItsBestSingleModel(t *testing.T) {
+	large(t)
 	small := sim.Model{Name: "small", Price: cents(27, 110, 0), Quality: 0.85}
 	plain := sim.Model{Name: "plain", Price: cents(150, 600, 0), Quality: 0.85}
 	tenant := sim.Model{Name: "tenant", Price: cents(80, 400, 8), Quality: 0.96, PromptCache: true}

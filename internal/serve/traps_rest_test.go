@@ -241,6 +241,7 @@ func trapWhoeverHangsUpOnAQuestionIsAskedOnce(t *testing.T) {
 // trapMemoryStaysWhereItIs sends 100 MB through a gateway in every way, and looks
 // at what is left of it.
 func trapMemoryStaysWhereItIs(t *testing.T) {
+	large(t)
 	th := newTheatre(t, standOptions{})
 	long := talk.longer(strings.Repeat("a b ", 1<<18))
 	deeds := map[duo]http.HandlerFunc{} // each told once: the test is not to keep what the gateway lets go

@@ -180,6 +180,7 @@ func bytesOf(s string, n int) func(func([]byte) bool) {
 }
 
 func trapALineOfFourMegabytesIsNoEndOfStream(t *testing.T) {
+	large(t)
 	long := strings.Repeat("a", 4<<20)
 	text := strings.Replace(oaiText, "Hello", long, 1)
 	for _, path := range []string{chatPath, messagesPath} {
