@@ -39,8 +39,8 @@ func TestARefusalReachesThePersonInEveryDialect(t *testing.T) {
 						t.Errorf("%v: the reason is not in %s", err, a.body)
 					}
 					wantHeaders(t, a)
-					if r := c.th.receipt(a); r.Outcome != starling.Failed || r.Kind != c.kind || r.Cost != 0 || c.th.asked[n].Load() != 0 {
-						t.Errorf("outcome %s, kind %s, cost %s, asked %d times", r.Outcome, r.Kind, r.Cost, c.th.asked[n].Load())
+					if r := c.th.receipt(a); r.Outcome != starling.Failed || r.Kind != c.kind || r.Cost != 0 || c.th.calls(n) != 0 {
+						t.Errorf("outcome %s, kind %s, cost %s, asked %d times", r.Outcome, r.Kind, r.Cost, c.th.calls(n))
 					}
 				})
 			}

@@ -131,6 +131,13 @@ func (th *theatre) stage(do http.HandlerFunc) (n int, text string) {
 	return n, fmt.Sprintf("This is scene %d. What is to be seen?", n)
 }
 
+// calls is how often the upstream was asked for a scene.
+func (th *theatre) calls(n int) int {
+	th.mu.Lock()
+	defer th.mu.Unlock()
+	return int(th.asked[n].Load())
+}
+
 // A scene is one question and what came of it.
 type scene struct {
 	duo

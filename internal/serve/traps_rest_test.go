@@ -212,7 +212,7 @@ func trapEqualQuestionsOfTwoTenantsBothReachTheUpstream(t *testing.T) {
 				t.Errorf("question %d was answered with %s", i+1, a.body)
 			}
 		}
-		if asked := th.asked[n].Load(); asked != 3 {
+		if asked := th.calls(n); asked != 3 {
 			t.Errorf("the upstream was asked %d times for 3 questions", asked)
 		}
 	})
