@@ -86,17 +86,11 @@ func (w *anthropicRequest) system() {
 // message writes the first of the messages and reports how many it took: the
 // results of one turn's calls belong into one message.
 func (w *anthropicRequest) message(ms []starling.Message) (took int) {
-	m, took := ms[0], 1
+	m := ms[0]
 	if m.Role == starling.System {
-		return took
+		return 1
 	}
-	said := m.Parts
-	if onlyResults(m) {
-		said = slices.Clone(said)
-		for ; took < len(ms) && onlyResults(ms[took]); took++ {
-			said = append(said, ms[took].Parts...)
-		}
-	}
+	said, took := withResults(ms)
 	parts := w.sayable(said)
 	if len(parts) == 0 {
 		w.leave("messages[]: one without content")

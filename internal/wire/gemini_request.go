@@ -59,17 +59,11 @@ func (w *geminiRequest) system() {
 // message writes the first of the messages and reports how many it took: the
 // results of one turn's calls belong into one content.
 func (w *geminiRequest) message(ms []starling.Message) (took int) {
-	m, took := ms[0], 1
+	m := ms[0]
 	if m.Role == starling.System {
-		return took
+		return 1
 	}
-	said := m.Parts
-	if onlyResults(m) {
-		said = slices.Clone(said)
-		for ; took < len(ms) && onlyResults(ms[took]); took++ {
-			said = append(said, ms[took].Parts...)
-		}
-	}
+	said, took := withResults(ms)
 	parts := w.sayable(w.unfolded(said))
 	if len(parts) == 0 {
 		w.leave("messages[]: one without content")

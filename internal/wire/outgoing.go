@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"starling"
 )
@@ -198,4 +199,17 @@ func (o *outgoing) fromUser(parts []starling.Part, result func(*starling.ToolRes
 	if len(rest) > 0 || results == 0 {
 		say(rest)
 	}
+}
+
+// withResults returns what the first of the messages says, and how many it took: the
+// results of one turn's calls are told together.
+func withResults(ms []starling.Message) (said []starling.Part, took int) {
+	said, took = ms[0].Parts, 1
+	if onlyResults(ms[0]) {
+		said = slices.Clone(said)
+		for ; took < len(ms) && onlyResults(ms[took]); took++ {
+			said = append(said, ms[took].Parts...)
+		}
+	}
+	return said, took
 }
