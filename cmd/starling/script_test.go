@@ -40,12 +40,6 @@ func TestScripts(t *testing.T) {
 		Dir:                "testdata",
 		RequireUniqueNames: true,
 		Setup:              stage,
-		Condition: func(name string) (bool, error) {
-			if name != "learns" {
-				return false, fmt.Errorf("no condition %q", name)
-			}
-			return !raced, nil
-		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"absent": absent, "ask": ask, "end": end, "eventually": eventually, "exits": exits, "expand": expand,
 			"logged": logged, "packs": packs, "remember": remember, "send": send, "shop": shop, "start": start, "tamper": tamper,
@@ -53,12 +47,12 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// learns skips a test under the race detector, which makes learning twenty times
-// slower: packages student and distill are looked at by it themselves, and so are
-// students that are swapped while they answer.
+// learns skips a test where tests are to be short, as the race detector makes learning
+// twenty times slower: packages student and distill are looked at by it themselves, and
+// so are students that are swapped while they answer.
 func learns(t *testing.T) {
 	t.Helper()
-	if raced {
+	if testing.Short() {
 		t.Skip("it learns, which takes minutes under the race detector")
 	}
 }

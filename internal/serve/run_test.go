@@ -46,14 +46,24 @@ func TestAStoppingGatewayEndsWhatIsUnderWayWithAnErrorAndItsReceipt(t *testing.T
 		t.Run(c.name, func(t *testing.T) {
 			began := make(chan string, 1)
 			s := newStand(t, standOptions{serve: serve.Options{Grace: time.Millisecond}}, openAIUp(endless(c.up, began)))
-			got := make(chan answer, 1)
-			go func() { got <- s.ask(c.path, chat("up/m", c.stream)) }()
+			answered := make(chan *http.Response, 1)
+			go func() {
+				answered <- must(s.client.Post(s.url+c.path, "application/json", strings.NewReader(chat("up/m", c.stream))))
+			}()
 			<-began
+			var resp *http.Response
+			if c.stream { // its head has reached the caller
+				resp = <-answered
+			}
 			s.stop()
 			if health := s.ledger.Health(); health.Failing != nil {
 				t.Error(health.Failing)
 			}
-			a := <-got
+			if !c.stream {
+				resp = <-answered
+			}
+			defer resp.Body.Close()
+			a := readAnswer(resp)
 			if a.status != c.status || a.err != nil || !strings.Contains(a.body, c.says) || !strings.Contains(a.body, "the gateway is stopping") {
 				t.Errorf("%d %q (%v)", a.status, a.body, a.err)
 			}

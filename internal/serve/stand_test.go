@@ -308,11 +308,11 @@ const (
 	wholeAnthropic = `{"id":"msg_1","type":"message","role":"assistant","model":"m-1","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":100,"output_tokens":20}}`
 )
 
-// large skips a test of much text, or of many requests, under the race detector, which
-// makes that ten times slower and finds nothing in it that the small ones do not have.
+// large skips a test of much text, or of many requests, where tests are to be short: the
+// race detector makes it ten times slower and finds nothing in it that the others lack.
 func large(t *testing.T) {
 	t.Helper()
-	if raced {
-		t.Skip("it runs without the race detector")
+	if testing.Short() {
+		t.Skip("it runs without -short")
 	}
 }

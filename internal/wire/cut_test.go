@@ -14,6 +14,7 @@ import (
 // TestACutAnywhereIsNeverACleanEnd: of an answer that ends after any of its bytes a
 // caller of any dialect gets all of it, or an error.
 func TestACutAnywhereIsNeverACleanEnd(t *testing.T) {
+	large(t)
 	for _, up := range conversational() {
 		for _, stream := range []bool{true, false} {
 			told, want := fable(t, up, stream)

@@ -47,7 +47,18 @@ func archived(t *testing.T, folder, name string) (all []string) {
 	return all
 }
 
+// large skips a test of much text, or of a change to every value, where tests are to be
+// short: nothing in this package has a second goroutine, so the race detector would take
+// minutes over it and find nothing.
+func large(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it runs without -short")
+	}
+}
+
 func TestNoMisplacedValueInAQuestionDoesHarm(t *testing.T) {
+	large(t)
 	n := 0
 	for _, body := range archived(t, "question", "caller.json") {
 		everywhere([]byte(strings.TrimSpace(body)), func(b []byte) {
@@ -73,6 +84,7 @@ func TestNoMisplacedValueInAQuestionDoesHarm(t *testing.T) {
 }
 
 func TestNoMisplacedValueInAnAnswerDoesHarm(t *testing.T) {
+	large(t)
 	n := 0
 	for _, answer := range archived(t, "answer", "upstream") {
 		framed := strings.Contains(answer, "data: ")

@@ -23,6 +23,7 @@ func spoke(content string) string {
 const lastLine = `{"model":"m","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","prompt_eval_count":3,"eval_count":2}` + "\n"
 
 func TestLinesReadTheSameHoweverTheyArrive(t *testing.T) { // traps 15, 16
+	large(t)
 	long := strings.Repeat("日本 ", 700_000)
 	lf := "\n" + spoke(`"Grüße 🐦 "`) + "\n\n" + spoke(`"`+long+`"`) + lastLine
 	for name, stream := range map[string]string{"LF": lf, "CRLF": strings.ReplaceAll(lf, "\n", "\r\n"), "without the last end": strings.TrimSpace(lf)} {

@@ -60,6 +60,7 @@ const (
 )
 
 func TestAStreamReadsTheSameHoweverItArrives(t *testing.T) { // traps 15, 16
+	large(t)
 	long := strings.Repeat("日本 ", 700_000)
 	lf := ": hello\n\n" + delta(`{"content":"Grüße 🐦 "}`) + "event: x\nid: 1\nretry: 3\n" + delta(`{"content":"`+long+`"}`) + finished + done
 	for name, stream := range map[string]string{"LF": lf, "CRLF": strings.ReplaceAll(lf, "\n", "\r\n"), "CR": strings.ReplaceAll(lf, "\n", "\r")} {
