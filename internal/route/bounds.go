@@ -1,13 +1,13 @@
 package route
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"math"
 	"sort"
 
 	"starling"
+	"starling/internal/wire"
 )
 
 // worst returns the most that a call can cost. Anthropic writes to its prompt
@@ -32,7 +32,7 @@ func worst(req *starling.Request, m starling.Model, input, output int64) starlin
 // marksCache reports whether a request may mark what is to be written to a cache.
 func marksCache(req *starling.Request) bool {
 	return req.Dialect == starling.Anthropic &&
-		(bytes.Contains(req.Body, []byte("cache_control")) || bytes.Contains(req.Body, []byte(`\u00`))) // as an escape may spell it
+		(wire.Mentions(req.Body, "cache_control") || wire.Mentions(req.Body, `\u00`)) // as an escape may spell it
 }
 
 // Boundless is more than any cap.

@@ -1,7 +1,5 @@
 package wire
 
-import "bytes"
-
 // ourMark stands for the signature of thoughts that a model of another dialect
 // had. Clients send thoughts back with their signature, and an upstream that did
 // not sign them refuses the whole conversation; by the mark they are found and
@@ -11,7 +9,7 @@ const ourMark = "starling-unsigned"
 // withoutOurThoughts takes the thoughts under our mark out of a request's
 // messages. A message that has nothing else is taken out with them.
 func withoutOurThoughts(body []byte, o *outgoing) []byte {
-	if !bytes.Contains(body, []byte(`"`+ourMark+`"`)) {
+	if !Mentions(body, `"`+ourMark+`"`) {
 		return body
 	}
 	at, end := locate(body, "messages")

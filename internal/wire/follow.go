@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"fmt"
 
 	"starling"
@@ -48,7 +47,7 @@ func Follow(r *starling.Request, answered, asked string) (starling.Request, erro
 }
 
 // called are the words that a conversation with tools has in one dialect or another.
-var called = [...][]byte{[]byte(`"tool_calls"`), []byte(`"tool_use"`), []byte(`"function_call"`), []byte(`"functionCall"`)}
+var called = [...]string{`"tool_calls"`, `"tool_use"`, `"function_call"`, `"functionCall"`}
 
 // HasTools reports whether a request offers tools, or comes from a conversation in
 // which there were some. It may err on the side of tools.
@@ -57,7 +56,7 @@ func HasTools(r *starling.Request) bool {
 		return true
 	}
 	for _, word := range called {
-		if bytes.Contains(r.Body, word) {
+		if Mentions(r.Body, word) {
 			return true
 		}
 	}
@@ -66,5 +65,5 @@ func HasTools(r *starling.Request) bool {
 
 // ForcesTools reports whether a request may say whether tools must be used.
 func ForcesTools(r *starling.Request) bool {
-	return bytes.Contains(r.Body, []byte("tool_choice")) || bytes.Contains(r.Body, []byte("toolConfig")) || bytes.Contains(r.Body, []byte("tool_config"))
+	return Mentions(r.Body, "tool_choice") || Mentions(r.Body, "toolConfig") || Mentions(r.Body, "tool_config")
 }

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"strings"
 )
 
@@ -42,7 +41,7 @@ func isOldGemini(model string) bool {
 // withoutOurMarks takes our marks out of a conversation, with the thoughts under
 // them. A turn that has nothing else is taken out, too.
 func withoutOurMarks(body []byte, o *outgoing) []byte {
-	if !bytes.Contains(body, []byte(`"`+geminiMark+`"`)) {
+	if !Mentions(body, `"`+geminiMark+`"`) {
 		return body
 	}
 	at, end := locate(body, "contents")

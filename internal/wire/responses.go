@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"strings"
 
 	"starling"
@@ -156,7 +155,7 @@ const ourItem = "starling"
 func itemID(kind, answer string, n int) string { return ownID(kind+"_"+ourItem, answer, n) }
 
 func withoutOurReasoning(body []byte, o *outgoing) []byte {
-	if !bytes.Contains(body, []byte(`"rs_`+ourItem)) && !bytes.Contains(body, []byte(`"`+ourMark+`"`)) {
+	if !Mentions(body, `"rs_`+ourItem) && !Mentions(body, `"`+ourMark+`"`) {
 		return body
 	}
 	at, end := locate(body, "input")

@@ -88,7 +88,7 @@ func itemsOf(input []byte) []byte {
 // that of one of its items. Without such a reference the result is body itself.
 // Errors are Invalid: what is referred to is not kept, or not any more.
 func Recalled(body []byte, find func(id string) (Kept, bool)) ([]byte, error) {
-	if !bytes.Contains(body, []byte(ourItem)) && !bytes.Contains(body, []byte(`"resp_rcp_`)) || !valid(body) {
+	if !Mentions(body, "_"+ourItem) && !Mentions(body, `"resp_rcp_`) || !valid(body) {
 		return body, nil
 	}
 	top, err := object(body)

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"strings"
 
 	"starling"
@@ -61,7 +60,7 @@ func offeredTools(body []byte) map[string]responsesTool {
 	}
 	body = body[skipSpace(body, 0):]
 	eachTool(field(body, "tools"), note)
-	if bytes.Contains(body, []byte("additional_tools")) {
+	if Mentions(body, "additional_tools") {
 		for m := enter(field(body, "input")); m.next(); {
 			if text(field(m.value, "type")) == "additional_tools" {
 				eachTool(field(m.value, "tools"), note)
