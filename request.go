@@ -56,6 +56,7 @@ type Request struct {
 	MaxTokens int64  // most output tokens per choice the caller allows; 0 if unsaid
 	Choices   int64  // how many answers are asked for, or vectors; at least 1
 	Tools     int    // tools offered to the model
+	Chooses   bool   // the caller says whether tools must be used, and which
 	Hosted    int    // of them, those that the vendor runs, and charges beside the tokens
 	Images    int    // pictures: their tokens are not bounded by their bytes
 	Documents int    // documents, sound and whatever else is no text: bounded by the model's window alone

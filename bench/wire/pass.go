@@ -51,7 +51,7 @@ func loads() []load {
 		{"openai, 50 KB, whole answer", chat, whole(big), false, true},
 		{"anthropic, 50 KB, whole answer", messages, calm, false, true},
 		{"openai, 50 KB, stream of 20 chunks", chat, streamed(big), true, false},
-		{"openai, 1 KB, whole answer", chat, whole(small), false, false},
+		{"openai, a short question, whole answer", chat, whole(small), false, false},
 	}
 }
 

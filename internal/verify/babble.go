@@ -52,6 +52,9 @@ func babbles(text string, finish starling.Finish) bool {
 	if cut {
 		least = variedCut
 	}
+	if len(text) < 2*leastWords-1 {
+		return false // it cannot have that many
+	}
 	all := words(text)
 	return varied(all) < least || len(all) > 2*wordsAtEnd && varied(all[len(all)-wordsAtEnd:]) < least
 }

@@ -17,7 +17,7 @@ var examples = regexp.MustCompile(`(?i)\b(examples?|sample|e\.g\.|for instance|f
 
 // mayBeCall reports, from the text alone, whether a call may stand in it.
 func (t *turn) mayBeCall() bool {
-	return marks.MatchString(t.said) || strings.HasSuffix(t.said, "}") || strings.HasSuffix(t.said, "]") || strings.HasSuffix(t.said, "```")
+	return strings.ContainsAny(t.said, "`<[(:") && marks.MatchString(t.said) || strings.HasSuffix(t.said, "}") || strings.HasSuffix(t.said, "]") || strings.HasSuffix(t.said, "```")
 }
 
 // spoken reports whether the text ends in a call of an offered tool. In the middle of

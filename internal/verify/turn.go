@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"starling"
-	"starling/internal/wire"
 )
 
 // What is wrong with a turn, in words that hold none of it. Metrics count them.
@@ -36,7 +35,7 @@ func (s *Shapes) Turn(r *starling.Request, a *starling.Answer, view func() *star
 		return ""
 	}
 	t := &turn{Shapes: s, answer: a, said: withoutThoughts(a.Text)}
-	if len(a.Calls) > 0 || t.mayBeCall() || wire.ForcesTools(r) || t.said == "" {
+	if len(a.Calls) > 0 || t.mayBeCall() || r.Chooses || t.said == "" {
 		t.chat = view()
 	}
 	t.offered, t.complete = offer(t.chat)

@@ -17,6 +17,7 @@ var anthropicAsked = []ask{
 	{name: "max_tokens", required: true, read: readLimit("max_tokens")},
 	{name: "stream", read: readCountedStream},
 	{name: "tools", read: readTools},
+	{name: "tool_choice", read: readToolChoice},
 	{name: "service_tier", read: readTier("service_tier", "priority")},
 	{name: "speed", read: readTier("speed", "fast")},
 	{name: "inference_geo", read: readTier("inference_geo", "us")},

@@ -62,8 +62,3 @@ func HasTools(r *starling.Request) bool {
 	}
 	return false
 }
-
-// ForcesTools reports whether a request may say whether tools must be used.
-func ForcesTools(r *starling.Request) bool {
-	return Mentions(r.Body, "tool_choice") || Mentions(r.Body, "toolConfig") || Mentions(r.Body, "tool_config")
-}

@@ -24,6 +24,8 @@ var geminiAsked = []ask{
 	{name: "generationConfig", read: readGenerationConfig},
 	{name: "generation_config", read: readGenerationConfig},
 	{name: "tools", read: readGeminiTools},
+	{name: "toolConfig", read: readToolChoice},
+	{name: "tool_config", read: readToolChoice},
 	{name: "serviceTier", read: readTier("service_tier", "priority", "PRIORITY", "SERVICE_TIER_PRIORITY")},
 	{name: "service_tier", read: readTier("service_tier", "priority", "PRIORITY", "SERVICE_TIER_PRIORITY")},
 }

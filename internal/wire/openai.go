@@ -18,6 +18,7 @@ var openAIAsked = []ask{
 	{name: "n", read: readChoices},
 	{name: "logprobs", read: readLogprobs},
 	{name: "tools", read: readTools},
+	{name: "tool_choice", read: readToolChoice},
 	{name: "service_tier", read: readTier("service_tier", "priority", "fast", "scale")},
 	{name: "prompt_cache_key", read: readTalk},
 	{name: "web_search_options", read: readHosted},

@@ -27,8 +27,8 @@ const (
 )
 
 // Parse checks body and reads what routing needs of it: Dialect, Body (kept, not
-// copied), Model, Stream, WantUsage, WantProbs, MaxTokens, Choices, Tools, Hosted,
-// Images, Documents, Opaque, Tier, Talk and Format. The body must be UTF-8 and exactly one JSON object,
+// copied), Model, Stream, WantUsage, WantProbs, MaxTokens, Choices, Tools, Chooses,
+// Hosted, Images, Documents, Opaque, Tier, Talk and Format. The body must be UTF-8 and exactly one JSON object,
 // nested at most 512 deep.
 //
 // Errors are Invalid. One about a field has Op "request: <field>". Fields that
@@ -152,6 +152,12 @@ func readTools(r *starling.Request, v []byte) error {
 			r.Hosted++
 		}
 	}
+	return nil
+}
+
+// readToolChoice only notes that there is one: what it says, those read who need it.
+func readToolChoice(r *starling.Request, _ []byte) error {
+	r.Chooses = true
 	return nil
 }
 

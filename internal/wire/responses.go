@@ -21,6 +21,7 @@ var responsesAsked = []ask{
 	{name: "stream", read: readCountedStream},
 	{name: "max_output_tokens", read: readLimit("max_output_tokens")},
 	{name: "tools", read: readResponsesTools},
+	{name: "tool_choice", read: readToolChoice},
 	{name: "service_tier", read: readTier("service_tier", "priority", "fast", "ultrafast", "scale")},
 	{name: "background", read: readBackground},
 	{name: "text", read: readFormat(func(v []byte) *starling.Format { return responsesFormat(field(v, "format")) })},
