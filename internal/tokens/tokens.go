@@ -48,17 +48,9 @@ func (s Size) String() string {
 	return fmt.Sprintf("about %d tokens (%s)", s.Tokens, s.How)
 }
 
-// Count returns how many tokens the text of r has for m, whether that is the vendor's
-// own count, and for people how it was counted. Nothing was learned of m: where it was,
-// ask [Factors.Size].
-func Count(r *starling.Request, m starling.Model) (n int64, exact bool, how string) {
-	s := (*Factors)(nil).Size(r, m)
-	return s.Tokens, s.Exact, s.How
-}
-
 // Size returns how many tokens the text of r has for m.
 func (f *Factors) Size(r *starling.Request, m starling.Model) Size {
-	return f.size(r, m, ours(r, m, nil))
+	return f.size(r, m, Ours(r, m, nil))
 }
 
 // size makes a size of what was counted.
@@ -100,9 +92,7 @@ const (
 
 // Ours returns how many tokens of our own the text of r has for m, before any factor.
 // It is 0 if stop, which may be nil, says true before it is known.
-func Ours(r *starling.Request, m starling.Model, stop func() bool) int64 { return ours(r, m, stop) }
-
-func ours(r *starling.Request, m starling.Model, stop func() bool) int64 {
+func Ours(r *starling.Request, m starling.Model, stop func() bool) int64 {
 	enc := encodingOf(m).enc
 	return r.Counted.By(enc.name, func() int64 {
 		o := wire.ReadingOf(r)

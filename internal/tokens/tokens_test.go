@@ -17,6 +17,12 @@ import (
 	"starling/internal/wire"
 )
 
+// sizeOf is the size of a request for a model of which nothing was learned.
+func sizeOf(r *starling.Request, m starling.Model) (n int64, exact bool, how string) {
+	s := (*Factors)(nil).Size(r, m)
+	return s.Tokens, s.Exact, s.How
+}
+
 var (
 	gpt4o = starling.Model{Provider: "openai", Name: "gpt-4o", Zone: starling.Cloud, Context: 128_000}
 	gpt4  = starling.Model{Provider: "openai", Name: "gpt-4", Zone: starling.Cloud, Context: 8192}
@@ -68,7 +74,7 @@ func TestTheCountIsThatOfTheVendorsOwnTokenizer(t *testing.T) {
 			m    starling.Model
 			want int64
 		}{{gpt4o, g.O200k}, {gpt4, g.Cl100k}} {
-			n, exact, how := Count(asking(g.Text), c.m)
+			n, exact, how := sizeOf(asking(g.Text), c.m)
 			if n -= perTurn + perReply; !exact || n < c.want || float64(n) > float64(c.want)*1.003 || len(g.Text) < longestPiece && n != c.want {
 				t.Errorf("%.40q for %s: %d tokens (%s), want %d", g.Text, c.m.Name, n, how, c.want)
 			}
@@ -100,7 +106,7 @@ func TestWhatAModelReadsIsCountedInEachDialect(t *testing.T) {
 		{"a result in parts", starling.Anthropic, `{"model":"m","max_tokens":5,"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"hello world"}]}]}]}`, 2 + frame},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if n, _, _ := Count(parsed(c.d, c.body), gpt4o); n != c.want {
+			if n, _, _ := sizeOf(parsed(c.d, c.body), gpt4o); n != c.want {
 				t.Errorf("%d tokens, want %d", n, c.want)
 			}
 		})
@@ -118,7 +124,7 @@ func TestWhatAModelReadsIsFoundInTheOtherDialectsToo(t *testing.T) {
 		`{"model":"m","input":["hello","hello world"]}`:                                   3 + 2*perTurn + perReply,
 		`{"model":"m","messages":[{"role":"user","content":"hello","images":["hello"]}]}`: 1 + perTurn + perReply,
 	} {
-		if n, _, _ := Count(&starling.Request{Body: []byte(body)}, gpt4o); n != want {
+		if n, _, _ := sizeOf(&starling.Request{Body: []byte(body)}, gpt4o); n != want {
 			t.Errorf("%s: %d tokens, want %d", body, n, want)
 		}
 	}
@@ -146,7 +152,7 @@ func TestOnlyPlainTextForTheVendorsOwnModelsIsExact(t *testing.T) {
 		{"a demanded shape", parsed(starling.OpenAI, `{"model":"m","response_format":{"type":"json_object"},"messages":[{"role":"user","content":"hello"}]}`), gpt4o, false, "counted with o200k_base, an estimate"},
 		{"what the vendor shortens", parsed(starling.Anthropic, `{"model":"m","max_tokens":5,"context_management":{},"messages":[{"role":"user","content":"hello"}]}`), gpt4o, false, "counted with o200k_base, an estimate"},
 	} {
-		if _, exact, how := Count(c.r, c.m); exact != c.exact || how != c.how {
+		if _, exact, how := sizeOf(c.r, c.m); exact != c.exact || how != c.how {
 			t.Errorf("%s: exact %t, %s", c.name, exact, how)
 		}
 	}
@@ -157,7 +163,7 @@ var words = rapid.SliceOfN(rapid.OneOf(rapid.StringN(0, 40, 200), rapid.StringMa
 func TestThereAreNoMoreTokensThanTheBoundByBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := asking(words.Draw(t, "messages")...)
-		n, _, _ := Count(r, gpt4o)
+		n, _, _ := sizeOf(r, gpt4o)
 		if most, _ := gpt4o.Bounds(r); n > most {
 			t.Fatalf("%d tokens, at most %d were reserved: %s", n, most, r.Body)
 		}
@@ -167,8 +173,8 @@ func TestThereAreNoMoreTokensThanTheBoundByBytes(t *testing.T) {
 func TestWhoSendsMoreDoesNotHaveFewer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := words.Draw(t, "messages")
-		before, _, _ := Count(asking(all...), gpt4o)
-		after, _, _ := Count(asking(append(all, rapid.String().Draw(t, "more"))...), gpt4o)
+		before, _, _ := sizeOf(asking(all...), gpt4o)
+		after, _, _ := sizeOf(asking(append(all, rapid.String().Draw(t, "more"))...), gpt4o)
 		if after <= before {
 			t.Fatalf("%d tokens, and with a message more %d", before, after)
 		}
@@ -177,13 +183,13 @@ func TestWhoSendsMoreDoesNotHaveFewer(t *testing.T) {
 
 func TestACountIsTheSameHoweverOftenItIsAsked(t *testing.T) {
 	long := strings.Repeat("The starling is a bird. ", 100)
-	first, _, _ := Count(asking(long, "and more"), gpt4o)
-	again, _, _ := Count(asking(long, "and more"), gpt4o) // its long passage is remembered now
+	first, _, _ := sizeOf(asking(long, "and more"), gpt4o)
+	again, _, _ := sizeOf(asking(long, "and more"), gpt4o) // its long passage is remembered now
 	r := asking(long, "and more")
 	r.Counted = new(starling.Counted)
-	a, _, _ := Count(r, gpt4o)
+	a, _, _ := sizeOf(r, gpt4o)
 	r.Body = nil
-	b, _, _ := Count(r, gpt4o)
+	b, _, _ := sizeOf(r, gpt4o)
 	if first != again || a != first || b != first {
 		t.Errorf("%d, %d, %d, %d tokens", first, again, a, b)
 	}
@@ -217,7 +223,7 @@ func TestOfAVeryLongRequestAPartIsCounted(t *testing.T) {
 		r    *starling.Request
 		want int64
 	}{"in one message": {asking(prose), 40_000 * each}, "in many": {asking(pieces...), 22_000 * (each + perTurn)}} {
-		n, exact, _ := Count(c.r, gpt4o)
+		n, exact, _ := sizeOf(c.r, gpt4o)
 		if exact || math.Abs(float64(n)/float64(c.want)-1) > 0.05 {
 			t.Errorf("%s: %d tokens (exact: %t), want about %d", name, n, exact, c.want)
 		}
@@ -247,7 +253,7 @@ func BenchmarkCount(b *testing.B) {
 		b.SetBytes(int64(len(all)))
 		for b.Loop() {
 			o200k.known, o200k.words = memory{}, memory{}
-			Count(r, gpt4o)
+			sizeOf(r, gpt4o)
 		}
 	})
 	for name, text := range map[string]string{
@@ -257,16 +263,16 @@ func BenchmarkCount(b *testing.B) {
 		b.Run(name+" of 50 KB", func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			for i := 0; b.Loop(); i++ {
-				Count(asking(fmt.Sprint(i)+text), gpt4o)
+				sizeOf(asking(fmt.Sprint(i)+text), gpt4o)
 			}
 		})
 		b.Run(name+" of 50 KB, known but for its last message", func(b *testing.B) {
 			all := strings.SplitAfter(text, " b")
 			r := asking(strings.Join(all[:len(all)/2], ""), strings.Join(all[len(all)/2:], ""), "go on")
-			Count(r, gpt4o)
+			sizeOf(r, gpt4o)
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {
-				Count(r, gpt4o)
+				sizeOf(r, gpt4o)
 			}
 		})
 	}
