@@ -1,0 +1,3 @@
+package engine
+
+import _ "github.com/hybridgroup/yzma/pkg/llama"
