@@ -1,7 +1,5 @@
 package gguf
 
-import "strings"
-
 // A Use is how a model will be used.
 type Use struct {
 	Context   int64  // tokens that each sequence may have
@@ -137,31 +135,19 @@ func (f *File) state() float64 {
 	return 0
 }
 
+// compute adds up what lives at the same time: the vectors between layers, and then
+// either what a layer needs, with its mask of the context, or the logits.
 func (f *File) compute(u Use) int64 {
 	own := func(key string) float64 { return float64(f.own(key)) }
 	key, _ := f.HeadDims()
-	vocabulary, tokens := float64(f.Vocabulary()), float64(u.Context)*float64(u.Sequences)
-	row := vocabulary + 4*own("embedding_length") + 2*max(own("feed_forward_length"), own("expert_feed_forward_length")*own("expert_used_count")) + 3*own("attention.head_count")*float64(key)
-	batch := min(float64(u.Batch), max(tokens, 1))
-	mask := 6 * batch * float64(rounded(u.Context)) // once with 4 bytes and once with 2
+	vocabulary, tokens := float64(f.Vocabulary()), float64(rounded(u.Context))
+	batch := min(float64(u.Batch), tokens*float64(u.Sequences))
+	forward := 2 * max(own("feed_forward_length"), own("expert_feed_forward_length")*own("expert_used_count"))
+	mask := 1.5 * tokens // once in 32 bits and once in 16
+	layer := forward + 3*own("attention.head_count")*float64(key) + mask
 	const process, perToken = 32 << 20, 256
-	return bytesOf(4*batch*row + mask + 4*vocabulary*float64(u.Sequences) + perToken*vocabulary + process)
+	return bytesOf(4*batch*(4*own("embedding_length")+max(layer, vocabulary)) + 4*vocabulary*float64(u.Sequences) + perToken*vocabulary + process)
 }
 
 // bytesOf rounds, and holds what a corrupt file says where sums stay exact.
 func bytesOf(x float64) int64 { return int64(min(x, 1<<60)) }
-
-// efficiency is how much of the memory's bandwidth, as machine.Bandwidth measures it,
-// generating reaches with weights of a quantisation: fewer bits take more work for each
-// byte. See [Speed].
-func efficiency(quantisation string) float64 {
-	switch {
-	case strings.HasPrefix(quantisation, "IQ"), strings.HasPrefix(quantisation, "TQ"):
-		return 0.5 // not measured; these take tables
-	case strings.HasPrefix(quantisation, "Q8"):
-		return 0.9
-	case strings.HasPrefix(quantisation, "Q"), strings.HasSuffix(quantisation, "FP4"):
-		return 0.75
-	}
-	return 1
-}
