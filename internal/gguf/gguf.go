@@ -115,8 +115,8 @@ func (f *File) Architecture() string { return f.Text("general.architecture") }
 // Name returns what the model is called, or "".
 func (f *File) Name() string { return f.Text("general.name") }
 
-// License returns under what terms it is given, "" if the file does not say.
-func (f *File) License() string { return f.Text("general.license") }
+// Licence returns under what terms it is given, "" if the file does not say.
+func (f *File) Licence() string { return f.Text("general.license") }
 
 // Template returns the model's own chat template, in Jinja; "" if it has none.
 func (f *File) Template() string { return f.Text("tokenizer.chat_template") }

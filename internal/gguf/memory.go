@@ -26,7 +26,8 @@ func (m Memory) Total() int64 { return m.Weights + m.Cache + m.Compute }
 // The library's own numbers.
 const (
 	usualBatch = 512
-	step       = 256 // tokens that a context is rounded up to
+	step       = 256  // tokens that a context is rounded up to
+	mostLayers = 1024 // that a model is believed to have; its own limit is 512
 )
 
 // Memory returns what the model takes in that use. Weights and Cache are exact for
@@ -63,7 +64,7 @@ func (f *File) cache(u Use) int64 {
 	}
 	window := rounded(min(u.Context, f.own("attention.sliding_window")+u.Batch))
 	each := 0.0
-	for i := range min(f.Layers(), mostItems) {
+	for i := range min(f.Layers(), mostLayers) {
 		tokens := rounded(u.Context)
 		if !u.Whole && f.sliding(i) {
 			tokens = min(tokens, window)

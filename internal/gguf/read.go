@@ -18,8 +18,8 @@ const (
 	mostHeld    = 64 << 20 // bytes of names and values that are kept
 	mostKeys    = 1 << 16
 	mostTensors = 1 << 18
-	mostItems   = 4096 // of an array that is kept; a longer one is counted and skipped
-	mostText    = 8 << 20
+	mostItems   = 4096    // of an array that is kept; a longer one is counted and skipped
+	mostText    = 2 << 20 // of a value that is kept; a longer one is skipped, and empty
 	mostName    = 1 << 16
 )
 
@@ -88,14 +88,18 @@ func (d *decoder) fail(format string, args ...any) {
 	}
 }
 
-// read fills b. Short input is Invalid, another trouble Internal.
+// read fills b, with zeros after an error. Short input is Invalid, another trouble
+// Internal.
 func (d *decoder) read(b []byte) {
 	if d.err != nil {
+		clear(b)
 		return
 	}
 	n, err := io.ReadFull(d.r, b)
 	d.at += int64(n)
-	d.ended(err)
+	if d.ended(err); err != nil {
+		clear(b)
+	}
 }
 
 func (d *decoder) ended(err error) {
@@ -142,11 +146,16 @@ func (d *decoder) keep(n int64) {
 	}
 }
 
-func (d *decoder) text(most int64) string {
+// name reads the name of a key or a tensor.
+func (d *decoder) name() string {
 	n := d.length(1)
-	if n > most {
-		d.fail("a text of %d bytes", n)
+	if n > mostName {
+		d.fail("a name of %d bytes", n)
 	}
+	return d.text(n)
+}
+
+func (d *decoder) text(n int64) string {
 	if d.keep(n); d.err != nil {
 		return ""
 	}
@@ -184,7 +193,7 @@ const (
 func (d *decoder) metadata(n int64) map[string]any {
 	meta := map[string]any{}
 	for ; n > 0 && d.err == nil; n-- {
-		key := d.text(mostName)
+		key := d.name()
 		if _, twice := meta[key]; twice {
 			d.fail("a key is there twice")
 		}
@@ -209,10 +218,15 @@ func (d *decoder) value(kind uint32) any {
 	switch {
 	case d.err != nil:
 	case kind == isText:
-		return d.text(mostText)
+		n := d.length(1)
+		if n > mostText {
+			d.skip(n)
+			return ""
+		}
+		return d.text(n)
 	case kind == isArray:
 		return d.array()
-	case int(kind) < len(widths):
+	case kind < uint32(len(widths)):
 		var b [8]byte
 		d.read(b[:widths[kind]])
 		return number(kind, b)
@@ -253,7 +267,7 @@ type list struct {
 
 func (d *decoder) array() list {
 	kind := d.u32()
-	if d.err == nil && (int(kind) >= len(widths) || kind == isArray) {
+	if kind >= uint32(len(widths)) || kind == isArray {
 		d.fail("an array of type %d", kind)
 		return list{}
 	}
@@ -291,7 +305,7 @@ func (d *decoder) tensors(n int64) []Tensor {
 }
 
 func (d *decoder) tensor() Tensor {
-	t := Tensor{Name: d.text(mostName)}
+	t := Tensor{Name: d.name()}
 	dims := d.u32()
 	if dims > 4 {
 		d.fail("a tensor of %d dimensions", dims)

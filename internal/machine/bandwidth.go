@@ -3,6 +3,7 @@ package machine
 import (
 	"bytes"
 	"context"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -11,13 +12,13 @@ import (
 // caches are; and they must not be a burden.
 const (
 	blockBytes = 64 << 20 // of a thread, if there are few of them
-	mostBlocks = 512 << 20
+	mostBlocks = 256 << 20
 	piece      = 1 << 20 // after which a thread looks at the clock
 )
 
 // Bandwidth reads memory with so many threads for that long, or until ctx ends, and
-// returns the bytes that were read in a second. It takes 64 MiB for each thread, 512 MiB
-// at most, and some time more for filling them. The same threads can read weights no
+// returns the bytes that were read in a second. It takes 64 MiB for each thread, 256 MiB
+// at most, and some time more for filling them; afterwards it gives them back. The same threads can read weights no
 // faster than this.
 func Bandwidth(ctx context.Context, threads int, long time.Duration) float64 {
 	threads = max(threads, 1)
@@ -42,11 +43,13 @@ func Bandwidth(ctx context.Context, threads int, long time.Duration) float64 {
 	defer timer.Stop()
 	close(start)
 	done.Wait()
+	seconds := max(time.Since(begin).Seconds(), 1e-9)
+	debug.FreeOSMemory() // who asks is about to fill the memory with a model
 	sum := 0.0
 	for _, n := range read {
 		sum += n
 	}
-	return sum / max(time.Since(begin).Seconds(), 1e-9)
+	return sum / seconds
 }
 
 // scan reads the block until ctx ends. It looks for a byte that is not there, since the

@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"math"
 	"path"
 	"strings"
 	"time"
@@ -186,7 +185,7 @@ func (e Energy) Watts(before Energy, cores float64, on Supply) Watts {
 			joules, found = joules+float64(spent)/1e6, true
 		}
 	}
-	if !found || seconds <= 0 || math.IsNaN(joules) {
+	if !found || seconds <= 0 {
 		return Modelled(cores, on)
 	}
 	return Watts{Watts: joules / seconds, Measured: true}
