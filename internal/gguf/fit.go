@@ -2,7 +2,7 @@ package gguf
 
 import "strings"
 
-// A Room is what a machine has for a model.
+// A Room is what a machine has for a model, as package machine finds it.
 type Room struct {
 	Memory    int64   // bytes that may be taken now, by whichever limit is the nearest
 	Reserve   int64   // bytes of these that are to stay free

@@ -48,14 +48,12 @@ func (h *Host) chain(controllers, own string) []string {
 	if !inside || rest != "" && rest[0] != '/' {
 		rest = ""
 	}
-	mount = strings.TrimPrefix(path.Clean(mount), "/")
-	var all []string
-	for dir := path.Join(mount, rest); ; dir = path.Dir(dir) {
+	mount = strings.Trim(path.Clean(mount), "/")
+	all := []string{mount}
+	for dir := path.Join(mount, rest); len(dir) > len(mount)+1; dir = path.Dir(dir) { // mount, a slash and a name
 		all = append(all, dir)
-		if len(dir) <= len(mount) {
-			return all
-		}
 	}
+	return all
 }
 
 // mount finds where groups of some controllers are mounted, and which group lies there;

@@ -108,6 +108,7 @@ func TestTheNearestLimitOfAllGroupsHolds(t *testing.T) {
 		{"a limit beyond the machine is none", map[string]string{
 			"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": mounts2, "sys/fs/cgroup/memory.max": "99999999999\n",
 		}, 0, 12 * gib, 4},
+		{"groups that are mounted at the root", map[string]string{"proc/self/cgroup": "0::/a/b\n", "proc/self/mountinfo": "30 23 0:26 / / rw - cgroup2 cgroup2 rw\n"}, 0, 12 * gib, 4},
 		{"nonsense is not known", map[string]string{
 			"proc/self/cgroup": "a\n0::\n:::::\n", "proc/self/mountinfo": "x - y\n\n - cgroup2 a b\n" + mounts2,
 			"sys/fs/cgroup/memory.max": "much", "sys/fs/cgroup/cpu.max": "0 0", "sys/fs/cgroup/memory.stat": "inactive_file",
