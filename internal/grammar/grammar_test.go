@@ -402,7 +402,7 @@ func writeSchemas(t *testing.T) {
 	gen := rapid.Custom(func(t *rapid.T) string { return schemaGen(t, 3) })
 	for seed := 1; len(seen) < 1000; seed++ {
 		text := gen.Example(seed)
-		if _, _, err := FromSchema([]byte(text)); err != nil || seen[text] || len(text) > 1200 {
+		if _, _, err := FromSchema([]byte(text)); err != nil || seen[text] || len(text) > 650 {
 			continue
 		}
 		seen[text] = true
