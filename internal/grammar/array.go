@@ -74,6 +74,7 @@ func (c *compiler) bound(s *schema, keyword string, sofar int, join func(a, b in
 		c.let(s, keyword)
 		return sofar
 	}
+	c.spend(8 * n) // an engine copies what is repeated
 	return join(sofar, n)
 }
 

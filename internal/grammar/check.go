@@ -13,6 +13,7 @@ type checker struct {
 	compiler *jsonschema.Compiler
 	ready    map[*schema]*jsonschema.Schema
 	patterns map[string]*regexp.Regexp
+	weights  map[*schema]int
 	seen     map[*schema]int // of [compiler.straight]
 }
 
@@ -20,7 +21,7 @@ type checker struct {
 const here = "starling:///schema"
 
 func newChecker(doc *value) *checker {
-	k := &checker{jsonschema.NewCompiler(), map[*schema]*jsonschema.Schema{}, map[string]*regexp.Regexp{}, map[*schema]int{}}
+	k := &checker{jsonschema.NewCompiler(), map[*schema]*jsonschema.Schema{}, map[string]*regexp.Regexp{}, map[*schema]int{}, map[*schema]int{}}
 	k.compiler.UseLoader(alone{})
 	_ = k.compiler.AddResource(here, doc.plain()) // fails only where the address is taken
 	return k
@@ -48,6 +49,16 @@ func (k *checker) fits(items []item, v *value) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// weight is how many values the schema's text has: about what it takes to validate one.
+func (k *checker) weight(s *schema) int {
+	n, ok := k.weights[s]
+	if !ok {
+		n = s.v.count()
+		k.weights[s] = n
+	}
+	return n
 }
 
 // pattern compiles a regular expression, to nil where it is none of Go's.

@@ -1,7 +1,9 @@
 package grammar
 
 import (
+	"encoding/json"
 	"fmt"
+	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
@@ -125,7 +127,7 @@ func (c *compiler) refuse(at, what, hint string) *expr {
 // spend counts work, so that a short schema cannot ask for a lot of it.
 func (c *compiler) spend(n int) bool {
 	if c.work += n; c.work > maxWork {
-		c.refuse("", "the schema has too many combinations", "use fewer alternatives and smaller enums beside each other")
+		c.refuse("", "the schema has too many combinations", "use fewer alternatives, shorter bounds and smaller enums")
 	}
 	return c.err == nil
 }
@@ -428,10 +430,10 @@ func (c *compiler) listed(s *schema, items []item) (*expr, bool) {
 	var all []*expr
 	for _, v := range values {
 		text := v.text()
-		if !c.spend(len(text) + len(items)) {
+		if !c.spend(len(text)) {
 			return fail, true
 		}
-		fits, err := c.checks.fits(items, v)
+		fits, err := c.keeps(s, items, v)
 		if err != nil {
 			return c.refuse(s.at, "the schema cannot be used", ""), true
 		}
@@ -440,6 +442,58 @@ func (c *compiler) listed(s *schema, items []item) (*expr, bool) {
 		}
 	}
 	return alt(all...), true
+}
+
+// keeps reports whether a value that s lists fits all the items. Where nothing but types is
+// said beside the list, no validator has to go through the list again.
+func (c *compiler) keeps(s *schema, items []item, v *value) (bool, error) {
+	if len(items) == 1 && s.onlyListed() {
+		t := s.get("type")
+		return t == nil || typesOf(t)&typeOf(v) != 0, nil
+	}
+	return c.fits(items, v)
+}
+
+// fits reports whether a value fits all the items.
+func (c *compiler) fits(items []item, v *value) (bool, error) {
+	for _, i := range items {
+		if !c.spend(1 + c.checks.weight(i.s)/8) {
+			return false, nil
+		}
+	}
+	return c.checks.fits(items, v)
+}
+
+// onlyListed reports whether the schema has one list of values and at most types beside.
+func (s *schema) onlyListed() bool {
+	for keyword := range s.v.member {
+		if keyword != "enum" && keyword != "const" && keyword != "type" && (keyword == "$ref" || keyword == "allOf" || !slices.Contains(notes, keyword)) {
+			return false
+		}
+	}
+	return (s.get("enum") == nil) != (s.get("const") == nil)
+}
+
+// typeOf is the type that a value has.
+func typeOf(v *value) typeSet {
+	switch x := v.scalar.(type) {
+	case bool:
+		return isBoolean
+	case string:
+		return isString
+	case json.Number:
+		if r, ok := new(big.Rat).SetString(string(x)); ok && !r.IsInt() {
+			return isFraction
+		}
+		return isInteger
+	}
+	switch v.kind {
+	case objectKind:
+		return isObject
+	case arrayKind:
+		return isArray
+	}
+	return isNull
 }
 
 // apart reports whether no value can fit two of the branches, as far as that is plain to
@@ -506,12 +560,9 @@ func (c *compiler) otherValues(a, b *schema) bool {
 		}
 		values = list.items
 	}
-	if !c.spend(len(values)) {
-		return false
-	}
 	return !slices.ContainsFunc(values, func(v *value) bool {
-		fits, err := c.checks.fits([]item{{s: b}}, v)
-		return fits || err != nil
+		fits, err := c.fits([]item{{s: b}}, v)
+		return fits || err != nil || c.err != nil
 	})
 }
 

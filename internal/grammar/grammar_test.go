@@ -343,7 +343,10 @@ func TestWhatIsNotHeldIsNamed(t *testing.T) {
 }
 
 func TestASchemaThatCannotBeHeldIsInvalid(t *testing.T) {
-	var deep, wide strings.Builder
+	var deep, wide, copies strings.Builder
+	for i := range 600 {
+		fmt.Fprintf(&copies, `"p%d":{"type":"string","maxLength":512},`, i)
+	}
 	deep.WriteString(strings.Repeat(`{"items":`, 200) + "{}" + strings.Repeat("}", 200))
 	wide.WriteString(`{"allOf":[{}`)
 	for range 12 {
@@ -361,6 +364,7 @@ func TestASchemaThatCannotBeHeldIsInvalid(t *testing.T) {
 		{"an anchor", `{"$ref":"#x","$defs":{"y":{"$anchor":"x"}}}`, "/$ref"},
 		{"too deep", deep.String(), strings.Repeat("/items", 96)},
 		{"too many combinations", wide.String(), ""},
+		{"too many copies", `{"type":"object","properties":{` + copies.String() + `"z":{}}}`, ""},
 		{"too large", `{"enum":["` + strings.Repeat("x", maxSchema) + `"]}`, ""},
 	} {
 		text, _, err := FromSchema([]byte(c.schema))
@@ -389,6 +393,9 @@ func TestTheStoredSchemasHaveGrammars(t *testing.T) {
 	lines := bytes.Split(bytes.TrimSpace(data), []byte("\n"))
 	if len(lines) != 1000 {
 		t.Fatalf("%d schemas", len(lines))
+	}
+	if testing.Short() {
+		lines = lines[:100]
 	}
 	for i, line := range lines {
 		accepted(t, string(line), uint64(i), 2)

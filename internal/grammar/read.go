@@ -101,6 +101,18 @@ func (v *value) text() string {
 	return string(b)
 }
 
+// count is how many values there are in it, with itself.
+func (v *value) count() int {
+	n := 1
+	for _, e := range v.member {
+		n += e.count()
+	}
+	for _, e := range v.items {
+		n += e.count()
+	}
+	return n
+}
+
 // plain is the value as encoding/json gives it.
 func (v *value) plain() any {
 	switch v.kind {
