@@ -52,6 +52,9 @@ func FromSchema(text []byte) (gbnf string, loose []string, err error) {
 	if err != nil {
 		return "", nil, err
 	}
+	if doc.based() {
+		return "", nil, invalid("", "a part of the schema has an $id of its own", "leave out every $id but the outermost one")
+	}
 	c := newCompiler(doc)
 	c.rule([]item{{s: c.schemaOf(doc, "")}}, "")
 	if c.err != nil {

@@ -362,6 +362,7 @@ func TestASchemaThatCannotBeHeldIsInvalid(t *testing.T) {
 		{"an endless value", `{"type":"object","properties":{"a":{"$ref":"#"}},"required":["a"]}`, ""},
 		{"a circle", `{"properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"anyOf":[{"type":"null"},{"$ref":"#/$defs/x"}]}}}`, "/$defs/x"},
 		{"an anchor", `{"$ref":"#x","$defs":{"y":{"$anchor":"x"}}}`, "/$ref"},
+		{"an address within", `{"properties":{"a":{"$id":"http://x.example/a","$ref":"#/$defs/b","$defs":{"b":{}}}}}`, ""},
 		{"too deep", deep.String(), strings.Repeat("/items", 96)},
 		{"too many combinations", wide.String(), ""},
 		{"too many copies", `{"type":"object","properties":{` + copies.String() + `"z":{}}}`, ""},

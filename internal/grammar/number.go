@@ -68,8 +68,8 @@ func (c *compiler) limit(s *schema, keyword string, to *limit, direction int) {
 	}
 }
 
-// reach is beyond what a number without bounds can be.
-var reachOf = new(big.Int).Exp(big.NewInt(10), big.NewInt(sane), nil)
+// beyond is more than a number without bounds can be.
+var beyond = new(big.Int).Exp(big.NewInt(10), big.NewInt(sane), nil)
 
 func (c *compiler) narrow(s *schema, keyword string, apart bool, to *limit, direction int) {
 	v := s.get(keyword)
@@ -80,7 +80,7 @@ func (c *compiler) narrow(s *schema, keyword string, apart bool, to *limit, dire
 		return
 	}
 	r, ok := rational(v)
-	far := ok && new(big.Rat).Abs(r).Cmp(new(big.Rat).SetInt(reachOf)) >= 0
+	far := ok && new(big.Rat).Abs(r).Cmp(new(big.Rat).SetInt(beyond)) >= 0
 	switch {
 	case far && r.Sign() == -direction:
 		return // no number that the grammar knows is out there
@@ -129,7 +129,7 @@ func places(l limit) int {
 func scaled(l limit, point, direction int) *big.Int {
 	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(point)), nil)
 	if l.at == nil {
-		end := new(big.Int).Mul(reachOf, unit)
+		end := new(big.Int).Mul(beyond, unit)
 		end.Sub(end, big.NewInt(1))
 		if direction > 0 {
 			end.Neg(end)

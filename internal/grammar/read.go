@@ -3,6 +3,7 @@ package grammar
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -111,6 +112,20 @@ func (v *value) count() int {
 		n += e.count()
 	}
 	return n
+}
+
+// based reports whether a part of the value says "$id", to which references in it would be
+// relative.
+func (v *value) based() bool {
+	for _, e := range v.member {
+		if id := e.member["$id"]; id != nil && id.kind == scalarKind || e.based() {
+			return true
+		}
+	}
+	return slices.ContainsFunc(v.items, func(e *value) bool {
+		id := e.member["$id"]
+		return id != nil && id.kind == scalarKind || e.based()
+	})
 }
 
 // plain is the value as encoding/json gives it.
