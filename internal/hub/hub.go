@@ -84,6 +84,8 @@ type Store struct {
 	dir string
 	o   Options
 	get fetcher
+
+	packages map[string]packaged // by platform
 }
 
 // Open returns the store in a folder, which is made when something is kept. Errors:
@@ -109,7 +111,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, int64, int64) {}
 	}
-	return &Store{dir: dir, o: o, get: newFetcher(o)}, nil
+	return &Store{dir: dir, o: o, get: newFetcher(o), packages: packages}, nil
 }
 
 func (s *Store) models() string  { return filepath.Join(s.dir, "models") }

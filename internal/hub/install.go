@@ -22,11 +22,14 @@ import (
 // pinnedPackage is the release of the npm packages that hold the pinned version.
 const pinnedPackage = "3.22.1"
 
+// A packaged is an npm package, and its checksum as npm writes it.
+type packaged struct{ name, integrity string }
+
 // packages are the npm packages of libraries, with the checksums of that release. A
 // platform without a row has none that was looked at.
 //
 // Source: registry.npmjs.org, dist.integrity of each, 2026-11-27.
-var packages = map[string]struct{ name, integrity string }{
+var packages = map[string]packaged{
 	"linux/amd64": {"@node-llama-cpp/linux-x64", "sha512-5uCCDNqWCNfaAm8aR/Uzxbo4HBpKgNF91kCHPepKhgMgV2OAmatoefbOlMihsqCiH2Od35E/eUHQCFbfRBJuOg=="},
 	"linux/arm64": {"@node-llama-cpp/linux-arm64", "sha512-W+7naKCXX9/eEjjFmRS8vvx91QyLXDbeFxexZc3bh/PtQABZgmRL3C0AtYYXn4YGTj/3Qor4lWZn2tpjZFPLdQ=="},
 	"linux/arm":   {"@node-llama-cpp/linux-armv7l", "sha512-v/pHg4BcQHRDna+YYq4vWp44HCFluar4hAiB732Pa5PF89flMXhHSku68tQn+25RJjuc3TtoeY/i57WnX9GrdQ=="},
@@ -44,23 +47,29 @@ type source struct {
 	put  func(ctx context.Context, f *fresh) error
 }
 
+// An Installation says what is to be installed.
+type Installation struct {
+	From  string // folder, or .tgz, .tar.gz or .zip file; "" the first source that has it
+	Force bool   // also where the library is installed already
+}
+
 // Install installs the pinned library from the folder or package that is named, else
 // from the first source that has it: the system, the npm package by npm's client, the
 // same from the registry, llama.cpp's own releases. Skipped says which had it not, and
-// why. One that is installed stays, unless a file is named or it is damaged.
+// why. One that is installed and whole stays, unless a file is named or Force is set.
 //
 // Errors: NotFound if nobody has it, Overloaded if that may be for want of a network,
 // Refused for another version or a wrong checksum, TooLarge, Cancelled, Internal.
-func (s *Store) Install(ctx context.Context, from string) (l Library, skipped []string, err error) {
+func (s *Store) Install(ctx context.Context, i Installation) (l Library, skipped []string, err error) {
 	release, err := s.lock(ctx, s.engines(), "install")
 	if err != nil {
 		return l, nil, err
 	}
 	defer release()
 	s.sweep()
-	sources := []source{{from, func(_ context.Context, f *fresh) error { return f.given(from) }}}
-	if from == "" {
-		if l, err := s.Library(); err == nil {
+	sources := []source{{i.From, func(_ context.Context, f *fresh) error { return f.given(i.From) }}}
+	if i.From == "" {
+		if l, err := s.Library(); err == nil && !i.Force {
 			return l, nil, nil
 		}
 		sources = []source{{"system", s.fromSystem}, {"npm", s.fromClient}, {"npm registry", s.fromRegistry}, {"llama.cpp's releases", s.fromReleases}}
@@ -71,7 +80,7 @@ func (s *Store) Install(ctx context.Context, from string) (l Library, skipped []
 		switch {
 		case err == nil:
 			return l, skipped, nil
-		case from != "", ctx.Err() != nil, slices.Contains([]starling.Kind{starling.TooLarge, starling.Internal}, starling.KindOf(err)):
+		case i.From != "", ctx.Err() != nil, slices.Contains([]starling.Kind{starling.TooLarge, starling.Internal}, starling.KindOf(err)):
 			return l, skipped, err // no other source would do better
 		case starling.KindOf(err) == starling.Overloaded:
 			kind = starling.Overloaded
@@ -168,7 +177,7 @@ func (s *Store) fromSystem(_ context.Context, f *fresh) error {
 
 // packageOf returns the npm package of this platform, with its checksum.
 func (s *Store) packageOf() (name, sum string, err error) {
-	p, ok := packages[s.o.Platform]
+	p, ok := s.packages[s.o.Platform]
 	if !ok {
 		return "", "", &starling.Error{Kind: starling.NotFound, Op: "no package is known for " + s.o.Platform, Hint: "name one that you trust: starling engine install FILE"}
 	}

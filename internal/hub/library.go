@@ -28,7 +28,7 @@ type Library struct {
 	Platform  string           `json:"platform"`
 	Sum       string           `json:"sum,omitempty"` // of the package that it came in; "" of a folder
 	Installed time.Time        `json:"installed"`
-	Files     map[string]int64 `json:"files"` // bytes, by name
+	Files     map[string]int64 `json:"files"` // bytes, by name, without second names of the same
 
 	Dir  string `json:"dir,omitempty"` // where it lies
 	Used bool   `json:"used"`          // it is the one that engines load
@@ -86,8 +86,14 @@ func readLibrary(dir string) (l Library, err error) {
 	return l, err
 }
 
-// intact looks whether each file is there in its length.
+// intact looks whether each file is there in its length, under the names by which
+// they are loaded too.
 func (l *Library) intact() error {
+	for _, short := range []string{"ggml", "llama"} {
+		if _, err := os.Stat(filepath.Join(l.Dir, plainName(short, l.Platform))); err != nil {
+			return err
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(l.Files)) {
 		switch info, err := os.Stat(filepath.Join(l.Dir, name)); {
 		case err != nil:
@@ -194,11 +200,13 @@ func (f *fresh) describe() error {
 		return err
 	}
 	for _, e := range entries {
-		info, err := os.Stat(filepath.Join(f.Dir, e.Name()))
+		info, err := os.Stat(filepath.Join(f.Dir, e.Name())) // a link that leads nowhere is no file of a library
 		if err != nil {
 			return err
 		}
-		f.Files[e.Name()] = info.Size()
+		if e.Type().IsRegular() {
+			f.Files[e.Name()] = info.Size()
+		}
 	}
 	if err := durable.SyncDir(f.Dir); err != nil {
 		return err
