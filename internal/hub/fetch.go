@@ -12,6 +12,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -47,6 +48,7 @@ type fetcher struct {
 
 const (
 	mostTries   = 6                // one after the other without a byte more
+	mostDials   = 3                // of these, where nobody can be connected to
 	mostCuts    = 100              // of one file
 	mostPause   = 30 * time.Second // between tries, also where a server asks for more
 	mostMessage = 16 << 20         // bytes of a list or manifest
@@ -84,6 +86,7 @@ func redirect(req *http.Request, via []*http.Request) error {
 type fault struct {
 	err   error // what ends the fetching; or the last fault, when tries are used up
 	again bool  // another try may do
+	most  int   // tries one after the other; 0: mostTries
 	wait  time.Duration
 }
 
@@ -157,7 +160,7 @@ func (f *fetcher) fill(ctx context.Context, w want, p *partial) error {
 		if idle++; p.done > before {
 			idle = 0
 		}
-		if idle >= mostTries || cuts >= mostCuts {
+		if idle >= cmp.Or(ft.most, mostTries) || cuts >= mostCuts {
 			return ft.err
 		}
 		if err := f.rest(ctx, ft.wait, idle); err != nil {
@@ -262,7 +265,11 @@ func unreached(what string, err error) *fault {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err // without the address, which may hold a signature
 	}
-	return &fault{again: true, err: &starling.Error{
+	most := 0
+	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "dial" {
+		most = mostDials
+	}
+	return &fault{again: true, most: most, err: &starling.Error{
 		Kind: starling.Overloaded, Op: "hub: " + what + " cannot be reached", Err: err,
 		Hint: "is this machine offline, or behind a proxy (HTTPS_PROXY)? 'starling engine install FILE' and 'starling model import FILE' need no network",
 	}}
@@ -305,7 +312,7 @@ func (f *fetcher) document(ctx context.Context, w want, v any) (http.Header, err
 			return header, nil
 		case ctx.Err() != nil:
 			return nil, cancelled(ctx)
-		case !ft.again || tries >= mostTries:
+		case !ft.again || tries >= cmp.Or(ft.most, mostTries):
 			return nil, ft.err
 		}
 		if err := f.rest(ctx, ft.wait, tries); err != nil {

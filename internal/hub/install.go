@@ -85,12 +85,23 @@ func (s *Store) Install(ctx context.Context, i Installation) (l Library, skipped
 		case starling.KindOf(err) == starling.Overloaded:
 			kind = starling.Overloaded
 		}
-		skipped = append(skipped, src.name+": "+err.Error())
+		skipped = append(skipped, src.name+": "+reason(err))
 	}
 	return l, skipped, &starling.Error{
 		Kind: kind, Op: fmt.Sprintf("hub: llama.cpp %s for %s was found nowhere", Pinned, s.o.Platform), Err: errors.New(strings.Join(skipped, "; ")),
 		Hint: "fetch a package of its shared libraries where there is a network, and 'starling engine install FILE'",
 	}
+}
+
+// reason is an error without what to do about it, which is the same for all sources.
+func reason(err error) string {
+	e, ok := errors.AsType[*starling.Error](err)
+	if !ok {
+		return err.Error()
+	}
+	bare := *e
+	bare.Op, bare.Hint = strings.TrimPrefix(bare.Op, "hub: "), ""
+	return bare.Error()
 }
 
 // sweep removes what installs left that were ended on the way.
@@ -237,7 +248,7 @@ func (s *Store) pack(ctx context.Context, npm, name, dir string) error {
 		if ctx.Err() != nil {
 			return cancelled(ctx)
 		}
-		return &starling.Error{Kind: starling.Overloaded, Op: "npm pack " + name, Hint: said.hint(), Err: err}
+		return &starling.Error{Kind: starling.Overloaded, Op: "npm pack " + name + said.code(), Err: err}
 	}
 	return nil
 }
@@ -254,11 +265,11 @@ func (t *tail) Write(p []byte) (int, error) {
 	return t.Buffer.Write(p)
 }
 
-// hint is npm's own word for what went wrong.
-func (t *tail) hint() string {
+// code is npm's own word for what went wrong.
+func (t *tail) code() string {
 	for line := range strings.Lines(t.String()) {
 		if code, ok := strings.CutPrefix(strings.TrimSpace(line), "npm error code "); ok {
-			return "npm says " + code
+			return " says " + code
 		}
 	}
 	return ""

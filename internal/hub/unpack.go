@@ -149,6 +149,9 @@ func (u *unpacking) link() error {
 				return fmt.Errorf("%s in it is a link to itself", name)
 			}
 		}
+		if _, err := os.Stat(filepath.Join(u.dir, to)); err != nil {
+			return fmt.Errorf("%s in it is a link to what is not there", name)
+		}
 		if err := alias(u.dir, name, to); err != nil {
 			return err
 		}
