@@ -47,6 +47,8 @@ type world struct {
 	served int               // bytes of files
 	asked  []string          // "GET path range" of the CDN
 	seen   map[string]string // Authorization by "front" and "cdn"
+
+	writing sync.WaitGroup // answers under way, which may go on after their reader has left
 }
 
 func newWorld(t testing.TB) *world {
@@ -116,6 +118,8 @@ func query(r *http.Request) string {
 }
 
 func (w *world) answerCDN(rw http.ResponseWriter, r *http.Request) {
+	w.writing.Add(1)
+	defer w.writing.Done()
 	w.mu.Lock()
 	w.seen["cdn"] = r.Header.Get("Authorization")
 	w.asked = append(w.asked, strings.TrimSpace(r.URL.Path+" "+r.Header.Get("Range")))
@@ -157,6 +161,7 @@ func (c *counter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // next says what goes wrong from here on, one a request, and forgets what was served.
 func (w *world) next(faults ...fate) {
+	w.writing.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.faults, w.served, w.asked = nil, 0, nil
@@ -166,6 +171,7 @@ func (w *world) next(faults ...fate) {
 }
 
 func (w *world) sent() int {
+	w.writing.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.served
