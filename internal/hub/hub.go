@@ -3,6 +3,7 @@ package hub
 import (
 	"cmp"
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -46,8 +47,8 @@ type Options struct {
 	// Inspect reads the facts of a file of weights. Nil: only its magic is looked at.
 	Inspect func(path string) (Facts, error)
 
-	// Fits says whether a model fits this machine, and what to do if it does not. Nil:
-	// everything fits.
+	// Fits says whether a model that is not here yet fits this machine, and why not. If
+	// not, it is asked again of smaller ones of the same source. Nil: everything fits.
 	Fits func(Candidate) (ok bool, advice string)
 
 	// Check asks the library in a folder for its version, without harm to this process.
@@ -70,6 +71,13 @@ type Candidate struct {
 	Name  string `json:"name"`            // "owner/repo:Q4_K_M"
 	Quant string `json:"quant,omitempty"` // "Q4_K_M"; "" unknown
 	Bytes int64  `json:"bytes"`           // of all its files
+
+	// Header reads the model's first file where it is, a few megabytes of its beginning
+	// at most; Size is that file's, in bytes. For a smaller one it is that of the model
+	// which was asked for, as they differ in nothing but their quantisation. Errors are
+	// those of the network: then Bytes alone is known.
+	Header io.ReaderAt `json:"-"`
+	Size   int64       `json:"-"`
 }
 
 // A Store is a folder of models and libraries:

@@ -41,10 +41,6 @@ func (o *offer) bytes() (sum int64) {
 	return sum
 }
 
-func (o *offer) candidate() Candidate {
-	return Candidate{Name: o.name, Quant: o.quant, Bytes: o.bytes()}
-}
-
 // hfHints say what to do about Hugging Face's refusals.
 var hfHints = map[int]string{
 	http.StatusUnauthorized: "look at the name; if the model is gated or private, put a token into HF_TOKEN",

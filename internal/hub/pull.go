@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"starling"
@@ -30,8 +31,10 @@ func (s *Store) Pull(ctx context.Context, r Reference, force Force) (Stored, err
 	if err != nil {
 		return Stored{}, err
 	}
-	if err := s.fits(o, others); err != nil && !bool(force) {
-		return Stored{}, err
+	if !bool(force) && s.o.Fits != nil && !s.here(&o) {
+		if err := s.fits(ctx, r, o, others); err != nil {
+			return Stored{}, err
+		}
 	}
 	m := Stored{Name: o.name, Source: o.source, Licence: o.licence, Template: o.template, Params: o.params}
 	for _, f := range o.files {
@@ -68,28 +71,47 @@ func (s *Store) offers(ctx context.Context, r Reference) (o offer, others []offe
 	return o, others, err
 }
 
-// fits refuses what does not fit this machine, and proposes the largest that does.
-func (s *Store) fits(o offer, others []offer) error {
-	if s.o.Fits == nil {
-		return nil
+// here reports whether nothing of an offer would have to be fetched.
+func (s *Store) here(o *offer) bool {
+	for _, f := range o.files {
+		if sized(s.blob(f.sum), f.size) != nil {
+			return false
+		}
 	}
-	ok, advice := s.o.Fits(o.candidate())
+	return true
+}
+
+// fits refuses what does not fit this machine, and proposes the largest that does.
+func (s *Store) fits(ctx context.Context, r Reference, o offer, others []offer) error {
+	first := s.wanted(r, o.files[0])
+	head := &header{ctx: ctx, get: &s.get, w: first, blocks: map[int64][]byte{}}
+	ask := func(o *offer) (ok bool, advice string) {
+		return s.o.Fits(Candidate{Name: o.name, Quant: o.quant, Bytes: o.bytes(), Header: head, Size: first.size})
+	}
+	ok, advice := ask(&o)
 	if ok {
 		return nil
 	}
-	var best *offer
+	hint := "--force fetches it all the same"
+	slices.SortStableFunc(others, func(a, b offer) int { return cmp.Compare(b.bytes(), a.bytes()) })
 	for i := range others {
-		if b := &others[i]; b.bytes() < o.bytes() && (best == nil || b.bytes() > best.bytes()) {
-			if ok, _ := s.o.Fits(b.candidate()); ok {
-				best = b
+		if smaller := &others[i]; smaller.bytes() < o.bytes() {
+			if ok, _ := ask(smaller); ok {
+				hint = fmt.Sprintf("starling model pull %s takes %d MB and fits; %s", smaller.name, smaller.bytes()/1e6, hint)
+				break
 			}
 		}
 	}
-	hint := "--force fetches it all the same"
-	if best != nil {
-		hint = fmt.Sprintf("starling model pull %s takes %d MB and fits; %s", best.name, best.bytes()/1e6, hint)
-	}
 	return &starling.Error{Kind: starling.TooLarge, Op: fmt.Sprintf("hub: %s, %d MB, does not fit this machine: %s", o.name, o.bytes()/1e6, advice), Hint: hint}
+}
+
+// wanted is a file of an offer as it is fetched.
+func (s *Store) wanted(r Reference, f remote) want {
+	w := want{what: f.name, url: f.url, path: s.blob(f.sum), sum: f.sum, size: f.size, hint: ollamaHints}
+	if r.Host == "hf" {
+		w.header, w.hint = s.hf("", "").header, hfHints
+	}
+	return w
 }
 
 // fetchAll brings every file of an offer here. The disk is looked at for all of them
@@ -164,11 +186,7 @@ func (s *Store) fetch(ctx context.Context, r Reference, f remote) error {
 	if s.shared(f, to) {
 		return nil
 	}
-	w := want{what: f.name, url: f.url, path: to, sum: f.sum, size: f.size, hint: ollamaHints}
-	if r.Host == "hf" {
-		w.header, w.hint = s.hf("", "").header, hfHints
-	}
-	return s.get.file(ctx, w)
+	return s.get.file(ctx, s.wanted(r, f))
 }
 
 // inspect fills in what a file of weights says of itself. Errors: Refused for a file

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -324,6 +325,42 @@ func TestWhatDoesNotFitIsRefusedAndTheLargestThatDoesIsProposed(t *testing.T) {
 	}
 	if _, err := s.Pull(t.Context(), reference(t, "o/m:Q8_0"), true); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWhetherItFitsIsSaidByTheBeginningOfTheFile: only as much is fetched as is read.
+func TestWhetherItFitsIsSaidByTheBeginningOfTheFile(t *testing.T) {
+	data := weights(16, 3*block+500)
+	for _, c := range []struct {
+		name   string
+		faults []fate
+		kind   starling.Kind // of the first reading
+	}{{"well", nil, ""}, {"cut off", []fate{cut(1000)}, ""}, {"no ranges", []fate{whole200}, ""}, {"a page", []fate{page}, ""}, {"404", []fate{answers(404)}, starling.NotFound}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.repo("o/m", map[string][]byte{"m-Q8_0.gguf": data, "m-Q4_0.gguf": weights(17, 100)})
+			var said []starling.Kind
+			s := w.store(Options{Fits: func(of Candidate) (bool, string) {
+				got := make([]byte, 100)
+				_, err := of.Header.ReadAt(got, 50)
+				if said = append(said, starling.KindOf(err)); err == nil && (string(got) != string(data[50:150]) || of.Size != int64(len(data))) {
+					t.Error("it reads something else")
+				}
+				if n, err := of.Header.ReadAt(got, of.Size-50); n != 50 || err != io.EOF {
+					t.Error(n, err)
+				}
+				return false, "it is read"
+			}})
+			w.next(c.faults...)
+			_, err := s.Pull(t.Context(), reference(t, "o/m:Q8_0"), false)
+			is(t, err, starling.TooLarge)
+			if len(said) != 2 || said[0] != c.kind || said[1] != "" { // of the one that was asked for, and the smaller
+				t.Errorf("%q", said)
+			}
+			if c.name == "well" && w.sent() != block+500 {
+				t.Errorf("%d bytes were served: %v", w.sent(), w.asked)
+			}
+		})
 	}
 }
 
