@@ -18,13 +18,6 @@ type engineCmd struct {
 	Doctor  engineDoctorCmd  `cmd:"" help:"Say what works, what is missing, and the command that mends it."`
 }
 
-// engineHooks are what the commands of engines and models ask of other parts of the
-// program; build.go's place for what has no request. What is nil is not asked.
-var engineHooks struct {
-	options func(*hub.Options) // Inspect, Fits and Check
-	doctor  func(*hub.Doctor)  // Bandwidth and Try
-}
-
 // hubStore opens the store of the data folder, with its progress on the terminal.
 func (p *program) hubStore(o hub.Options) (*hub.Store, error) {
 	cfg, err := loadConfig(p.flags.Config)
@@ -33,9 +26,6 @@ func (p *program) hubStore(o hub.Options) (*hub.Store, error) {
 	}
 	o.Token = os.Getenv("HF_TOKEN")
 	o.Progress = p.bytesProgress()
-	if engineHooks.options != nil {
-		engineHooks.options(&o)
-	}
 	return hub.Open(cfg.dataDir(p.flags.Data), o)
 }
 
@@ -165,11 +155,7 @@ func (c engineDoctorCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	d := hub.Doctor{Store: s}
-	if engineHooks.doctor != nil {
-		engineHooks.doctor(&d)
-	}
-	all := d.Look(p.ctx)
+	all := hub.Doctor{Store: s}.Look(p.ctx)
 	if c.JSON {
 		err = p.encode(all)
 	} else {

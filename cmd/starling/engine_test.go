@@ -18,8 +18,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"starling/internal/hub"
 )
 
 // outside FOLDER [CUT]: stands in for Hugging Face and Ollama's registry, at $OUTSIDE.
@@ -128,19 +126,5 @@ func TestProgressIsForATerminalAlone(t *testing.T) {
 		if (&program{stderr: w}).bytesProgress() != nil {
 			t.Errorf("%T is drawn on", w)
 		}
-	}
-}
-
-// TestEnginesAndModelsAskWhoIsWiredToThem: what other parts of the program know reaches
-// the store.
-func TestEnginesAndModelsAskWhoIsWiredToThem(t *testing.T) {
-	was := engineHooks
-	defer func() { engineHooks = was }()
-	asked := false
-	engineHooks.options = func(o *hub.Options) { asked = o.Token == "secret" }
-	t.Setenv("HF_TOKEN", "secret")
-	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	if _, err := (&program{stderr: io.Discard, flags: &commands{Data: t.TempDir()}}).hubStore(hub.Options{}); err != nil || !asked {
-		t.Error(asked, err)
 	}
 }

@@ -199,26 +199,31 @@ func (f *fetcher) try(ctx context.Context, w want, p *partial) *fault {
 	p.ask(req)
 	resp, err := f.client.Do(req)
 	if err != nil {
-		return unreached(w.what, err)
+		return unreached(w.what, cmp.Or(context.Cause(ctx), err))
 	}
 	defer resp.Body.Close()
 	if ft := p.agree(resp, w); ft != nil {
 		return ft
 	}
-	return f.write(&reading{resp.Body, watch, f.idle}, w, p)
+	return f.write(&reading{ctx, resp.Body, watch, f.idle}, w, p)
 }
 
-// A reading puts off the watch with each piece that arrives.
+// A reading puts off the watch with each piece that arrives, and says why it was cut
+// off if it was by us.
 type reading struct {
-	io.Reader
+	ctx   context.Context // of the one try
+	body  io.Reader
 	watch *time.Timer
 	idle  time.Duration
 }
 
 func (r *reading) Read(b []byte) (int, error) {
-	n, err := r.Reader.Read(b)
+	n, err := r.body.Read(b)
 	if n > 0 {
 		r.watch.Reset(r.idle)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = cmp.Or(context.Cause(r.ctx), err)
 	}
 	return n, err
 }

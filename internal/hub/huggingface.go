@@ -150,9 +150,9 @@ var (
 	quantName = regexp.MustCompile(`(?i)(?:^|[-._/])((?:UD-)?(?:I?Q\d(?:_[0-9A-Z]+)*|TQ\d_\d|MXFP4(?:_[A-Z]+)?|BF16|F16|F32))(?:[-._/]|$)`)
 )
 
-// group puts the files of a repository together to models: one of each quantisation,
-// the preferred first. What is half of a picture model, or of a split that is not whole,
-// is none.
+// group puts the files of a repository together to models, the preferred first: each by
+// its quantisation, and by its file where another has that already. What is half of a
+// picture model, or of a split that is not whole, is none.
 func group(r Reference, files []remote) []offer {
 	splits := map[string][]remote{}
 	for _, f := range files {
@@ -168,14 +168,21 @@ func group(r Reference, files []remote) []offer {
 		if !whole(parts) {
 			continue
 		}
-		o := offer{files: parts, quant: quantOf(stem)}
-		tag := cmp.Or(o.quant, path.Base(stem))
-		o.name, o.source = r.Path+":"+tag, "hf:"+r.Path+":"+tag
-		all = append(all, o)
+		all = append(all, offer{files: parts, quant: quantOf(stem)})
 	}
 	slices.SortFunc(all, func(a, b offer) int {
 		return cmp.Or(cmp.Compare(preference(a.quant), preference(b.quant)), cmp.Compare(len(a.files[0].name), len(b.files[0].name)), cmp.Compare(a.files[0].name, b.files[0].name))
 	})
+	taken := map[string]bool{"": true}
+	for i := range all {
+		o := &all[i]
+		tag := o.quant
+		if taken[tag] { // or there is none
+			tag = path.Base(o.files[0].name)
+		}
+		taken[tag] = true
+		o.name, o.source = r.Path+":"+tag, "hf:"+r.Path+":"+tag
+	}
 	return all
 }
 
@@ -226,10 +233,12 @@ func choose(r Reference, offers []offer) (offer, error) {
 	}
 	var there []string
 	for _, o := range offers {
-		if r.Tag != "" && (strings.EqualFold(o.quant, r.Tag) || strings.EqualFold(o.files[0].name, r.Tag) || strings.EqualFold(path.Base(o.files[0].name), r.Tag)) {
-			return o, nil
-		}
 		_, tag, _ := strings.Cut(o.name, ":")
+		for _, of := range []string{tag, o.files[0].name, path.Base(o.files[0].name)} {
+			if strings.EqualFold(of, r.Tag) {
+				return o, nil
+			}
+		}
 		there = append(there, tag)
 	}
 	for _, o := range offers { // a part of the name that stands by itself will do
@@ -248,5 +257,19 @@ func choose(r Reference, offers []offer) (offer, error) {
 // holdsWord reports whether a text holds a word, in either case, between what is
 // neither letter nor digit nor underscore.
 func holdsWord(text, word string) bool {
-	return regexp.MustCompile(`(?i)(?:^|[^a-z0-9_])` + regexp.QuoteMeta(word) + `(?:[^a-z0-9_]|$)`).MatchString(text)
+	text, word = strings.ToLower(text), strings.ToLower(word)
+	for at := 0; word != ""; {
+		i := strings.Index(text[at:], word)
+		if i < 0 {
+			return false
+		}
+		from, to := at+i, at+i+len(word)
+		if (from == 0 || !inWord(text[from-1])) && (to == len(text) || !inWord(text[to])) {
+			return true
+		}
+		at = from + 1
+	}
+	return false
 }
+
+func inWord(b byte) bool { return b == '_' || '0' <= b && b <= '9' || 'a' <= b && b <= 'z' }

@@ -104,12 +104,19 @@ func reason(err error) string {
 	return bare.Error()
 }
 
-// sweep removes what installs left that were ended on the way.
+// sweep removes what installs left that were ended on the way, and parts of packages
+// that nobody went on with.
 func (s *Store) sweep() {
 	for _, pattern := range []string{".new-*", ".old-*"} {
 		left, _ := filepath.Glob(filepath.Join(s.engines(), pattern)) // the pattern is good
 		for _, dir := range left {
 			_ = os.RemoveAll(dir) // else the next one tries
+		}
+	}
+	parcels, _ := filepath.Glob(s.parcel("*")) // the pattern is good
+	for _, file := range parcels {
+		if info, err := os.Stat(file); err == nil && time.Since(info.ModTime()) > forgotten {
+			_ = os.Remove(file) // else the next one tries
 		}
 	}
 }

@@ -461,3 +461,27 @@ func TestTheRealPackageComesThroughNPM(t *testing.T) {
 		s.get.client.CloseIdleConnections()
 	}
 }
+
+// FuzzPackages: whatever a package holds, nothing is written but beside each other.
+func FuzzPackages(f *testing.F) {
+	f.Add(parcel(f, library(Pinned), map[string]string{"a/libllama.so": "../x"}), false)
+	f.Add(parcel(f, map[string]string{"../../libllama.so": "x", `..\libggml.so`: "y"}, nil), false)
+	f.Add([]byte("PK\x03\x04"), true)
+	f.Fuzz(func(t *testing.T, data []byte, zip bool) {
+		root := t.TempDir()
+		dir, file := filepath.Join(root, "a", "b"), filepath.Join(root, map[bool]string{true: "p.zip", false: "p.tgz"}[zip])
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(file, data, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		err := unpack(file, dir)
+		if err != nil {
+			is(t, err, starling.Refused)
+		}
+		for _, at := range []string{root, filepath.Join(root, "a")} {
+			entries, rerr := os.ReadDir(at)
+			if rerr != nil || len(entries) > 2 || at != root && len(entries) > 1 {
+				t.Errorf("%d entries in %s: %v", len(entries), at, rerr)
+			}
+		}
+	})
+}

@@ -24,6 +24,9 @@ import (
 // TooLarge for what does not fit the machine or the disk, Refused for what is not what
 // was promised, Overloaded for a network or server in trouble, Cancelled, Internal.
 func (s *Store) Pull(ctx context.Context, r Reference, force Force) (Stored, error) {
+	if _, err := ParseReference(r.String()); err != nil { // it may have been put together otherwise
+		return Stored{}, err
+	}
 	if _, err := s.Prune(ctx); err != nil {
 		return Stored{}, err
 	}

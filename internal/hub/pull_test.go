@@ -81,6 +81,7 @@ func TestWhateverGoesWrongEitherTheWholeModelIsThereOrNothing(t *testing.T) {
 		{"503", many(answers(503)), starling.Overloaded, 0, size},
 		{"503 after a half", append([]fate{cut(350_000)}, many(answers(503))...), starling.Overloaded, 350_000, size - 350_000},
 		{"stalled", []fate{stall(100_000)}, "", size, 0},
+		{"stalled each time", many(stall(0)), starling.Overloaded, 0, size},
 		{"401", []fate{answers(401)}, starling.Forbidden, 0, size},
 		{"403 after a half", []fate{cut(350_000), answers(403)}, starling.Forbidden, 350_000, size - 350_000},
 		{"404", []fate{answers(404)}, starling.NotFound, 0, size},
@@ -96,7 +97,9 @@ func TestWhateverGoesWrongEitherTheWholeModelIsThereOrNothing(t *testing.T) {
 			r := reference(t, "owner/tiny-GGUF")
 			w.next(c.faults...)
 			_, err := s.Pull(t.Context(), r, false)
-			is(t, err, c.kind)
+			if is(t, err, c.kind); errors.Is(err, context.Canceled) {
+				t.Error("it counts as stopped by a person:", err)
+			}
 			if there := wholeOrNothing(t, s, data); there != (err == nil) {
 				t.Errorf("it is listed: %v, after %v", there, err)
 			}
@@ -301,6 +304,20 @@ func TestWhichQuantisationIsMeant(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Dir(m.Path)); err == nil {
 		t.Error("the folder of the split is still there")
+	}
+}
+
+func TestTwoOfOneQuantisationAreTwoModels(t *testing.T) {
+	w := newWorld(t)
+	w.repo("o/m", map[string][]byte{"m-Q4_0.gguf": weights(1, 100), "draft-of-m-Q4_0.gguf": weights(2, 200)})
+	s := w.store(Options{})
+	for tag, bytes := range map[string]int64{"": 100, ":q4_0": 100, ":draft-of-m-Q4_0.gguf": 200, ":draft-of-m": 200} {
+		if m, err := s.Pull(t.Context(), reference(t, "o/m"+tag), false); err != nil || m.Bytes() != bytes {
+			t.Errorf("%s: %+v, %v", tag, m, err)
+		}
+	}
+	if m, err := s.Find("o/m:Q4_0"); err != nil || m.Bytes() != 100 {
+		t.Error(m, err)
 	}
 }
 
@@ -632,4 +649,32 @@ func TestHowLongAServerAsksToWait(t *testing.T) {
 			t.Errorf("%q: %s, not %s", value, got, want)
 		}
 	}
+}
+
+// FuzzLists: whatever files a repository names, what is made of them can be kept and
+// found again, each under a name of its own.
+func FuzzLists(f *testing.F) {
+	f.Add("m-Q4_K_M.gguf\nm-Q4_0.gguf\nd/m-Q4_0.gguf", "Q4_0")
+	f.Add("m-BF16-00001-of-00002.gguf\nm-BF16-00002-of-00002.gguf", "")
+	f.Add("../x.gguf\n\x00.gguf\n-00001-of-00001.gguf", "x")
+	f.Fuzz(func(t *testing.T, list, tag string) {
+		var files []remote
+		for name := range strings.SplitSeq(list, "\n") {
+			files = append(files, remote{name: name, size: 1})
+		}
+		r := Reference{"hf", "o/m", tag}
+		offers := group(r, files)
+		for i := range offers {
+			if !whole(offers[i].files) || len(offers[i].files) == 0 {
+				t.Errorf("%q is not whole", offers[i].name)
+			}
+		}
+		if len(offers) > 0 {
+			if o, err := choose(r, offers); err == nil && len(o.files) == 0 {
+				t.Error("nothing was chosen")
+			} else if err != nil {
+				is(t, err, starling.NotFound)
+			}
+		}
+	})
 }

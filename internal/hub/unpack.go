@@ -106,11 +106,11 @@ func (u *unpacking) tar(file string) error {
 	}
 }
 
-// wanted reports whether a file of a package belongs to a library. Executables and
-// what is for other languages do not.
+// wanted reports whether a file of a package belongs to a library, as do those for
+// Windows that it is linked with. Executables and what is for other languages do not.
 func wanted(name string) bool {
 	base := path.Base(name)
-	return isLibrary(base) || base == metadata || strings.HasSuffix(base, ".metal") || strings.HasPrefix(base, "LICENSE")
+	return isLibrary(base) || strings.HasSuffix(base, ".dll") || base == metadata || strings.HasSuffix(base, ".metal") || strings.HasPrefix(base, "LICENSE")
 }
 
 func (u *unpacking) file(name string, r io.Reader) error {
