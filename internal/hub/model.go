@@ -269,8 +269,27 @@ func (s *Store) Remove(ctx context.Context, name string) (m Stored, freed int64,
 			return m, 0, unwritable(s.split(&m), err)
 		}
 	}
-	used := digests(all)
-	for _, f := range m.Files {
+	freed, err = s.drop(m.Files, digests(all))
+	return m, freed, err
+}
+
+// forget frees the files of a model that is not kept, unless others have them.
+func (s *Store) forget(ctx context.Context, m *Stored) error {
+	release, err := s.lock(ctx, s.models(), "manifests")
+	if err != nil {
+		return err
+	}
+	defer release()
+	all, err := s.manifests()
+	if err == nil {
+		_, err = s.drop(m.Files, digests(all))
+	}
+	return err
+}
+
+// drop takes files away that are not used. What is only linked frees nothing.
+func (s *Store) drop(files []File, used map[string]bool) (freed int64, err error) {
+	for _, f := range files {
 		if used[f.Digest] {
 			continue
 		}
@@ -278,10 +297,10 @@ func (s *Store) Remove(ctx context.Context, name string) (m Stored, freed int64,
 			freed += info.Size()
 		}
 		if err := gone(s.blob(f.Digest)); err != nil {
-			return m, freed, unwritable(s.blob(f.Digest), err)
+			return freed, unwritable(s.blob(f.Digest), err)
 		}
 	}
-	return m, freed, nil
+	return freed, nil
 }
 
 // digests are those of all files that models have.

@@ -48,8 +48,10 @@ func (s *Store) Pull(ctx context.Context, r Reference, force Force) (Stored, err
 			return m, err
 		}
 		if err := s.inspect(&m, s.blob(m.Digest()), o.quant); err != nil {
-			_ = os.Remove(s.blob(m.Digest())) // its source promised no better
-			return m, err
+			if !there(s.blob(m.Digest())) { // another process freed it
+				continue
+			}
+			return m, errors.Join(err, s.forget(ctx, &m)) // its source promised no better
 		}
 		if err := s.keep(ctx, &m); !errors.Is(err, errGone) {
 			return m, err

@@ -307,6 +307,28 @@ func TestWhichQuantisationIsMeant(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoModelIsNotKept(t *testing.T) {
+	w := newWorld(t)
+	data := weights(18, 1000)
+	w.repo("o/m", map[string][]byte{"m-Q4_0.gguf": []byte("<html>"), "m-Q8_0.gguf": data})
+	w.image("m", "latest", data, nil)
+	s := w.store(Options{})
+	_, err := s.Pull(t.Context(), reference(t, "o/m"), false)
+	is(t, err, starling.Refused)
+	if left := contents(t, filepath.Join(s.models(), "blobs")); len(left) != 0 {
+		t.Errorf("%d files are left", len(left))
+	}
+	if _, err := s.Pull(t.Context(), reference(t, "o/m:Q8_0"), false); err != nil {
+		t.Fatal(err)
+	}
+	s.o.Inspect = func(string) (Facts, error) { return Facts{}, errors.New("stricter now") }
+	_, err = s.Pull(t.Context(), reference(t, "ollama:m"), false)
+	is(t, err, starling.Refused)
+	if _, err := s.Find("o/m:Q8_0"); err != nil { // which has the same file
+		t.Error(err)
+	}
+}
+
 func TestTwoOfOneQuantisationAreTwoModels(t *testing.T) {
 	w := newWorld(t)
 	w.repo("o/m", map[string][]byte{"m-Q4_0.gguf": weights(1, 100), "draft-of-m-Q4_0.gguf": weights(2, 200)})
