@@ -10,5 +10,5 @@ func free(dir string) (int64, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, err
 	}
-	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:unconvert // their types differ between systems
+	return int64(st.Bavail) * int64(st.Bsize), nil // whose types differ between systems
 }
