@@ -26,17 +26,19 @@ func (l *Local) converse(ctx context.Context, c starling.Call, q *question, t *t
 // run gets a seat for an order, gives it to the engine, and has hear told of each
 // report. It returns when the last was told, or nobody wants to hear more.
 func (l *Local) run(ctx context.Context, c starling.Call, a *asking, o engine.Order, size int, t *telling, hear func(engine.Report) error) error {
-	child, err := l.seat(ctx, a, l.patience(c), t.alive)
-	if err != nil {
-		return l.cause(ctx, err)
+	for {
+		again := *a
+		child, err := l.seat(ctx, &again, l.patience(c), t.alive)
+		if err != nil {
+			return l.cause(ctx, err)
+		}
+		w, err := child.begin(o, size, func(fine bool) { l.tell(finished{again.id, fine}) })
+		if err == nil {
+			defer w.leave()
+			return l.follow(ctx, w, t, hear)
+		}
+		l.tell(finished{id: again.id}) // the child ended on the way to it: there will be another
 	}
-	w, err := child.begin(o, size, func(fine bool) { l.tell(finished{a.id, fine}) })
-	if err != nil {
-		l.tell(finished{id: a.id})
-		return err
-	}
-	defer w.leave()
-	return l.follow(ctx, w, t, hear)
 }
 
 func (l *Local) follow(ctx context.Context, w *work, t *telling, hear func(engine.Report) error) error {

@@ -1,7 +1,6 @@
 package local
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -72,19 +71,25 @@ func newChild(name string, number uint64, cmd *exec.Cmd, load engine.Load, l lim
 	}
 }
 
-// run starts the child, has it load, calls ready, and returns when the process is gone:
-// nil if it was told to end, an [*starling.Error] otherwise. What was under way has
-// ended then.
+// run starts the child, has it load, and returns when the process is no more. It calls
+// ready once the child has loaded, and gone at the end: with nil if the child was told
+// to end, with an [*starling.Error] otherwise. Only then the works that were under way
+// fail: who asks again at once is not sent to the same child.
 //
 // It keeps its thread, with which the child would die.
-func (c *child) run(ready func()) error {
+func (c *child) run(ready func(), gone func(error)) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err := c.start()
 	if err == nil {
 		err = c.live(ready)
 	}
-	return c.bury(err)
+	err = c.bury(err)
+	works := c.renounce(err)
+	gone(err)
+	for _, w := range works {
+		w.put(engine.Report{}, c.gone)
+	}
 }
 
 func (c *child) start() error {
@@ -179,18 +184,22 @@ func (c *child) bury(why error) error {
 		left = c.cmd.Wait()
 	}
 	err := c.reason(why, left)
-	c.mu.Lock()
-	c.gone = cmp.Or(err, error(&starling.Error{Kind: starling.Overloaded, Op: "the engine of " + c.name + " was ended: " + errStopped.Error(), Hint: "ask again"}))
-	works := c.works
-	c.works = nil
-	c.mu.Unlock()
-	for _, w := range works {
-		w.put(engine.Report{}, c.gone)
-	}
 	if err != nil {
 		c.log.Warn("engine ended", "model", c.name, "why", err, "stderr", c.words.String())
 	}
 	return err
+}
+
+// renounce has the child take no works any more, and returns those that it had.
+func (c *child) renounce(err error) map[uint64]*work {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone = err; err == nil {
+		c.gone = &starling.Error{Kind: starling.Overloaded, Op: "the engine of " + c.name + " was ended: " + errStopped.Error(), Hint: "ask again"}
+	}
+	works := c.works
+	c.works = nil
+	return works
 }
 
 // reason puts into words why a child ended that left so.

@@ -90,8 +90,7 @@ func (l *Local) start(e startIt) *child {
 		Adapters: w.Adapters, Vectors: w.Vectors, CacheType: w.CacheType,
 	}, limits{l.opts.Loading, l.opts.Silence}, l.opts.Log)
 	l.running.Go(func() {
-		err := c.run(func() { l.tell(isReady{e.model, e.child}) })
-		l.tell(isGone{e.model, e.child, err})
+		c.run(func() { l.tell(isReady{e.model, e.child}) }, func(err error) { l.tell(isGone{e.model, e.child, err}) })
 	})
 	return c
 }

@@ -250,3 +250,6 @@ func (l *Local) patience(c starling.Call) time.Duration {
 	}
 	return l.opts.Patience
 }
+
+// String is the provider's name: what it holds changes while somebody prints it.
+func (l *Local) String() string { return "provider " + l.opts.Name }
