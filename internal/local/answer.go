@@ -32,7 +32,7 @@ func (l *Local) run(ctx context.Context, c starling.Call, a *asking, o engine.Or
 		if err != nil {
 			return l.cause(ctx, err)
 		}
-		w, err := child.begin(o, size, func(fine bool) { l.tell(finished{again.id, fine}) })
+		w, err := child.begin(o, size, func(r engine.Report) { l.tell(finished{again.id, r.Fault == nil, r.Done}) })
 		if err == nil {
 			defer w.leave()
 			return l.follow(ctx, w, t, hear)

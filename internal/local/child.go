@@ -233,9 +233,9 @@ func (c *child) pid() int {
 	return c.cmd.Process.Pid
 }
 
-// begin gives the child a piece of work. done is told once the child has done with it,
-// in whatever goroutine; an error says that it was not begun.
-func (c *child) begin(o engine.Order, size int, done func(fine bool)) (*work, error) {
+// begin gives the child a piece of work. done is told its last report, in whatever
+// goroutine; an error says that it was not begun.
+func (c *child) begin(o engine.Order, size int, done func(engine.Report)) (*work, error) {
 	c.mu.Lock()
 	if c.gone != nil {
 		c.mu.Unlock()

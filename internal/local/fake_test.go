@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,9 +23,15 @@ import (
 
 // The test binary is the child too: told so by childVar, it speaks the protocol as a
 // script has it, and misbehaves where the script says so.
-const childVar = "STARLING_TEST_CHILD"
+const (
+	childVar  = "STARLING_TEST_CHILD"
+	parentVar = "STARLING_TEST_PARENT" // with it, it is a parent that is killed
+)
 
 func TestMain(m *testing.M) {
+	if s := os.Getenv(parentVar); s != "" {
+		abandon(s)
+	}
 	if s := os.Getenv(childVar); s != "" {
 		var f fake
 		if err := json.Unmarshal([]byte(s), &f.script); err != nil {
@@ -203,7 +210,7 @@ func (f *fake) answer(o engine.Order) {
 	if finish == "" {
 		finish = starling.Stopped
 	}
-	f.say(engine.Report{ID: o.ID, Done: &engine.Done{Finish: finish, Window: f.Window, Prompt: f.Prompt, Cached: f.Cached, Output: f.Output}})
+	f.say(engine.Report{ID: o.ID, Done: &engine.Done{Finish: finish, Window: f.Window, Prompt: f.Prompt, Cached: f.Cached, Output: f.Output, Reading: 0.5, Writing: 1}})
 }
 
 // misbehave does what ends a child after its first word.
@@ -242,7 +249,7 @@ func (f *fake) wait(id uint64) {
 	f.say(engine.Report{ID: id, Done: &engine.Done{Finish: starling.Stopped, Left: true}})
 }
 
-// A stage is a provider with a fake child, and what that has written down.
+// A theatre is a provider with a fake child, and what that has written down.
 type theatre struct {
 	*Local
 	diary   string
@@ -265,9 +272,7 @@ func play(t *testing.T, s script, change ...func(*Options)) *theatre {
 			mu.Lock()
 			defer mu.Unlock()
 			started++
-			c := exec.Command(os.Args[0])
-			c.Env = append(os.Environ(), childVar+"="+string(text))
-			return c
+			return acting(string(text))
 		},
 		Weights: []Weights{{Name: "m", File: "m.gguf", Digest: "d", Context: 512, Sequences: 4, Speaker: echo{}}},
 		Price:   starling.Price{Milliwatts: 30_000, PerKWh: 300_000_000, Source: "test"},
@@ -293,6 +298,13 @@ func play(t *testing.T, s script, change ...func(*Options)) *theatre {
 		th.nobodyIsLeft(t)
 	})
 	return th
+}
+
+// acting is this program as a child that follows a script.
+func acting(script string) *exec.Cmd {
+	c := exec.Command(os.Args[0])
+	c.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, parentVar) }), childVar+"="+script)
+	return c
 }
 
 // entries are what the children wrote down that begins so.

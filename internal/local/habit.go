@@ -3,6 +3,8 @@ package local
 import (
 	"math"
 	"time"
+
+	"starling/internal/engine"
 )
 
 // forgetting is how long it takes until a use counts half.
@@ -39,4 +41,32 @@ func (h *habit) fade(now time.Time) {
 		}
 	}
 	h.at = now
+}
+
+// A speed is in tokens a second, as the latest answers had it; 0 unknown.
+type speed struct{ reads, writes float64 }
+
+// latest is how much the latest answer counts.
+const latest = 0.3
+
+// with is the speed after one more answer. One of too few tokens tells nothing.
+func (s speed) with(d *engine.Done) speed {
+	if d == nil {
+		return s
+	}
+	s.reads = averaged(s.reads, d.Prompt-d.Cached, d.Reading)
+	s.writes = averaged(s.writes, d.Output-1, d.Writing)
+	return s
+}
+
+func averaged(before float64, tokens int, seconds float64) float64 {
+	const few = 8
+	switch now := float64(tokens) / seconds; {
+	case tokens < few || seconds <= 0:
+		return before
+	case before == 0:
+		return now
+	default:
+		return before + latest*(now-before)
+	}
 }

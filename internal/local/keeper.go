@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"starling"
+	"starling/internal/engine"
 )
 
 // A keeper knows which models are loaded, who has a seat at one, and who waits for one.
@@ -77,6 +78,7 @@ type resident struct {
 	rest  time.Time
 	wrong error // why it cannot be loaded, until rest is over
 	habit habit
+	speed speed
 	governor
 }
 
@@ -94,7 +96,8 @@ type (
 	asked    struct{ *asking }
 	finished struct { // a seat is free, or nobody waits for one any more
 		id   uint64
-		fine bool // an answer came to its end
+		fine bool         // an answer came to its end
+		done *engine.Done // how; nil if nothing was generated
 	}
 	isReady struct {
 		model string
@@ -223,6 +226,7 @@ func (k *keeper) finish(now time.Time, ev finished) {
 		m.fails = 0
 		k.bad.acquit(a.prompt)
 	}
+	m.speed = m.speed.with(ev.done)
 }
 
 // bury takes note of a child that is no more. Who waits for one that could not be

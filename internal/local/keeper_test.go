@@ -296,6 +296,48 @@ func TestTheLongestUnusedModelMakesRoomAndNeverOneThatAnswers(t *testing.T) {
 	h.settle()
 }
 
+func TestWhoWaitsLongestIsServedFirst(t *testing.T) {
+	h := newHouse(4, usual(), t.Fatalf, 3, 3, 1)
+	work := h.ask("a")
+	h.load(h.loadingOnes()[0])
+	h.ask("b") // it needs the room of a
+	h.ask("c") // it would fit beside a, and then b would wait for both
+	if got := len(h.living); got != 1 {
+		t.Errorf("%d engines, though b waits for room", got)
+	}
+	h.finish(work)
+	if !slices.Equal(h.named(h.dying), []string{"a"}) {
+		t.Errorf("%v make room for b", h.named(h.dying))
+	}
+	h.settle()
+}
+
+func TestAnEngineWhoseMemoryNobodyWantsAnyMoreTakesWorkAgain(t *testing.T) {
+	h := newHouse(4, usual(), t.Fatalf, 3, 3)
+	h.ask("a")
+	h.load(h.loadingOnes()[0])
+	other := h.ask("b")
+	next := h.ask("a")
+	if h.seated[next] != 0 {
+		t.Error("a takes work, though b waits for its memory")
+	}
+	h.finish(other)
+	if h.seated[next] == 0 {
+		t.Error("a takes no work, though nobody waits for its memory")
+	}
+}
+
+func TestAPausedModelGivesItsMemoryBackWhereItIsNeeded(t *testing.T) {
+	h := newHouse(4, usual(), t.Fatalf, 3)
+	h.ask("a")
+	h.settle()
+	h.tell(paused{true})
+	h.measure(2)
+	if len(h.named(h.dying)) != 1 {
+		t.Error("it is frozen with more memory than there is")
+	}
+}
+
 func (h *house) named(children map[uint64]bool) (names []string) {
 	for _, c := range sorted(children, nil) {
 		names = append(names, h.names[c])

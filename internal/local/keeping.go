@@ -115,8 +115,10 @@ func (c *child) freeze(yes bool) {
 // A Standing is how a model stands: for people, and for [Local.Models].
 type Standing struct {
 	Model  string
-	Loaded bool   // it answers without being loaded first
-	Away   string // why it cannot be asked; "" it can
+	Loaded bool    // it answers without being loaded first
+	Away   string  // why it cannot be asked; "" it can
+	Reads  float64 // tokens of a prompt a second, as measured of the latest answers; 0 unknown
+	Writes float64 // tokens of an answer a second, alike
 }
 
 // publish writes down how the models stand, in the order of [Options.Weights].
@@ -124,7 +126,7 @@ func (l *Local) publish(k *keeper) {
 	now := make([]Standing, len(l.models))
 	for i, known := range l.models {
 		m := k.models[known.Name]
-		now[i] = Standing{Model: m.name, Loaded: m.stage == ready, Away: k.away(m)}
+		now[i] = Standing{Model: m.name, Loaded: m.stage == ready, Away: k.away(m), Reads: m.speed.reads, Writes: m.speed.writes}
 	}
 	if last := l.stand.Load(); last == nil || !slices.Equal(*last, now) {
 		l.stand.Store(&now)

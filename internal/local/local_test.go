@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -296,5 +298,41 @@ func TestClosingEndsWhatIsUnderWay(t *testing.T) {
 	}
 	if h := th.hear(t.Context(), th.call(plain(t, true))); starling.KindOf(h.err) != starling.Overloaded {
 		t.Errorf("after the end: %v", h.err)
+	}
+}
+
+func TestModelsThatHaveNoRoomBesideEachOtherTakeTurns(t *testing.T) {
+	th := play(t, script{Words: []string{"a"}, Prompt: 20, Output: 11}, func(o *Options) {
+		o.Weights = []Weights{{Name: "m", File: "m", Context: 512, Speaker: echo{}}, {Name: "n", File: "n", Context: 512, Speaker: echo{}}}
+		o.Room = func() int64 { return 1 << 30 }
+	})
+	for i := range 6 {
+		c := th.call(plain(t, true))
+		c.Model = th.Models()[i%2]
+		if h := th.hear(t.Context(), c); h.err != nil || h.text != "a" {
+			t.Fatalf("%q, %v", h.text, h.err)
+		}
+	}
+	if n := len(th.entries("load")); n != 6 {
+		t.Errorf("%d loads", n)
+	}
+	if s := th.Standings()[0]; s.Reads != 40 || s.Writes != 10 {
+		t.Errorf("measured %+v", s)
+	}
+}
+
+func TestThreadsFollowWhatIsIdle(t *testing.T) {
+	var idle atomic.Int64
+	idle.Store(4)
+	th := play(t, script{Words: []string{"a"}}, func(o *Options) { o.Idle = func() int { return int(idle.Load()) } })
+	if h := th.hear(t.Context(), th.call(plain(t, true))); h.err != nil {
+		t.Fatal(h.err)
+	}
+	idle.Store(1)
+	eventually(t, "it is told of one thread", func() bool { return slices.Contains(th.entries("threads"), "threads 1") })
+	idle.Store(3)
+	eventually(t, "it is told of three", func() bool { return slices.Contains(th.entries("threads"), "threads 3") })
+	if got := th.entries("load"); !slices.Equal(got, []string{"load m.gguf 4"}) {
+		t.Errorf("loaded as %v", got)
 	}
 }

@@ -12,9 +12,9 @@ import (
 type work struct {
 	id    uint64
 	child *child
-	size  int             // bytes of its prompt
-	wake  chan struct{}   // holds one when there is something to take
-	done  func(fine bool) // told once, when the child has done with it; not if the child is gone
+	size  int                 // bytes of its prompt
+	wake  chan struct{}       // holds one when there is something to take
+	done  func(engine.Report) // told the last report, once, when the child has done with it; not if the child is gone
 
 	mu   sync.Mutex // guards what follows
 	said []engine.Report
@@ -38,7 +38,7 @@ func (w *work) put(r engine.Report, err error) {
 	default:
 	}
 	if last && err == nil && w.done != nil {
-		w.done(r.Fault == nil)
+		w.done(r)
 	}
 }
 
