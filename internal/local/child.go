@@ -115,45 +115,54 @@ func (c *child) start() error {
 
 var errStopped = errors.New("nobody needs it any more")
 
-// live speaks with the child until it may not go on, and returns why.
+// live waits until the child may not go on, and returns why.
 func (c *child) live(ready func()) error {
 	late := time.NewTimer(c.limits.load)
 	defer late.Stop()
 	watch := time.NewTicker(max(c.limits.silence/4, time.Millisecond))
 	defer watch.Stop()
-	greeted := false
-	for {
+	for greeted := false; ; {
 		select {
 		case <-c.stop:
 			return errStopped
 		case err := <-c.broken:
 			return err
 		case <-late.C:
-			if c.loaded == nil {
-				return fmt.Errorf("it had not loaded after %s", c.limits.load)
-			}
+			return fmt.Errorf("it had not loaded after %s", c.limits.load)
 		case now := <-watch.C:
 			if c.hangs(now) {
 				return fmt.Errorf("it has work and said nothing for %s", c.limits.silence)
 			}
 		case r := <-c.told:
-			switch {
-			case r.Fault != nil:
-				return asError(r.Fault)
-			case r.Hello != nil && r.Hello.Version != engine.Version:
-				return &starling.Error{Kind: starling.Refused, Op: fmt.Sprintf("the engine speaks version %d of our language, we speak %d", r.Hello.Version, engine.Version), Hint: "the program was replaced while it ran: start it again"}
-			case r.Hello != nil && !greeted:
-				greeted = true
-				c.send(engine.Order{Load: &c.load})
-			case r.Loaded != nil && greeted && c.loaded == nil:
-				c.loaded = r.Loaded
+			if err := c.meet(r, greeted); err != nil {
+				return err
+			}
+			greeted = true
+			if r.Loaded != nil {
+				late.Stop()
 				ready()
-			case r.Progress > 0 && c.loaded == nil:
-			default:
-				return errGarbage
 			}
 		}
 	}
+}
+
+// meet takes what a child says of itself: first who it is, then how far it is with its
+// load, and then that it is ready.
+func (c *child) meet(r engine.Report, greeted bool) error {
+	switch {
+	case r.Fault != nil:
+		return asError(r.Fault)
+	case r.Hello != nil && r.Hello.Version != engine.Version:
+		return &starling.Error{Kind: starling.Refused, Op: fmt.Sprintf("the engine speaks version %d of our language, we speak %d", r.Hello.Version, engine.Version), Hint: "the program was replaced while it ran: start it again"}
+	case r.Hello != nil && !greeted:
+		c.send(engine.Order{Load: &c.load})
+	case r.Loaded != nil && greeted && c.loaded == nil:
+		c.loaded = r.Loaded
+	case r.Progress > 0 && greeted && c.loaded == nil:
+	default:
+		return errGarbage
+	}
+	return nil
 }
 
 // hangs reports whether the child has been silent for too long. Whoever has much to

@@ -52,7 +52,7 @@ type script struct {
 	Finish  starling.Finish
 	Window  bool
 	Logprob float64
-	Load    string // how it loads: "", "slow", "crash", "hang", "refuse"
+	Load    string // how it loads: "", "slow", "crash", "hang", "refuse", "deaf"
 	Hello   int    // its version; 0: ours
 	Does    string // with a question: "", or one of the faults below
 	Times   int    // that it does so, over all children; 0: always
@@ -153,6 +153,9 @@ func (f *fake) load() {
 			f.say(engine.Report{Progress: p})
 			time.Sleep(50 * time.Millisecond)
 		}
+	}
+	if f.Load == "deaf" {
+		defer time.Sleep(time.Hour)
 	}
 	f.say(engine.Report{Loaded: &engine.Loaded{Context: 512, Dimensions: 2}})
 }

@@ -14,9 +14,9 @@ import (
 	"starling/internal/wire"
 )
 
-// abandon is the life of a parent that is killed: it has a child loaded, and frozen.
+// abandon is the life of a parent that is killed while its child listens to nobody.
 func abandon(diary string) {
-	text, _ := json.Marshal(script{Words: []string{"a"}, Diary: diary})
+	text, _ := json.Marshal(script{Load: "deaf", Diary: diary})
 	l, err := New(Options{
 		Name: "local", Command: func() *exec.Cmd { return acting(string(text)) }, Weights: []Weights{{Name: "m", Context: 1, Speaker: echo{}}},
 		Need: func(Weights) (int64, error) { return 1, nil }, Room: func() int64 { return 1 }, Idle: func() int { return 1 },
@@ -25,13 +25,9 @@ func abandon(diary string) {
 		panic(err)
 	}
 	r, _ := wire.Parse(starling.OpenAI, []byte(`{"model":"m","messages":[{"role":"user","content":"x"}]}`))
-	for _, err := range l.Generate(context.Background(), starling.Call{Model: l.Models()[0], Request: &r, Furthest: starling.Machine, Left: func(string) {}}) {
-		if err != nil {
-			panic(err)
-		}
-	}
-	l.Pause()
-	for l.Standings()[0].Away == "" {
+	c := starling.Call{Model: l.Models()[0], Request: &r, Furthest: starling.Machine, Left: func(string) {}}
+	go l.Generate(context.Background(), c)(func(starling.Event, error) bool { return true })
+	for !l.Standings()[0].Loaded {
 		time.Sleep(time.Millisecond)
 	}
 	fmt.Println("ready")
