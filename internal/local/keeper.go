@@ -187,7 +187,9 @@ func (k *keeper) step(now time.Time, event any) []effect {
 
 func (k *keeper) ask(now time.Time, a *asking) {
 	m := k.models[a.model]
-	m.habit.used(now)
+	if !a.background {
+		m.habit.used(now)
+	}
 	if err := k.bad.convicted(a.prompt); err != nil {
 		k.refuse(a, err)
 		return
@@ -309,6 +311,7 @@ func (k *keeper) settle(now time.Time) {
 	k.makeRoom(now)
 	k.seat()
 	k.ease()
+	k.crowd()
 	if k.ticks > 0 && k.rules.preloads {
 		k.preload(now)
 	}
@@ -362,6 +365,11 @@ func (m *resident) background() bool {
 	return len(m.working) > 0
 }
 
+// patient reports whether nobody but what runs beside waits for a model.
+func (m *resident) patient() bool {
+	return !slices.ContainsFunc(m.waiting, func(a *asking) bool { return !a.background })
+}
+
 // ease has engines that work for nobody who waits give way to everybody else.
 func (k *keeper) ease() {
 	for _, name := range k.names {
@@ -383,15 +391,29 @@ func (k *keeper) govern() {
 	}
 }
 
-// thread takes what was measured last to heart, for an engine that had g so far.
-func (k *keeper) thread(m *resident, g governor) {
-	busy := 0
-	for _, other := range k.models {
-		if len(other.working) > 0 {
-			busy++
+// crowd takes threads from engines where one more has begun to work: none waits for the
+// next measurement to give up what it has no right to any more.
+func (k *keeper) crowd() {
+	for _, name := range k.names {
+		if m := k.models[name]; m.stage == ready && m.threads > share(k.idle, k.busy()) {
+			k.thread(m, m.governor)
 		}
 	}
-	if g = g.next(share(k.idle, busy), k.rules.cores); m.background() {
+}
+
+// busy is how many engines are at work.
+func (k *keeper) busy() (n int) {
+	for _, m := range k.models {
+		if len(m.working) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// thread takes what was measured last to heart, for an engine that had g so far.
+func (k *keeper) thread(m *resident, g governor) {
+	if g = g.next(share(k.idle, k.busy()), k.rules.cores); m.background() {
 		g = governor{threads: 1}
 	}
 	if g.threads != m.threads {

@@ -107,9 +107,11 @@ func (h *house) measure(room int64) {
 	h.tell(measured{room: room, idle: 4, allowed: true})
 }
 
-func (h *house) ask(model string) uint64 {
+func (h *house) ask(model string) uint64 { return h.askAs(model, false) }
+
+func (h *house) askAs(model string, background bool) uint64 {
 	h.last++
-	a := &asking{id: h.last, model: model, prompt: suspect{byte(h.last), byte(h.last >> 8)}}
+	a := &asking{id: h.last, model: model, prompt: suspect{byte(h.last), byte(h.last >> 8)}, background: background}
 	h.open[a.id] = a
 	h.tell(asked{a})
 	return a.id
@@ -149,6 +151,22 @@ func sorted[V any](m map[uint64]V, ok func(uint64) bool) (all []uint64) {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// crowded fails where the engines at work have more threads than cores are idle, though
+// they could have fewer.
+func (h *house) crowded() {
+	at := map[uint64]bool{}
+	for _, child := range h.seated {
+		at[child] = true
+	}
+	sum := 0
+	for child := range at {
+		sum += h.threads[child]
+	}
+	if sum > max(h.k.idle, len(at)) {
+		h.fail("%d engines have %d threads on %d idle cores", len(at), sum, h.k.idle)
+	}
 }
 
 // loadingOnes are the children that could be ready next.
@@ -193,7 +211,7 @@ func TestWhateverHappensTheKeeperKeepsItsWord(t *testing.T) {
 		}
 		model := func() string { return string(rune('a' + rapid.IntRange(0, len(needs)-1).Draw(t, "model"))) }
 		t.Repeat(map[string]func(*rapid.T){
-			"ask": func(*rapid.T) { h.ask(model()) },
+			"ask": func(t *rapid.T) { h.askAs(model(), rapid.Bool().Draw(t, "background")) },
 			"leave": func(*rapid.T) {
 				if a, ok := pick(sorted(h.open, nil)); ok {
 					h.finish(a)
@@ -220,10 +238,12 @@ func TestWhateverHappensTheKeeperKeepsItsWord(t *testing.T) {
 				}
 			},
 			"wait":  func(t *rapid.T) { h.now = h.now.Add(time.Duration(rapid.IntRange(1, 4000).Draw(t, "s")) * time.Second) },
+			"idle":  func(t *rapid.T) { h.tell(measured{h.room, rapid.IntRange(0, 9).Draw(t, "idle"), true, ""}) },
 			"shift": func(t *rapid.T) { h.measure(rapid.Int64Range(0, 12).Draw(t, "room")) },
 			"bar":   func(*rapid.T) { h.tell(measured{room: h.room, idle: 0, why: "on battery"}) },
 			"pause": func(t *rapid.T) { h.tell(paused{rapid.Bool().Draw(t, "yes")}) },
 			"": func(t *rapid.T) {
+				h.crowded()
 				if len(h.k.asks) != len(h.open)+len(h.seated) {
 					t.Fatalf("the keeper knows of %d asks, there are %d that wait and %d that are seated", len(h.k.asks), len(h.open), len(h.seated))
 				}
@@ -336,6 +356,23 @@ func TestAPausedModelGivesItsMemoryBackWhereItIsNeeded(t *testing.T) {
 	if len(h.named(h.dying)) != 1 {
 		t.Error("it is frozen with more memory than there is")
 	}
+}
+
+func TestWhatRunsBesideWaitsUntilAnEngineHasDone(t *testing.T) {
+	h := newHouse(4, usual(), t.Fatalf, 3, 3)
+	work := h.ask("a")
+	h.load(h.loadingOnes()[0])
+	h.askAs("b", true)
+	next := h.ask("a")
+	if h.seated[next] == 0 {
+		t.Error("a takes nothing new for the sake of a trial")
+	}
+	h.finish(work)
+	h.finish(next)
+	if !slices.Equal(h.named(h.dying), []string{"a"}) {
+		t.Errorf("a has nothing to do, and %v make room", h.named(h.dying))
+	}
+	h.settle()
 }
 
 func (h *house) named(children map[uint64]bool) (names []string) {
@@ -474,10 +511,7 @@ func TestThreadsBecomeFewerAtOnceAndMoreOnlyWhenItLasts(t *testing.T) {
 
 func TestWhatWorksForNobodyHasOneThreadUntilSomebodyComes(t *testing.T) {
 	h := newHouse(4, usual(), t.Fatalf, 2)
-	h.last++
-	a := &asking{id: h.last, model: "a", background: true}
-	h.open[a.id] = a
-	h.tell(asked{a})
+	h.askAs("a", true)
 	child := h.loadingOnes()[0]
 	h.load(child)
 	h.measure(4)

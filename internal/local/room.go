@@ -77,7 +77,7 @@ func (k *keeper) spare(now time.Time) {
 }
 
 // wanted are the models without a child that somebody waits for and that do not rest,
-// in the order in which somebody came.
+// in the order in which somebody came; what runs beside comes last.
 func (k *keeper) wanted(now time.Time) (all []*resident) {
 	for _, name := range k.names {
 		m := k.models[name]
@@ -85,8 +85,21 @@ func (k *keeper) wanted(now time.Time) (all []*resident) {
 			all = append(all, m)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *resident) int { return cmp.Compare(a.waiting[0].id, b.waiting[0].id) })
+	slices.SortStableFunc(all, func(a, b *resident) int {
+		if a.patient() != b.patient() {
+			return later(a.patient())
+		}
+		return cmp.Compare(a.waiting[0].id, b.waiting[0].id)
+	})
 	return all
+}
+
+// later is how who is later compares with who is not.
+func later(yes bool) int {
+	if yes {
+		return 1
+	}
+	return -1
 }
 
 func (k *keeper) start(m *resident) {
@@ -99,22 +112,19 @@ func (k *keeper) start(m *resident) {
 // free gives back so many bytes: first those of models that nobody works with, the
 // longest unused first, then those of models at work, which answer to the end and take
 // nothing new. For the sake of another model none is given back that is loading, or at
-// which somebody waits who came earlier.
+// which somebody waits who came earlier; and for the sake of what runs beside, none that
+// is at work.
 func (k *keeper) free(bytes int64, sake *resident) {
 	victims := make([]*resident, 0, len(k.names))
 	for _, name := range k.names {
 		m := k.models[name]
-		first := sake != nil && (m.stage == loading || len(m.waiting) > 0 && m.waiting[0].id < sake.waiting[0].id)
-		if !m.drain && !first && (m.stage == ready || m.stage == loading) {
+		if !m.drain && !m.precedes(sake) && (m.stage == ready || m.stage == loading) {
 			victims = append(victims, m)
 		}
 	}
 	slices.SortStableFunc(victims, func(a, b *resident) int {
 		if busyA, busyB := len(a.working) > 0, len(b.working) > 0; busyA != busyB {
-			if busyA {
-				return 1
-			}
-			return -1
+			return later(busyA)
 		}
 		return a.used.Compare(b.used)
 	})
@@ -129,6 +139,20 @@ func (k *keeper) free(bytes int64, sake *resident) {
 			k.end(m)
 		}
 	}
+}
+
+// precedes reports whether a model is left in peace though another one needs its room;
+// nil is the machine, which comes first.
+func (m *resident) precedes(sake *resident) bool {
+	switch {
+	case sake == nil:
+		return false
+	case m.stage == loading:
+		return true
+	case sake.patient():
+		return len(m.working)+len(m.waiting) > 0
+	}
+	return len(m.waiting) > 0 && m.waiting[0].id < sake.waiting[0].id
 }
 
 // dismiss ends models that nobody has asked for long, unless this is their hour.
