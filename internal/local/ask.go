@@ -239,11 +239,26 @@ func (l *Local) shape(a *asker) error {
 	if err != nil {
 		return err
 	}
-	for _, what := range loose {
+	for _, what := range keywords(loose) {
 		a.left("response_format: " + what)
 	}
 	a.Grammar = gbnf
 	return nil
+}
+
+// keywords are the last words of JSON pointers, each once: what stands before them are
+// the caller's own names.
+func keywords(pointers []string) (all []string) {
+	for _, p := range pointers {
+		word := p[strings.LastIndexByte(p, '/')+1:]
+		if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ$") != "" || len(word) > 40 {
+			word = "a keyword"
+		}
+		if !slices.Contains(all, word) {
+			all = append(all, word)
+		}
+	}
+	return all
 }
 
 // prompt renders the chat. A prompt of the completions dialect is continued as it is.

@@ -17,7 +17,7 @@ func translated(t *testing.T, d starling.Dialect, body string) (*question, []str
 		if strings.Contains(string(schema), "unsayable") {
 			return "", nil, &starling.Error{Kind: starling.Invalid, Op: "grammar"}
 		}
-		return "root ::= " + string(schema), []string{"pattern"}, nil
+		return "root ::= " + string(schema), []string{"/properties/a secret/pattern", "/items/pattern"}, nil
 	}}}
 	var left []string
 	r := asking1(t, d, `{"model":"m",`+body[1:])

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"starling"
@@ -48,7 +49,8 @@ type child struct {
 	once   sync.Once
 	pumps  sync.WaitGroup // the goroutines that read and write
 
-	loaded *engine.Loaded // once ready was called
+	loaded  *engine.Loaded // once ready was called
+	process atomic.Int64
 
 	mu    sync.Mutex // guards what follows
 	works map[uint64]*work
@@ -107,6 +109,7 @@ func (c *child) start() error {
 	if err := c.cmd.Start(); err != nil {
 		return err
 	}
+	c.process.Store(int64(c.cmd.Process.Pid))
 	_ = lower(c.cmd.Process.Pid) // where it may not be, it runs as everybody
 	c.pumps.Go(c.write)
 	c.pumps.Go(c.read)
@@ -234,13 +237,8 @@ func (c *child) reason(why, left error) error {
 // end tells the child that nobody needs it any more.
 func (c *child) end() { c.once.Do(func() { close(c.stop) }) }
 
-// pid is the child's, 0 if it has none.
-func (c *child) pid() int {
-	if c.loaded == nil { // before, another goroutine may be starting it
-		return 0
-	}
-	return c.cmd.Process.Pid
-}
+// pid is the child's, 0 before it has one.
+func (c *child) pid() int { return int(c.process.Load()) }
 
 // begin gives the child a piece of work. done is told its last report, in whatever
 // goroutine; an error says that it was not begun.

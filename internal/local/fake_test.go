@@ -280,8 +280,8 @@ func play(t *testing.T, s script, change ...func(*Options)) *theatre {
 		Weights: []Weights{{Name: "m", File: "m.gguf", Digest: "d", Context: 512, Sequences: 4, Speaker: echo{}}},
 		Price:   starling.Price{Milliwatts: 30_000, PerKWh: 300_000_000, Source: "test"},
 		Need:    func(Weights) (int64, error) { return 1 << 30, nil },
-		Room:    func() int64 { return 2 << 30 },
-		Idle:    func() int { return 2 },
+		Room:    func([]int) int64 { return 2 << 30 },
+		Idle:    func([]int) int { return 2 },
 		Backoff: 10 * time.Millisecond, Measure: 5 * time.Millisecond, Lazy: true,
 	}
 	for _, f := range change {

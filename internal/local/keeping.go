@@ -23,7 +23,7 @@ func (l *Local) keep(k *keeper) {
 	tick := time.NewTicker(l.opts.Measure)
 	defer tick.Stop()
 	children, closed := map[uint64]*child{}, l.shut
-	l.do(k.step(time.Now(), l.measure()), children)
+	l.do(k.step(time.Now(), l.measure(children)), children)
 	l.publish(k)
 	for closed != nil || len(children) > 0 {
 		var event any
@@ -32,7 +32,7 @@ func (l *Local) keep(k *keeper) {
 			closed, event = nil, closing{}
 		case event = <-l.events:
 		case <-tick.C:
-			event = l.measure()
+			event = l.measure(children)
 		}
 		if gone, is := event.(isGone); is {
 			delete(children, gone.child)
@@ -52,8 +52,15 @@ func (l *Local) keep(k *keeper) {
 }
 
 // measure asks how the machine is.
-func (l *Local) measure() measured {
-	m := measured{room: l.opts.Room(), idle: l.opts.Idle(), allowed: true}
+func (l *Local) measure(children map[uint64]*child) measured {
+	var engines []int
+	for _, c := range children {
+		if pid := c.pid(); pid != 0 {
+			engines = append(engines, pid)
+		}
+	}
+	slices.Sort(engines)
+	m := measured{room: l.opts.Room(engines), idle: l.opts.Idle(engines), allowed: true}
 	if l.opts.Allowed != nil {
 		m.allowed, m.why = l.opts.Allowed()
 	}

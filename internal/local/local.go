@@ -27,11 +27,16 @@ type Options struct {
 	Price   starling.Price // electricity; each model's own goes first
 	Log     *slog.Logger
 
-	Need    func(Weights) (bytes int64, err error)                       // that a child takes: weights, window and reserve
-	Room    func() (bytes int64)                                         // that all children together may take now, those that they have among them
-	Idle    func() (cores int)                                           // that nobody uses but our own children
-	Allowed func() (yes bool, why string)                                // by battery, temperature and time; nil: always
-	Grammar func(schema []byte) (gbnf string, loose []string, err error) // loose names what the grammar cannot hold a model to
+	// Room is what all engines together may take now, what they have among it: what is
+	// free for them, and what these processes hold that would be free without them.
+	Room    func(engines []int) (bytes int64)
+	Idle    func(engines []int) (cores int)        // that nobody uses but these processes
+	Need    func(Weights) (bytes int64, err error) // that an engine takes: weights, window and reserve
+	Allowed func() (yes bool, why string)          // by battery, temperature and time; nil: always
+
+	// Grammar holds an answer to a JSON Schema, but for what loose points to. nil: a
+	// shape that is demanded is Invalid.
+	Grammar func(schema []byte) (gbnf string, loose []string, err error)
 
 	Cores    int           // threads that an engine may have at most; 0: as many as are idle
 	Patience time.Duration // until a question that somebody else may answer goes there; 20 s

@@ -304,7 +304,7 @@ func TestClosingEndsWhatIsUnderWay(t *testing.T) {
 func TestModelsThatHaveNoRoomBesideEachOtherTakeTurns(t *testing.T) {
 	th := play(t, script{Words: []string{"a"}, Prompt: 20, Output: 11}, func(o *Options) {
 		o.Weights = []Weights{{Name: "m", File: "m", Context: 512, Speaker: echo{}}, {Name: "n", File: "n", Context: 512, Speaker: echo{}}}
-		o.Room = func() int64 { return 1 << 30 }
+		o.Room = func([]int) int64 { return 1 << 30 }
 	})
 	for i := range 6 {
 		c := th.call(plain(t, true))
@@ -324,7 +324,7 @@ func TestModelsThatHaveNoRoomBesideEachOtherTakeTurns(t *testing.T) {
 func TestThreadsFollowWhatIsIdle(t *testing.T) {
 	var idle atomic.Int64
 	idle.Store(4)
-	th := play(t, script{Words: []string{"a"}}, func(o *Options) { o.Idle = func() int { return int(idle.Load()) } })
+	th := play(t, script{Words: []string{"a"}}, func(o *Options) { o.Idle = func([]int) int { return int(idle.Load()) } })
 	if h := th.hear(t.Context(), th.call(plain(t, true))); h.err != nil {
 		t.Fatal(h.err)
 	}

@@ -19,7 +19,7 @@ func abandon(diary string) {
 	text, _ := json.Marshal(script{Load: "deaf", Diary: diary})
 	l, err := New(Options{
 		Name: "local", Command: func() *exec.Cmd { return acting(string(text)) }, Weights: []Weights{{Name: "m", Context: 1, Speaker: echo{}}},
-		Need: func(Weights) (int64, error) { return 1, nil }, Room: func() int64 { return 1 }, Idle: func() int { return 1 },
+		Need: func(Weights) (int64, error) { return 1, nil }, Room: func([]int) int64 { return 1 }, Idle: func([]int) int { return 1 },
 	})
 	if err != nil {
 		panic(err)
