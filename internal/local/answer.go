@@ -14,69 +14,85 @@ import (
 	"starling/internal/wire"
 )
 
+// A job is an order to an engine, and who listens to what comes of it.
+type job struct {
+	asking // without its id and reply, of which each seat has its own
+	order  engine.Order
+	size   int // bytes of what is to be read
+	hear   func(engine.Report) error
+	begun  bool // a part of an answer came
+}
+
 // converse has a question answered.
 func (l *Local) converse(ctx context.Context, c starling.Call, q *question, t *telling) error {
-	a := &asking{model: q.weights.Name, prompt: l.digest(q), background: q.background}
 	m := &memo{reader: q.reader, own: q.weights.Speaker.Stops(), asked: c.Request}
-	return l.run(ctx, c, a, engine.Order{Generate: &q.Generate}, q.size, t, func(r engine.Report) error {
-		return m.hear(r, t)
+	return l.run(ctx, c, t, &job{
+		asking: asking{model: q.weights.Name, prompt: l.digest(q), background: q.background},
+		order:  engine.Order{Generate: &q.Generate}, size: q.size,
+		hear: func(r engine.Report) error { return m.hear(r, t) },
 	})
 }
 
-// run gets a seat for an order, gives it to the engine, and has hear told of each
-// report. It returns when the last was told, or nobody wants to hear more.
-func (l *Local) run(ctx context.Context, c starling.Call, a *asking, o engine.Order, size int, t *telling, hear func(engine.Report) error) error {
+// run gets a seat for a job and gives it to the engine. It returns when the last report
+// was heard, or nobody wants to hear more.
+func (l *Local) run(ctx context.Context, c starling.Call, t *telling, j *job) error {
 	for {
-		again := *a
-		child, err := l.seat(ctx, &again, l.patience(c), t.alive)
+		a := j.asking
+		child, err := l.seat(ctx, &a, l.patience(c), t.alive)
 		if err != nil {
 			return l.cause(ctx, err)
 		}
-		w, err := child.begin(o, size, func(r engine.Report) { l.tell(finished{again.id, r.Fault == nil, r.Done}) })
+		w, err := child.begin(j.order, j.size, func(r engine.Report) { l.tell(finished{a.id, r.Fault == nil, r.Done}) })
 		if err == nil {
 			defer w.leave()
-			return l.follow(ctx, w, t, hear)
+			return l.cause(ctx, l.follow(ctx, w, t, j))
 		}
-		l.tell(finished{id: again.id}) // the child ended on the way to it: there will be another
+		l.tell(finished{id: a.id}) // the child ended on the way to it: there will be another
 	}
 }
 
-func (l *Local) follow(ctx context.Context, w *work, t *telling, hear func(engine.Report) error) error {
+func (l *Local) follow(ctx context.Context, w *work, t *telling, j *job) error {
 	beat := time.NewTicker(l.opts.Beat)
 	defer beat.Stop()
-	for begun := false; ; {
+	for {
 		select {
 		case <-ctx.Done():
-			return l.cause(ctx, cancelled(ctx, true))
+			return cancelled(ctx, true)
 		case <-beat.C:
 			if !t.alive() {
 				return errLeft
 			}
 		case <-w.wake:
-			said, broke := w.take()
-			for _, r := range said {
-				begun = begun || r.Token != nil
-				switch {
-				case r.Fault != nil:
-					e := asError(r.Fault)
-					e.Billed = begun
-					return e
-				case ctx.Err() != nil:
-					return l.cause(ctx, cancelled(ctx, true))
-				}
-				if err := hear(r); err != nil {
-					return err
-				}
-				if r.Done != nil || r.Vectors != nil || r.Counted != nil {
-					return nil
-				}
-			}
-			if broke != nil {
-				return billed(broke)
+			if over, err := j.take(ctx, w); over || err != nil {
+				return err
 			}
 			beat.Reset(l.opts.Beat)
 		}
 	}
+}
+
+// take hears what was said since, and reports whether that was all.
+func (j *job) take(ctx context.Context, w *work) (over bool, err error) {
+	said, broke := w.take()
+	for _, r := range said {
+		if ctx.Err() != nil {
+			return true, cancelled(ctx, true)
+		}
+		j.begun = j.begun || r.Token != nil
+		if r.Fault != nil {
+			e := asError(r.Fault)
+			e.Billed = j.begun
+			return true, e
+		}
+		if err := j.hear(r); err != nil {
+			return true, err
+		}
+		over = r.Done != nil || r.Vectors != nil || r.Counted != nil
+	}
+	if broke != nil {
+		return true, billed(broke)
+	}
+	return over, nil
 }
 
 // cause is err, unless we ended the call ourselves because it took too long.
@@ -85,8 +101,11 @@ func (l *Local) cause(ctx context.Context, err error) error {
 		return err
 	}
 	e, _ := errors.AsType[*starling.Error](err)
+	if e == nil || e.Kind != starling.Cancelled {
+		return err
+	}
 	late := *errLongest
-	late.Billed = e != nil && e.Billed
+	late.Billed = e.Billed
 	return &late
 }
 
@@ -217,8 +236,11 @@ func (l *Local) embed(ctx context.Context, c starling.Call, w Weights, t *tellin
 	for _, text := range texts {
 		q.Prompt = append(q.Prompt, engine.Text{Text: text})
 	}
-	a := &asking{model: w.Name, prompt: l.digest(q), background: c.Request.Agent == starling.TrialAgent}
-	return l.run(ctx, c, a, engine.Order{Embed: &engine.Embed{Texts: texts}}, size, t, func(r engine.Report) error {
+	j := &job{
+		asking: asking{model: w.Name, prompt: l.digest(q), background: c.Request.Agent == starling.TrialAgent},
+		order:  engine.Order{Embed: &engine.Embed{Texts: texts}}, size: size,
+	}
+	j.hear = func(r engine.Report) error {
 		if r.Vectors == nil {
 			return nil
 		}
@@ -230,7 +252,8 @@ func (l *Local) embed(ctx context.Context, c starling.Call, w Weights, t *tellin
 			return errLeft
 		}
 		return nil
-	})
+	}
+	return l.run(ctx, c, t, j)
 }
 
 // textsOf reads a question for vectors.
@@ -298,12 +321,14 @@ func (l *Local) Count(ctx context.Context, c starling.Call) (n int64, err error)
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	t := &telling{yield: func(starling.Event, error) bool { return true }}
-	a := &asking{model: w.Name, prompt: l.digest(q)}
-	err = l.run(ctx, c, a, engine.Order{Count: &engine.Count{Text: q.Prompt}}, q.size, t, func(r engine.Report) error {
-		if r.Counted != nil {
-			n = int64(len(r.Counted.Tokens))
-		}
-		return nil
+	err = l.run(ctx, c, t, &job{
+		asking: asking{model: w.Name, prompt: l.digest(q)}, order: engine.Order{Count: &engine.Count{Text: q.Prompt}}, size: q.size,
+		hear: func(r engine.Report) error {
+			if r.Counted != nil {
+				n = int64(len(r.Counted.Tokens))
+			}
+			return nil
+		},
 	})
 	return n, err
 }

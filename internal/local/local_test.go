@@ -336,3 +336,13 @@ func TestThreadsFollowWhatIsIdle(t *testing.T) {
 		t.Errorf("loaded as %v", got)
 	}
 }
+
+func TestAnAnswerThatTakesTooLongIsEndedAndTheNextCandidateMayTry(t *testing.T) {
+	th := play(t, script{Does: "hang", Words: []string{"a", "b"}}, func(o *Options) { o.Longest = 300 * time.Millisecond })
+	h := th.hear(t.Context(), th.call(plain(t, true)))
+	e, _ := errors.AsType[*starling.Error](h.err)
+	if e == nil || e.Kind != starling.Overloaded || !e.Billed || !strings.Contains(e.Op, "too long") {
+		t.Errorf("got %v", h.err)
+	}
+	eventually(t, "the engine is told", func() bool { return len(th.entries("cancel")) == 1 })
+}

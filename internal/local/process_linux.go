@@ -26,6 +26,9 @@ const (
 // nothing where the latter would be forbidden: that is so for who may not lower nice
 // values to 0.
 func ease(pid int, idle bool) error {
+	if pid <= 1 {
+		return unix.ESRCH
+	}
 	var limit unix.Rlimit
 	if os.Geteuid() != 0 && (unix.Getrlimit(unix.RLIMIT_NICE, &limit) != nil || limit.Cur < 20-courtesy) {
 		return nil

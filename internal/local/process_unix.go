@@ -17,18 +17,26 @@ const courtesy = 5
 // kill ends a child and whatever it started.
 func kill(c *exec.Cmd) {
 	if c.Process != nil {
-		_ = unix.Kill(-c.Process.Pid, unix.SIGKILL)
+		_ = signal(c.Process.Pid, unix.SIGKILL)
 	}
+}
+
+// signal reaches a child's group: never our own, which 0 would be.
+func signal(pid int, s syscall.Signal) error {
+	if pid <= 1 {
+		return unix.ESRCH
+	}
+	return unix.Kill(-pid, s)
 }
 
 // lower makes a child, a group of its own, give way to everybody else.
 func lower(pid int) error { return unix.Setpriority(unix.PRIO_PGRP, pid, courtesy) }
 
 // freeze stops a child where it is. It keeps its memory, which may be swapped out.
-func freeze(pid int) error { return unix.Kill(-pid, unix.SIGSTOP) }
+func freeze(pid int) error { return signal(pid, unix.SIGSTOP) }
 
 // thaw lets it go on.
-func thaw(pid int) error { return unix.Kill(-pid, unix.SIGCONT) }
+func thaw(pid int) error { return signal(pid, unix.SIGCONT) }
 
 // killed reports whether signal 9 ended a child, itself or as a shell would say it.
 func killed(err error) bool {
