@@ -33,7 +33,7 @@ func (l *scanner) eat(mark string) bool {
 	return yes
 }
 
-var word = regexp.MustCompile(`^[A-Za-z0-9_.:$-]+`)
+var word = regexp.MustCompile(`^[A-Za-z0-9_.$+-]+`)
 
 // word takes a name. One that the text ends with may go on.
 func (l *scanner) word() string {
@@ -203,7 +203,6 @@ func gemma(text string, last bool) found {
 func (l *scanner) call(tools *toolbox) (made, bool) {
 	name := l.word()
 	if !tools.knows(name) && l.at < len(l.s) {
-		l.short = false
 		return made{}, false
 	}
 	if !l.eat("(") {
@@ -250,13 +249,11 @@ func toolCode(text string, tools *toolbox, last bool) found {
 	l := scanner{s: text, at: len("```tool_code")}
 	var calls []made
 	for len(calls) == 0 || !l.eat("```") {
-		l.short = false
 		l.skip()
 		if l.at == len(text) && last && len(calls) > 0 {
 			return done(l.at, calls...)
 		}
 		print := l.eat("print(")
-		l.short = false
 		list := l.eat("[")
 		c, ok := l.call(tools)
 		if !ok || (list && !l.eat("]")) || (print && !l.eat(")")) {

@@ -92,8 +92,8 @@ func (p *Profile) values(chat *starling.Chat, o PromptOptions) (map[string]jinja
 // think sets the template's variables that say how much to think. A template that knows
 // none of them does as it always does.
 func (p *Profile) think(effort string, v map[string]jinja.Value) {
-	if effort == "" && p.Think.Default == "" {
-		return
+	if effort == "" && p.Think.Default != "off" {
+		return // a template knows best what its model does by default
 	}
 	on := jinja.NewBool(p.thinks(effort))
 	switch p.Think.Switch {

@@ -83,7 +83,8 @@ func build(source string) (t *jinja.Template, err error) {
 	case strings.ContainsFunc(source, moved):
 		return nil, errOwn
 	}
-	return jinja.Compile(watched(source))
+	// Templates are written for an engine that leaves out the newline that ends a file.
+	return jinja.Compile(watched(strings.TrimSuffix(source, "\n")))
 }
 
 // tags matches, in this order, what is no code (comments, raw blocks, texts), and the
