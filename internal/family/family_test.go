@@ -320,7 +320,7 @@ func TestATemplateThatDoesHarmIsStopped(t *testing.T) {
 		"nonsense":   `{{ 1 / 0 }}{{ messages[99].content.foo.bar() }}`,
 		"repetition": `{{ 'a' * -1 }}{{ nothing.at.all() }}`,
 		"long":       strings.Repeat("x", mostTemplate+1),
-		"nested":     `{{ ` + strings.Repeat("(", 60000) + `1` + strings.Repeat(")", 60000) + ` `,
+		"nested":     `{{ ` + strings.Repeat("(", 60000) + `raise_exception('deep')` + strings.Repeat(")", 60000) + ` }}`,
 		"own":        "\U000F0041{{ messages }}",
 	} {
 		o := day
@@ -340,18 +340,21 @@ func TestATemplatesRefusalIsToldWithoutContent(t *testing.T) {
 	}
 }
 
-func TestBeingWatchedChangesNothingOfATemplate(t *testing.T) {
-	source := "a\n{% for x in [1,2] %}\n  b{{ x }}\n{% endfor %}\n{%- for x in [1,2] -%}\n  c \n{%- endfor -%}\n{% set y = '%}' %}\n{{ y }}{# for #}{% raw %}{% for %}{% endraw %}\n{% macro m(x) -%}\n d{{ x }}\n{%- endmacro %}\n{{ m(1) }}\n"
-	plain, err := jinja.Compile(strings.TrimSuffix(source, "\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := plain.Render(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := render(source, map[string]jinja.Value{}); err != nil || got != want {
-		t.Errorf("%q %v, want %q", got, err, want)
+func TestATemplateIsTrimmedAsItsOwnEngineDoes(t *testing.T) {
+	for _, c := range []struct{ source, want string }{ // want is what Jinja 3.1.6 says
+		{"{% for t in [1,2] %}{{ t }}\n{% endfor %}X", "1\n2\nX"},
+		{"{% if true %}{{ 1 }}\n\n{% endif %}You", "1\n\nYou"},
+		{"a\n{% for x in [1,2] %}\n  b{{ x }}\n{% endfor %}\n{%- for x in [1,2] -%}\n  c \n{%- endfor -%}\n{% set y = '%}' %}\n{{ y }}{# for #}\n{% raw %}{% for %} '{{' \\n{% endraw %}\n{% macro m(x) -%}\n d{{ x }}\n{%- endmacro %}\n{{ m(1) }}\n", "a\n  b1\n  b2\ncc%}{% for %} '{{' \\nd1"},
+		{"  {% if true %}\n  x {% endif %} y\n   {# c #}\nz", "  x  y\nz"},
+		{"x  {{- 1 -}}  y", "x1y"},
+		{"x \n {%+ if true %} a{% endif +%}\n b", "x \n  a\n b"},
+		{"{{ {'a': {'b': 'c'}}['a']['b'] }}'q' }} %}", "c'q' }} %}"},
+		{"a\n\n", "a\n"},
+		{"\ta\\n{% if true %}\n\t{% endif %}b", "\ta\\nb"},
+	} {
+		if got, err := render(c.source, map[string]jinja.Value{}); err != nil || got != c.want {
+			t.Errorf("%q: %q %v, want %q", c.source, got, err, c.want)
+		}
 	}
 }
 

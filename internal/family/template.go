@@ -87,43 +87,161 @@ func build(source string) (t *jinja.Template, err error) {
 	return jinja.Compile(watched(strings.TrimSuffix(source, "\n")))
 }
 
-// tags matches, in this order, what is no code (comments, raw blocks, texts), and the
-// tags that are watched.
-var tags = regexp.MustCompile(`(?s)\{#.*?#\}` +
-	`|\{%[-+]?\s*raw\s*[-+]?%\}.*?\{%[-+]?\s*endraw\s*[-+]?%\}` +
-	`|\{%[-+]?\s*(for|macro|set)\b((?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^'"])*?)([-+]?)%\}`)
+var (
+	assigned = regexp.MustCompile(`^\s*set\s+([A-Za-z_][\w.]*)\s*=[^=]`)
+	repeats  = regexp.MustCompile(`^\s*(for|macro)\b`)
+	endRaw   = regexp.MustCompile(`\{%[-+]?\s*endraw\s*[-+]?%\}`)
+)
 
-var assigned = regexp.MustCompile(`^\s*([A-Za-z_][\w.]*)\s*=[^=]`)
+// A tag is one of a template: {{ }}, {% %} or {# #}, by its second character.
+type tag struct {
+	kind        byte
+	inner       string
+	left, right byte // '-' or '+', which say what of the blanks beside it stays; 0 neither
+	n           int  // bytes
+	open        bool // it has no end
+}
 
-// watched returns the template with a call of tick after each tag that begins a loop or a
-// macro or sets a variable. The call is a tag itself, so that what is trimmed around tags
-// stays as it was.
+// readTag reads the tag with which a text begins. One that has no end is as long as the
+// text.
+func readTag(s string) tag {
+	t := tag{kind: s[1], n: len(s), open: true}
+	end := map[byte]string{'{': "}}", '%': "%}", '#': "#}"}[t.kind]
+	body := 2
+	if len(s) > 2 && (s[2] == '-' || s[2] == '+') {
+		t.left, body = s[2], 3
+	}
+	depth, quote := 0, byte(0)
+	for i := body; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case quote != 0 && c == '\\':
+			i++
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote != 0:
+		case depth <= 0 && strings.HasPrefix(s[i:], end):
+			t.inner, t.n, t.open = s[body:i], i+2, false
+			if n := len(t.inner); n > 0 && (t.inner[n-1] == '-' || t.inner[n-1] == '+') {
+				t.inner, t.right = t.inner[:n-1], t.inner[n-1]
+			}
+			return t
+		case t.kind == '#':
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '{':
+			depth++
+		case c == '}':
+			depth--
+		}
+	}
+	return t
+}
+
+// A layout writes a template anew, so that it says the same whoever renders it: the blanks
+// beside tags are left out here, as the templates' own engine does it (trim_blocks and
+// lstrip_blocks), and the texts between tags become expressions. The engine at hand trims
+// a text that a tag is not even beside. And each tag that begins a loop or a macro or sets
+// a variable is followed by a call of tick.
+//
+// Source: https://jinja.palletsprojects.com/en/stable/templates/#whitespace-control
+type layout struct {
+	b         strings.Builder
+	last      tag  // before the text, 0 at the beginning
+	lineStart bool // the text begins a line
+}
+
 func watched(source string) string {
-	var b strings.Builder
-	last := 0
-	for _, m := range tags.FindAllStringSubmatchIndex(source, -1) {
-		b.WriteString(source[last:m[1]])
-		last = m[1]
-		if m[2] < 0 {
+	l := layout{lineStart: true}
+	source = strings.ReplaceAll(source, "\r\n", "\n")
+	for source != "" {
+		i := nextTag(source)
+		if i < 0 {
+			l.text(source, tag{})
+			break
+		}
+		t := readTag(source[i:])
+		l.text(source[:i], t)
+		if t.open {
+			l.b.WriteString(source[i:]) // the engine says what is wrong
+			break
+		}
+		source = source[i+t.n:]
+		if t.kind == '%' && strings.TrimSpace(t.inner) == "raw" {
+			source = l.raw(source, t)
 			continue
 		}
-		what, trim := source[m[2]:m[3]], source[m[6]:m[7]]
-		argument := `"` + what + `"`
-		if what == "set" {
-			n := assigned.FindStringSubmatch(source[m[4]:m[5]])
-			if n == nil {
-				continue
-			}
-			argument += ", " + n[1]
-		}
-		before := ""
-		if trim == "-" {
-			before = "-"
-		}
-		fmt.Fprintf(&b, "{%%%s if %s(%s) %s%%}{%%%s endif %s%%}", before, tick, argument, before, before, trim)
+		l.tag(t)
 	}
-	b.WriteString(source[last:])
-	return b.String()
+	return l.b.String()
+}
+
+func nextTag(s string) int {
+	at := -1
+	for _, open := range []string{"{{", "{%", "{#"} {
+		if i := strings.Index(s, open); i >= 0 && (at < 0 || i < at) {
+			at = i
+		}
+	}
+	return at
+}
+
+// text writes the text between the last tag and the next.
+func (l *layout) text(s string, next tag) {
+	switch {
+	case l.last.right == '-':
+		s = strings.TrimLeft(s, " \t\n\r\f\v")
+		l.lineStart = false
+	case (l.last.kind == '%' || l.last.kind == '#') && l.last.right != '+' && strings.HasPrefix(s, "\n"):
+		s, l.lineStart = s[1:], true
+	case l.last.kind != 0:
+		l.lineStart = false
+	}
+	line := strings.LastIndexByte(s, '\n') + 1
+	switch {
+	case next.left == '-':
+		s = strings.TrimRight(s, " \t\n\r\f\v")
+	case (next.kind == '%' || next.kind == '#') && next.left != '+' && (line > 0 || l.lineStart) && strings.TrimLeft(s[line:], " \t") == "":
+		s = s[:line]
+	}
+	if s != "" {
+		l.b.WriteString("{{ '" + literal.Replace(s) + "' }}")
+	}
+	l.last = next
+}
+
+// literal writes a text as one of the language. What looks like the end of a tag is taken
+// apart.
+var literal = strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\t", `\t`, "}}", "}' ~ '}", "%}", "%' ~ '}", "#}", "#' ~ '}")
+
+// raw writes what stands up to the end of a raw block, and returns the rest.
+func (l *layout) raw(source string, begin tag) string {
+	m := endRaw.FindStringIndex(source)
+	if m == nil {
+		l.tag(begin) // the engine says that it has no end
+		return source
+	}
+	end := readTag(source[m[0]:])
+	l.text(source[:m[0]], end)
+	return source[m[1]:]
+}
+
+func (l *layout) tag(t tag) {
+	switch t.kind {
+	case '{':
+		l.b.WriteString("{{ " + t.inner + " }}")
+	case '%':
+		l.b.WriteString("{% " + t.inner + " %}")
+		if m := repeats.FindStringSubmatch(t.inner); m != nil {
+			l.tick(`"` + m[1] + `"`)
+		} else if m := assigned.FindStringSubmatch(t.inner); m != nil {
+			l.tick(`"set", ` + m[1])
+		}
+	}
+}
+
+func (l *layout) tick(arguments string) {
+	l.b.WriteString("{% if " + tick + "(" + arguments + ") %}{% endif %}")
 }
 
 // A watch counts what one rendering does.
