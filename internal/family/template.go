@@ -229,7 +229,7 @@ func (l *layout) raw(source string, begin tag) string {
 func (l *layout) tag(t tag) {
 	switch t.kind {
 	case '{':
-		l.b.WriteString("{{ " + t.inner + " }}")
+		l.b.WriteString("{{ " + apart(t.inner) + " }}")
 	case '%':
 		l.b.WriteString("{% " + t.inner + " %}")
 		if m := repeats.FindStringSubmatch(t.inner); m != nil {
@@ -238,6 +238,30 @@ func (l *layout) tag(t tag) {
 			l.tick(`"set", ` + m[1])
 		}
 	}
+}
+
+// apart puts a blank between braces that end two objects at once, which the engine takes
+// for the end of the tag.
+func apart(inner string) string {
+	var b strings.Builder
+	quote := byte(0)
+	for i := 0; i < len(inner); i++ {
+		c := inner[i]
+		switch {
+		case quote != 0 && c == '\\' && i+1 < len(inner):
+			b.WriteByte(c)
+			i++
+			c = inner[i]
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		case quote == 0 && c == '}' && i > 0 && inner[i-1] == '}':
+			b.WriteByte(' ')
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
 }
 
 func (l *layout) tick(arguments string) {
