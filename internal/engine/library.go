@@ -10,12 +10,11 @@ import (
 	"regexp"
 	"runtime"
 
-	_ "github.com/hybridgroup/yzma/pkg/llama" // whose structures fit LibraryVersion alone
-
 	"starling"
 )
 
-// LibraryVersion is the release of llama.cpp that this program can call.
+// LibraryVersion is the release of llama.cpp that this program can call: the one that the
+// structures of yzma v1.27.0 fit.
 const LibraryVersion = "v0.5.0"
 
 // A Library is a folder with llama.cpp's shared libraries, of the version that fits.
