@@ -1,0 +1,5 @@
+package engine
+
+import "os"
+
+func privateStdout() (*os.File, error) { return os.Stdout, nil }
