@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"starling/internal/hub"
+	"starling/internal/machine"
 )
 
 type engineCmd struct {
@@ -26,6 +27,7 @@ func (p *program) hubStore(o hub.Options) (*hub.Store, error) {
 	}
 	o.Token = os.Getenv("HF_TOKEN")
 	o.Progress = p.bytesProgress()
+	o.Inspect, o.Fits = inspectWeights, fitsHere(machine.Here())
 	return hub.Open(cfg.dataDir(p.flags.Data), o)
 }
 
@@ -155,7 +157,7 @@ func (c engineDoctorCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	all := hub.Doctor{Store: s}.Look(p.ctx)
+	all := hub.Doctor{Store: s, Bandwidth: memoryBandwidth}.Look(p.ctx)
 	if c.JSON {
 		err = p.encode(all)
 	} else {

@@ -2,7 +2,6 @@ package grammar
 
 import (
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -272,13 +271,6 @@ func (g *gbnf) accepts(text string) bool {
 	return false
 }
 
-// begins reports whether some sentence begins with the text.
-func (g *gbnf) begins(text string) bool {
-	m := matcher{g: g, text: text, memo: map[spot][]int{}}
-	all := m.ends(g.rules["root"], 0)
-	return m.open || slices.Contains(all, len(text))
-}
-
 type spot struct {
 	e    *expr
 	from int
@@ -288,7 +280,6 @@ type matcher struct {
 	g    *gbnf
 	text string
 	memo map[spot][]int
-	open bool // more was wanted at the text's end
 }
 
 // ends returns where e may end that begins at from.
@@ -302,13 +293,11 @@ func (m *matcher) ends(e *expr, from int) []int {
 		if strings.HasPrefix(m.text[from:], e.text) {
 			found[from+len(e.text)] = true
 		}
-		m.open = m.open || strings.HasPrefix(e.text, m.text[from:])
 	case opClass:
 		c, n := utf8.DecodeRuneInString(m.text[from:])
 		if n > 0 && len(overlap(e.ranges, []rune{c, c})) > 0 {
 			found[from+n] = true
 		}
-		m.open = m.open || n == 0
 	case opRef:
 		return m.ends(m.g.rules[e.text], from)
 	case opAlt:

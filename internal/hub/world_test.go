@@ -165,9 +165,7 @@ func (w *world) next(faults ...fate) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.faults, w.served, w.asked = nil, 0, nil
-	for _, f := range faults {
-		w.faults = append(w.faults, f)
-	}
+	w.faults = append(w.faults, faults...)
 }
 
 func (w *world) sent() int {
