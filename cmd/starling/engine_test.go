@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"starling/internal/gguf"
 )
 
 // outside FOLDER [CUT]: stands in for Hugging Face and Ollama's registry, at $OUTSIDE.
@@ -38,6 +40,19 @@ func outside(ts *testscript.TestScript, neg bool, args []string) {
 	server.Start()
 	ts.Defer(server.Close)
 	ts.Setenv("OUTSIDE", server.URL)
+}
+
+// weights FILE...: writes a small model with weights by chance into each file.
+func weights(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: weights FILE...")
+	}
+	for i, name := range args {
+		var file bytes.Buffer
+		ts.Check(gguf.Write(&file, gguf.TinyQwen.Spec(gguf.F16, uint64(i))))
+		ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(name)), 0o700))
+		ts.Check(os.WriteFile(ts.MkAbs(name), file.Bytes(), 0o600))
+	}
 }
 
 type offering struct {
