@@ -40,10 +40,14 @@ func newLoop(m *model, l *Load, c *child) *loop {
 	return lp
 }
 
-// run works until nobody listens any more, which is its error.
+// run works until no more orders can come, or nobody listens, which is its error.
 func (l *loop) run() error {
 	for {
-		for _, o := range l.child.orders.take(l.idle()) {
+		orders, open := l.child.orders.take(l.idle())
+		if !open {
+			return nil
+		}
+		for _, o := range orders {
 			if err := l.obey(o); err != nil {
 				return err
 			}
@@ -143,11 +147,15 @@ func (l *loop) seat() {
 	}
 }
 
+// worthwhile is how many tokens a cache has to save for it to be taken from those who
+// may come back to it: nearly all prompts have their very first ones in common.
+const worthwhile = 8
+
 // free returns the free sequence that holds most of a prompt. Where all hold little of
 // it, it is the one that was of no use for longest.
 func (l *loop) free(w *work) (best *sequence) {
 	worth := func(s *sequence) int {
-		if n := s.common(w); n >= len(w.prompt)/4 {
+		if n := s.common(w); n >= worthwhile {
 			return n
 		}
 		return 0

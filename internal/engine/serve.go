@@ -44,6 +44,7 @@ type child struct {
 
 // read collects orders, also while a batch is worked on.
 func (c *child) read(in io.Reader) error {
+	defer c.orders.close()
 	from := bufio.NewReader(in)
 	for {
 		var o Order
@@ -58,14 +59,14 @@ func (c *child) read(in io.Reader) error {
 	}
 }
 
-// live greets, loads and works. It returns only with an error, or where nothing could
-// be loaded.
+// live greets, loads and works until no more orders can come, nobody listens, or nothing
+// could be loaded.
 func (c *child) live() error {
 	if err := c.say(Report{Hello: &Hello{Version: Version, Pid: os.Getpid()}}); err != nil {
 		return err
 	}
 	l, err := c.awaitLoad()
-	if err != nil {
+	if l == nil || err != nil {
 		return err
 	}
 	m, err := load(l, func(p float32) { _ = c.say(Report{Progress: p}) })
@@ -78,20 +79,20 @@ func (c *child) live() error {
 	return newLoop(m, l, c).run()
 }
 
-// awaitLoad refuses all that comes before the Load.
+// awaitLoad refuses all that comes before the Load, which is nil if there is none.
 func (c *child) awaitLoad() (*Load, error) {
 	for {
-		for i, o := range c.orders.take(true) {
-			if o.Load != nil {
-				c.orders.back(i + 1)
-				return o.Load, nil
-			}
-			if o.Cancel || o.Threads != 0 {
-				continue
-			}
-			if err := c.say(Report{ID: o.ID, Fault: faultOf(invalid("the first order is a load"))}); err != nil {
-				return nil, err
-			}
+		o, open := c.orders.first()
+		switch {
+		case !open:
+			return nil, nil
+		case o.Load != nil:
+			return o.Load, nil
+		case o.Cancel || o.Threads != 0:
+			continue
+		}
+		if err := c.say(Report{ID: o.ID, Fault: faultOf(invalid("the first order is a load"))}); err != nil {
+			return nil, err
 		}
 	}
 }
@@ -103,38 +104,55 @@ func (c *child) say(r Report) error { return lost("report", writeFrame(c.out, r)
 type mailbox struct {
 	mu      sync.Mutex
 	held    []Order
-	taken   []Order
-	arrived chan struct{}
+	closed  bool
+	arrived chan struct{} // has room for one
 }
 
 func (m *mailbox) put(o Order) {
 	m.mu.Lock()
 	m.held = append(m.held, o)
 	m.mu.Unlock()
+	m.ring()
+}
+
+func (m *mailbox) close() {
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	m.ring()
+}
+
+func (m *mailbox) ring() {
 	select {
 	case m.arrived <- struct{}{}:
 	default:
 	}
 }
 
-// take returns what has arrived, and waits for something if it is told to.
-func (m *mailbox) take(wait bool) []Order {
+// take returns what has arrived, and waits for something if it is told to. It is not
+// open once no more can come.
+func (m *mailbox) take(wait bool) (all []Order, open bool) {
 	for {
 		m.mu.Lock()
-		m.taken, m.held = m.held, nil
+		all, m.held, open = m.held, nil, !m.closed
 		m.mu.Unlock()
-		if len(m.taken) > 0 || !wait {
-			return m.taken
+		if len(all) > 0 || !wait || !open {
+			return all, open
 		}
 		<-m.arrived
 	}
 }
 
-// back puts what was taken back, but for the first n.
-func (m *mailbox) back(n int) {
+// first waits for one order alone.
+func (m *mailbox) first() (o Order, open bool) {
+	all, open := m.take(true)
+	if len(all) == 0 {
+		return Order{}, open
+	}
 	m.mu.Lock()
-	m.held = append(m.taken[n:len(m.taken):len(m.taken)], m.held...)
+	m.held = append(all[1:], m.held...)
 	m.mu.Unlock()
+	return all[0], open
 }
 
 func invalid(format string, args ...any) error {
