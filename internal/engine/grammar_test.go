@@ -39,6 +39,24 @@ func TestAGrammarIsObeyed(t *testing.T) {
 	}
 }
 
+func TestAGrammarAskedAboutTheLikelyTokensAloneAllowsTheSame(t *testing.T) {
+	c := begin(t, Load{Model: stories(t, "")})
+	for _, gbnf := range []string{`root ::= [a-z ]+ "."`, grammar.JSON(), `root ::= ", " [^x]*`} {
+		g := Generate{Prompt: plain("Once upon a time"), Grammar: gbnf, MaxTokens: 40, Logprobs: true}
+		some := c.ask(g)
+		g.Bias = map[int32]float32{0: 0} // has it asked about all
+		all := c.ask(g)
+		if some.text != all.text {
+			t.Fatalf("%q, not %q", some.text, all.text)
+		}
+		for i, token := range some.tokens {
+			if math.Abs(*token.Logprob-*all.tokens[i].Logprob) > 2*negligible {
+				t.Errorf("%q: %f, not %f", token.Text, *token.Logprob, *all.tokens[i].Logprob)
+			}
+		}
+	}
+}
+
 // The model writes nonsense, which is what the grammar has to hold to the schema.
 func TestWhatIsWrittenUnderASchemaIsJSON(t *testing.T) {
 	c := begin(t, Load{Model: stories(t, "-Q8_0"), Sequences: 8})

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
 
@@ -70,17 +71,20 @@ func (g *Generate) check(m *model) error {
 type sampler struct {
 	chain   llama.Sampler
 	grammar llama.Sampler // 0: none
+	asIs    bool          // the chain makes no token likelier than the model has it
 	seed    uint32
 }
 
 // newSampler makes the chain in llama.cpp's usual order.
 func newSampler(g *Generate, m *model) (*sampler, error) {
-	s := &sampler{seed: rand.Uint32()}
+	s := &sampler{seed: rand.Uint32(), asIs: len(g.Bias) == 0 && !g.penalises() && g.Temperature <= 1}
 	if g.Seed != nil {
 		s.seed = *g.Seed
 	}
 	if g.Grammar != "" {
-		if s.grammar = llama.SamplerInitGrammar(m.vocab, g.Grammar, "root"); s.grammar == 0 {
+		// The library prints a grammar that it cannot read, which is content.
+		quietly(func() { s.grammar = llama.SamplerInitGrammar(m.vocab, g.Grammar, "root") })
+		if s.grammar == 0 {
 			return nil, invalid("the grammar cannot be read")
 		}
 	}
@@ -159,18 +163,19 @@ type choice struct {
 	top     []llama.TokenData // whose P is a log-probability
 }
 
+var errNoNumbers = &starling.Error{Kind: starling.Internal, Op: "engine: the model's logits are no numbers"}
+
 // choose takes the next token from the logits, which it leaves as they are. With weigh it
 // also says how likely the token was among those that the grammar allows, whatever the
 // chain prefers, and top others. over: the grammar allows nothing more. The error is
 // Internal: the logits are no numbers.
 func (s *sampler) choose(logits []float32, c *candidates, weigh bool, top int) (ch choice, over bool, err error) {
-	c.fill(logits)
-	if s.grammar != 0 {
-		llama.SamplerApply(s.grammar, &c.array)
-		c.compact()
+	s.allow(logits, c)
+	if c.array.Size == 0 && s.grammar != 0 {
+		return choice{}, true, nil
 	}
 	if c.array.Size == 0 {
-		return choice{}, true, nil
+		return choice{}, false, errNoNumbers
 	}
 	sum := 0.0
 	if weigh {
@@ -179,7 +184,7 @@ func (s *sampler) choose(logits []float32, c *candidates, weigh bool, top int) (
 	}
 	llama.SamplerApply(s.chain, &c.array)
 	if c.array.Selected < 0 || uint64(c.array.Selected) >= c.array.Size {
-		return choice{}, false, &starling.Error{Kind: starling.Internal, Op: "engine: choose a token"}
+		return choice{}, false, errNoNumbers
 	}
 	ch.token = c.all[c.array.Selected].Id
 	if p := float64(logits[ch.token]) - sum; weigh && !math.IsNaN(p) && !math.IsInf(p, 0) {
@@ -188,9 +193,38 @@ func (s *sampler) choose(logits []float32, c *candidates, weigh bool, top int) (
 	return ch, false, nil
 }
 
-// negligible is how far below the greatest logit one may be and still count: a whole
-// vocabulary of those changes no digit that anybody reads.
-const negligible = 40
+// What is far below the likeliest token counts for little.
+const (
+	headroom   = 10   // tokens whose logits are less far below the greatest are looked at first
+	negligible = 1e-4 // and no others, where those are less likely than this share, all together
+)
+
+// allow makes candidates of what the grammar allows. To ask the grammar about a whole
+// vocabulary takes longer than to compute a token of a small model; so it is asked about
+// the likely ones alone where the others together make no difference that is worth it.
+func (s *sampler) allow(logits []float32, c *candidates) {
+	if s.grammar != 0 && s.asIs {
+		greatest := slices.Max(logits)
+		rest := c.fill(logits, greatest-headroom, greatest)
+		c.restrict(s.grammar)
+		if rest < negligible*mass(c.all, greatest) {
+			return
+		}
+	}
+	c.fill(logits, float32(math.Inf(-1)), 0)
+	if s.grammar != 0 {
+		c.restrict(s.grammar)
+	}
+}
+
+// mass is the probability of tokens together, as a multiple of that of one with the
+// greatest logit.
+func mass(all []llama.TokenData, greatest float32) (sum float64) {
+	for _, d := range all {
+		sum += math.Exp(float64(d.Logit - greatest))
+	}
+	return sum
+}
 
 // logSum is the logarithm of the sum of what the logits are the logarithms of.
 func logSum(all []llama.TokenData) float64 {
@@ -198,13 +232,7 @@ func logSum(all []llama.TokenData) float64 {
 	for _, d := range all {
 		greatest = max(greatest, d.Logit)
 	}
-	sum := 0.0
-	for _, d := range all {
-		if x := d.Logit - greatest; x > -negligible {
-			sum += math.Exp(float64(x))
-		}
-	}
-	return float64(greatest) + math.Log(sum)
+	return float64(greatest) + math.Log(mass(all, greatest))
 }
 
 // likeliest returns the n tokens with the greatest logits, the greatest first.
@@ -234,20 +262,29 @@ func (s *sampler) accept(t llama.Token) {
 	}
 }
 
-func (c *candidates) fill(logits []float32) {
-	c.all = c.all[:0]
+// fill takes the tokens whose logits are not below one, and returns the [mass] of others.
+func (c *candidates) fill(logits []float32, least, greatest float32) (rest float64) {
+	c.all = slices.Grow(c.all[:0], len(logits))
 	for i, x := range logits {
-		c.all = append(c.all, llama.TokenData{Id: llama.Token(i), Logit: x})
+		if x >= least {
+			c.all = append(c.all, llama.TokenData{Id: llama.Token(i), Logit: x})
+		} else {
+			rest += math.Exp(float64(x - greatest))
+		}
 	}
 	c.set()
+	return rest
 }
 
-// compact leaves out what the grammar forbids.
-func (c *candidates) compact() {
+// restrict leaves out what a grammar forbids.
+func (c *candidates) restrict(grammar llama.Sampler) {
+	if len(c.all) > 0 {
+		llama.SamplerApply(grammar, &c.array)
+	}
 	c.all = slices.DeleteFunc(c.all, func(d llama.TokenData) bool { return math.IsInf(float64(d.Logit), -1) })
 	c.set()
 }
 
 func (c *candidates) set() {
-	c.array = llama.TokenDataArray{Data: &c.all[:1:cap(c.all)][0], Size: uint64(len(c.all)), Selected: -1}
+	c.array = llama.TokenDataArray{Data: unsafe.SliceData(c.all), Size: uint64(len(c.all)), Selected: -1}
 }
