@@ -206,9 +206,11 @@ func (s *sampler) allow(logits []float32, c *candidates) {
 	if s.grammar != 0 && s.asIs {
 		greatest := slices.Max(logits)
 		rest := c.fill(logits, greatest-headroom, greatest)
-		c.restrict(s.grammar)
 		if rest < negligible*mass(c.all, greatest) {
-			return
+			c.restrict(s.grammar)
+			if rest < negligible*mass(c.all, greatest) {
+				return
+			}
 		}
 	}
 	c.fill(logits, float32(math.Inf(-1)), 0)

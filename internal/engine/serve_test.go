@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"starling"
 	"starling/internal/gguf"
 )
@@ -228,6 +230,44 @@ func TestAnOrderThatCannotBeObeyedIsAFault(t *testing.T) {
 	}
 	if a := c.ask(Generate{Prompt: good, MaxTokens: 1}); a.Done == nil {
 		t.Errorf("nothing goes any more: %+v", a.Report)
+	}
+}
+
+// Numbers that no person sends, some of which pass every check.
+func TestNoOrderEndsTheChild(t *testing.T) {
+	c := begin(t, Load{Model: stories(t, ""), Sequences: 3, Batch: 8})
+	rapid.Check(t, func(t *rapid.T) {
+		float := rapid.SampledFrom([]float32{0, 0, 0, 1, 0.5, 1e-38, 1e-6, 3e38, -1, -3e38, 100})
+		share := rapid.SampledFrom([]float32{0, 0, 0, 1, 0.5, 1e-38, 1e-6, 1})
+		small := rapid.SampledFrom([]int{0, 0, 0, 1, 1, 2, 20, 300, 511, -1, math.MaxInt32})
+		var ids []uint64
+		for range rapid.IntRange(1, 5).Draw(t, "orders") {
+			g := Generate{
+				Prompt: []Text{{Text: rapid.StringN(0, 20, -1).Draw(t, "prompt"), Special: rapid.Bool().Draw(t, "special")}, {Text: "a"}},
+				// Without a limit a window is filled, which takes a while.
+				MaxTokens: rapid.IntRange(1, 4).Draw(t, "most"), Stop: rapid.SliceOfN(rapid.StringN(0, 2, -1), 0, 2).Draw(t, "stop"),
+				Grammar:  rapid.SampledFrom([]string{"", "", "root ::= [a-z]*", "root ::= x\nx ::= root", "root ::= \"\"", "é"}).Draw(t, "grammar"),
+				Logprobs: rapid.Bool().Draw(t, "logprobs"), Top: rapid.SampledFrom([]int{0, 1, 20, 21}).Draw(t, "top"),
+				Sampling: Sampling{
+					Temperature: float.Draw(t, "temperature"), TopK: int32(small.Draw(t, "k")), TopP: share.Draw(t, "p"), MinP: share.Draw(t, "min"),
+					Typical: share.Draw(t, "typical"), Repeat: float.Draw(t, "repeat"), Frequency: float.Draw(t, "frequency"),
+					Presence: float.Draw(t, "presence"), Last: int32(small.Draw(t, "last")), Bias: map[int32]float32{int32(small.Draw(t, "token")): float.Draw(t, "bias")},
+				},
+			}
+			ids = append(ids, c.order(Order{Generate: &g}))
+		}
+		for id, a := range c.hear(ids...) {
+			if a.Done == nil && a.Fault == nil {
+				t.Fatalf("%d: %+v", id, a.Report)
+			}
+		}
+	})
+}
+
+func TestACacheOfEightBitsDoes(t *testing.T) {
+	c := begin(t, Load{Model: written(t, gguf.TinyQwen.Spec(gguf.F16, 1)), CacheType: "q8_0"})
+	if a := c.ask(Generate{Prompt: plain("Hello"), MaxTokens: 8}); a.Done == nil || a.Done.Output == 0 {
+		t.Errorf("%+v", a.Report)
 	}
 }
 
