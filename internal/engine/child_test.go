@@ -86,7 +86,8 @@ type pipes struct {
 func raise(t *testing.T) *talk {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "STARLING_TEST_SERVE=1")
+	// The race detector would have each child sleep for a second at its end.
+	cmd.Env = append(os.Environ(), "STARLING_TEST_SERVE=1", "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

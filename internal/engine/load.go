@@ -173,6 +173,7 @@ func (m *model) enter(p llama.ContextParams) (err error) {
 	}
 	m.memory, _ = llama.GetMemory(m.context)
 	m.window = int(llama.NCtxSeq(m.context))
+	m.batch = min(m.batch, int(llama.NBatch(m.context))) // more at once would end the process
 	return nil
 }
 

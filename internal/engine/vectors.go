@@ -29,6 +29,7 @@ func (m *model) pool(p llama.ContextParams) error {
 			return err
 		}
 	}
+	m.batch = min(m.batch, int(llama.NUBatch(m.context)))
 	if llama.GetPoolingType(m.context) == llama.PoolingTypeRank {
 		return refused("load the model", "this one ranks texts, and makes no vectors of them")
 	}
