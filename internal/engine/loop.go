@@ -199,7 +199,8 @@ func (l *loop) step() error {
 	return nil
 }
 
-// turn returns the sequences that may share the next batch, those that write first.
+// turn returns the sequences that may share the next batch, in the order in which they get
+// room in it.
 func (l *loop) turn() (turn []*sequence, err error) {
 	l.steps++
 	l.since++
@@ -209,15 +210,28 @@ func (l *loop) turn() (turn []*sequence, err error) {
 			return nil, err
 		}
 	}
-	for _, writing := range []bool{true, false} {
-		for _, s := range l.sequences {
-			if s.work != nil && s.lora == l.lora && s.work.writing == writing {
-				s.served = l.steps
-				turn = append(turn, s)
-			}
+	for _, s := range l.sequences {
+		if s.work != nil && s.lora == l.lora {
+			s.served = l.steps
+			turn = append(turn, s)
 		}
 	}
+	slices.SortStableFunc(turn, inTurn)
 	return turn, nil
+}
+
+// inTurn puts those first that write, and then the prompts that came first, so that none
+// waits for ever behind long ones.
+func inTurn(a, b *sequence) int {
+	switch {
+	case a.work.writing && b.work.writing:
+		return 0
+	case a.work.writing:
+		return -1
+	case b.work.writing:
+		return 1
+	}
+	return a.work.begun.Compare(b.work.begun)
 }
 
 // longest returns the sequence for which another adapter has to be used now: one that
