@@ -7,6 +7,16 @@
 // once more, as an engine ([Serve]), and sends it an [Order] after the other. What a
 // child does wrong, its parent sees as silence, as garbage, or as an end.
 //
+//	frame.go     a parent's end: orders out, reports in
+//	serve.go     a child's life: greet, load, obey
+//	load.go      the model, and texts as its tokens
+//	loop.go      batches: every answer's next token, and prompts
+//	sequence.go  one answer, and what its place remembers
+//	sampler.go   which token, and how likely
+//	text.go      what of an answer is sure: stop texts, whole characters
+//	vectors.go   texts as vectors
+//	library.go   which library fits; quantize.go what else it is used for
+//
 // Start reading at protocol.go. Package local starts engines and decides what they hold.
 //
 // The library is loaded at run time, without cgo, by github.com/hybridgroup/yzma. Its

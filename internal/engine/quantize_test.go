@@ -7,26 +7,9 @@ import (
 	"testing"
 )
 
-// TestMain lets the test's own program be the child in which the library is called.
-func TestMain(m *testing.M) {
-	if to := os.Getenv("STARLING_TEST_QUANTIZE"); to != "" {
-		if err := Quantize(os.Args[1], os.Args[2], to, os.Args[3]); err != nil {
-			os.Stderr.WriteString(err.Error())
-			os.Exit(3)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
 func TestAModelIsQuantisedWholeOrNotAtAll(t *testing.T) {
 	dir := realLibrary(t)
-	from, err := filepath.Abs("../../../shared/weights/stories260K.gguf")
-	if _, stat := os.Stat(from); err != nil || stat != nil {
-		if from = os.Getenv("STARLING_TEST_MODEL"); from == "" {
-			t.Skip("there is no tiny model in ../shared/weights")
-		}
-	}
+	from := stories(t, "")
 	bad := filepath.Join(t.TempDir(), "bad.gguf")
 	if err := os.WriteFile(bad, []byte("GGUF and no more"), 0o600); err != nil {
 		t.Fatal(err)

@@ -20,3 +20,19 @@ func privateStdout() (*os.File, error) {
 	}
 	return os.NewFile(uintptr(kept), "frames"), nil
 }
+
+// quietly runs f while nothing gets to the standard error.
+func quietly(f func()) {
+	kept, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		f()
+		return
+	}
+	defer unix.Close(kept)
+	if nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+		_ = redirect(int(nowhere.Fd()), 2)
+		_ = nowhere.Close()
+	}
+	defer redirect(kept, 2)
+	f()
+}
