@@ -2,40 +2,14 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"slices"
 	"time"
+
+	"starling/bench/process"
 )
-
-// resamples is how often the bootstrap draws.
-const resamples = 2000
-
-// median of figures that are not empty.
-func median(all []float64) float64 {
-	all = slices.Sorted(slices.Values(all))
-	n := len(all)
-	return (all[(n-1)/2] + all[n/2]) / 2
-}
-
-// interval is where the median of 95 % of the draws lies. Its draws are always the
-// same, so that a result says again what it said.
-func interval(all []float64) (low, high float64) {
-	r := rand.New(rand.NewPCG(1, 2))
-	medians := make([]float64, resamples)
-	draw := make([]float64, len(all))
-	for i := range medians {
-		for j := range draw {
-			draw[j] = all[r.IntN(len(all))]
-		}
-		medians[i] = median(draw)
-	}
-	slices.Sort(medians)
-	return medians[resamples*25/1000], medians[resamples*975/1000]
-}
 
 // shown is a median with its interval, in microseconds.
 func shown(all []float64, digits int) string {
-	low, high := interval(all)
+	low, high := process.Interval(all)
 	const us = float64(time.Microsecond)
-	return fmt.Sprintf("%.*f (%.*f–%.*f)", digits, median(all)/us, digits, low/us, digits, high/us)
+	return fmt.Sprintf("%.*f (%.*f–%.*f)", digits, process.Median(all)/us, digits, low/us, digits, high/us)
 }

@@ -100,11 +100,11 @@ func (s *stand) measure(ctx context.Context, out io.Writer, l load, rounds, requ
 		}
 	}
 	verdict := ""
-	if _, high := interval(above); l.barred {
+	if _, high := process.Interval(above); l.barred {
 		switch {
 		case high <= float64(bar):
 			verdict = "met"
-		case median(above) <= float64(bar):
+		case process.Median(above) <= float64(bar):
 			verdict = "met in the median, not in the whole interval"
 		default:
 			verdict = "**missed**"

@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 		Setup:              stage,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"absent": absent, "ask": ask, "end": end, "eventually": eventually, "exits": exits, "expand": expand,
-			"logged": logged, "packs": packs, "remember": remember, "send": send, "shop": shop, "start": start, "tamper": tamper,
+			"logged": logged, "outside": outside, "weights": weights, "packs": packs, "remember": remember, "send": send, "shop": shop, "start": start, "tamper": tamper,
 		},
 	})
 }

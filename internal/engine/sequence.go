@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/hybridgroup/yzma/pkg/llama"
+
+	"starling"
+)
+
+// A lora is an adapter in use. The zero value is none.
+type lora struct {
+	name  string
+	scale float32
+}
+
+func (g *Generate) lora() lora {
+	if g.Adapter == "" {
+		return lora{}
+	}
+	if g.Scale == 0 {
+		return lora{g.Adapter, 1}
+	}
+	return lora{g.Adapter, g.Scale}
+}
+
+// A sequence is a place at which one answer at a time is written. What was read and
+// written there stays until another prompt, which may begin in the same way, takes it.
+type sequence struct {
+	id     llama.SeqId
+	tokens []llama.Token // that the cache holds
+	lora   lora          // with which they were computed
+	work   *work         // nil: free
+	served uint64        // the step in which it had its last turn
+}
+
+// A work is an answer that is asked for, and how far it has come.
+type work struct {
+	id      uint64
+	order   *Generate
+	prompt  []llama.Token
+	sampler *sampler
+	text    text
+	held    []Token // that are not told yet, because of what the text holds back
+
+	next    llama.Token // what was said last and has to be read by the model
+	writing bool        // the prompt has been read
+	row     int32       // in the batch, of the token after which the next is chosen; -1: none
+	cached  int
+	output  int
+	begun   time.Time // when it got its sequence
+	first   time.Time // when its first token came
+}
+
+// newWork checks an order, and makes of it what can be seated.
+func newWork(id uint64, g *Generate, m *model) (*work, error) {
+	if err := g.check(m); err != nil {
+		return nil, err
+	}
+	prompt, err := m.tokens(g.Prompt)
+	if err != nil {
+		return nil, err
+	}
+	if len(prompt) == 0 {
+		return nil, invalid("the prompt is empty")
+	}
+	if len(prompt) > m.window {
+		return nil, m.tooLong(len(prompt))
+	}
+	s, err := newSampler(g, m)
+	if err != nil {
+		return nil, err
+	}
+	return &work{id: id, order: g, prompt: prompt, sampler: s, text: text{stops: g.Stop}}, nil
+}
+
+// common returns how many tokens of a prompt the cache holds already. The last token of
+// a prompt is always read anew, because what follows it is computed with it.
+func (s *sequence) common(w *work) int {
+	if s.lora != w.order.lora() {
+		return 0
+	}
+	most := min(len(s.tokens), len(w.prompt)-1)
+	for i := range most {
+		if s.tokens[i] != w.prompt[i] {
+			return i
+		}
+	}
+	return most
+}
+
+// seat gives a free sequence a work. What the cache holds beyond the common beginning is
+// forgotten; a model that cannot forget the end alone forgets everything.
+func (s *sequence) seat(w *work, m *model) {
+	n := s.common(w)
+	if n < len(s.tokens) {
+		if ok, _ := llama.MemorySeqRm(m.memory, s.id, llama.Pos(n), -1); !ok {
+			s.forget(m)
+			n = 0
+		}
+	}
+	s.tokens, s.lora, s.work = s.tokens[:n], w.order.lora(), w
+	w.cached, w.begun = n, time.Now()
+	if w.order.penalises() {
+		w.sampler.remember(w.prompt)
+	}
+}
+
+func (s *sequence) forget(m *model) {
+	_, _ = llama.MemorySeqRm(m.memory, s.id, -1, -1)
+	s.tokens = nil
+}
+
+// ahead returns the tokens that the model has to read next.
+func (s *sequence) ahead() []llama.Token {
+	if s.work.writing {
+		return []llama.Token{s.work.next}
+	}
+	return s.work.prompt[len(s.tokens):]
+}
+
+// done says how a work ended.
+func (w *work) done(finish starling.Finish) *Done {
+	d := &Done{Finish: finish, Prompt: len(w.prompt), Cached: w.cached, Output: w.output, Seed: w.sampler.seed}
+	now := time.Now()
+	switch {
+	case w.begun.IsZero():
+	case w.first.IsZero():
+		d.Reading = now.Sub(w.begun).Seconds()
+	default:
+		d.Reading, d.Writing = w.first.Sub(w.begun).Seconds(), now.Sub(w.first).Seconds()
+	}
+	return d
+}

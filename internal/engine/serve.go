@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+
+	"starling"
+)
+
+// Serve is a child's whole life: it greets, waits for its [Load], loads, and obeys
+// orders until in ends, which means that its parent is gone. Then it returns nil at once,
+// even in the middle of a batch: the process is meant to end with it. A load that fails
+// is told as a Fault of no ID, and ends Serve with nil too. Errors: Overloaded where what
+// comes in is no order or nobody reads what goes out, ctx.Err() where ctx ends first.
+//
+// The library is called by one goroutine, on a thread of its own.
+func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	c := &child{out: out, orders: mailbox{arrived: make(chan struct{}, 1)}}
+	ended := make(chan error, 2)
+	go func() { ended <- c.read(in) }()
+	go func() {
+		runtime.LockOSThread()
+		ended <- c.live()
+	}()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case err := <-ended:
+		return err
+	}
+}
+
+// A child is one side of the talk. Only its read is called beside the rest.
+type child struct {
+	out    io.Writer
+	orders mailbox
+}
+
+// read collects orders, also while a batch is worked on.
+func (c *child) read(in io.Reader) error {
+	defer c.orders.close()
+	from := bufio.NewReader(in)
+	for {
+		var o Order
+		err := readFrame(from, &o)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return lost("read an order", err)
+		}
+		c.orders.put(o)
+	}
+}
+
+// live greets, loads and works until no more orders can come, nobody listens, or nothing
+// could be loaded.
+func (c *child) live() error {
+	if err := c.say(Report{Hello: &Hello{Version: Version, Pid: os.Getpid()}}); err != nil {
+		return err
+	}
+	l, err := c.awaitLoad()
+	if l == nil || err != nil {
+		return err
+	}
+	m, err := load(l, func(p float32) { _ = c.say(Report{Progress: p}) })
+	if err != nil {
+		return c.say(Report{Fault: faultOf(err)})
+	}
+	if err := c.say(Report{Loaded: m.loaded()}); err != nil {
+		return err
+	}
+	return newLoop(m, l, c).run()
+}
+
+// awaitLoad refuses all that comes before the Load, which is nil if there is none.
+func (c *child) awaitLoad() (*Load, error) {
+	for {
+		o, open := c.orders.first()
+		switch {
+		case !open:
+			return nil, nil
+		case o.Load != nil:
+			return o.Load, nil
+		case o.Cancel || o.Threads != 0:
+			continue
+		}
+		if err := c.say(Report{ID: o.ID, Fault: faultOf(invalid("the first order is a load"))}); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (c *child) say(r Report) error { return lost("report", writeFrame(c.out, r)) }
+
+// A mailbox holds orders that nobody has taken yet. It never makes its writer wait, so
+// that the end of a stream is seen while a model is loaded or a long prompt read.
+type mailbox struct {
+	mu      sync.Mutex
+	held    []Order
+	closed  bool
+	arrived chan struct{} // has room for one
+}
+
+func (m *mailbox) put(o Order) {
+	m.mu.Lock()
+	m.held = append(m.held, o)
+	m.mu.Unlock()
+	m.ring()
+}
+
+func (m *mailbox) close() {
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	m.ring()
+}
+
+func (m *mailbox) ring() {
+	select {
+	case m.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what has arrived, and waits for something if it is told to. It is not
+// open once no more can come.
+func (m *mailbox) take(wait bool) (all []Order, open bool) {
+	for {
+		m.mu.Lock()
+		all, m.held, open = m.held, nil, !m.closed
+		m.mu.Unlock()
+		if len(all) > 0 || !wait || !open {
+			return all, open
+		}
+		<-m.arrived
+	}
+}
+
+// first waits for one order alone.
+func (m *mailbox) first() (o Order, open bool) {
+	all, open := m.take(true)
+	if len(all) == 0 {
+		return Order{}, open
+	}
+	m.mu.Lock()
+	m.held = append(all[1:], m.held...)
+	m.mu.Unlock()
+	return all[0], open
+}
+
+func invalid(format string, args ...any) error {
+	return &starling.Error{Kind: starling.Invalid, Op: "engine: " + fmt.Sprintf(format, args...)}
+}
+
+func faultOf(err error) *Fault {
+	e, ok := errors.AsType[*starling.Error](err)
+	if !ok {
+		e = &starling.Error{Kind: starling.Internal, Op: "engine", Err: err}
+	}
+	plain := starling.Error{Op: e.Op, Err: e.Err}
+	return &Fault{Kind: e.Kind, Op: plain.Error(), Hint: e.Hint}
+}

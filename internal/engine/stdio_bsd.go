@@ -1,0 +1,7 @@
+//go:build unix && !linux
+
+package engine
+
+import "golang.org/x/sys/unix"
+
+func redirect(from, to int) error { return unix.Dup2(from, to) }

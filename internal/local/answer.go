@@ -1,0 +1,334 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"starling"
+	"starling/internal/engine"
+	"starling/internal/wire"
+)
+
+// A job is an order to an engine, and who listens to what comes of it.
+type job struct {
+	asking // without its id and reply, of which each seat has its own
+	order  engine.Order
+	size   int // bytes of what is to be read
+	hear   func(engine.Report) error
+	begun  bool // a part of an answer came
+}
+
+// converse has a question answered.
+func (l *Local) converse(ctx context.Context, c starling.Call, q *question, t *telling) error {
+	m := &memo{reader: q.reader, own: q.weights.Speaker.Stops(), asked: c.Request}
+	return l.run(ctx, c, t, &job{
+		asking: asking{model: q.weights.Name, prompt: l.digest(q), background: q.background},
+		order:  engine.Order{Generate: &q.Generate}, size: q.size,
+		hear: func(r engine.Report) error { return m.hear(r, t) },
+	})
+}
+
+// run gets a seat for a job and gives it to the engine. It returns when the last report
+// was heard, or nobody wants to hear more.
+func (l *Local) run(ctx context.Context, c starling.Call, t *telling, j *job) error {
+	for {
+		a := j.asking
+		child, err := l.seat(ctx, &a, l.patience(c), t.alive)
+		if err != nil {
+			return l.cause(ctx, err)
+		}
+		w, err := child.begin(j.order, j.size, func(r engine.Report) { l.tell(finished{a.id, r.Fault == nil, r.Done}) })
+		if err == nil {
+			defer w.leave()
+			return l.cause(ctx, l.follow(ctx, w, t, j))
+		}
+		l.tell(finished{id: a.id}) // the child ended on the way to it: there will be another
+	}
+}
+
+func (l *Local) follow(ctx context.Context, w *work, t *telling, j *job) error {
+	beat := time.NewTicker(l.opts.Beat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return cancelled(ctx, true)
+		case <-beat.C:
+			if !t.alive() {
+				return errLeft
+			}
+		case <-w.wake:
+			if over, err := j.take(ctx, w); over || err != nil {
+				return err
+			}
+			beat.Reset(l.opts.Beat)
+		}
+	}
+}
+
+// take hears what was said since, and reports whether that was all.
+func (j *job) take(ctx context.Context, w *work) (over bool, err error) {
+	said, broke := w.take()
+	for _, r := range said {
+		if ctx.Err() != nil {
+			return true, cancelled(ctx, true)
+		}
+		j.begun = j.begun || r.Token != nil
+		if r.Fault != nil {
+			e := asError(r.Fault)
+			e.Billed = j.begun
+			return true, e
+		}
+		if err := j.hear(r); err != nil {
+			return true, err
+		}
+		over = r.Done != nil || r.Vectors != nil || r.Counted != nil
+	}
+	if broke != nil {
+		return true, billed(broke)
+	}
+	return over, nil
+}
+
+// cause is err, unless we ended the call ourselves because it took too long.
+func (l *Local) cause(ctx context.Context, err error) error {
+	if !errors.Is(context.Cause(ctx), errLongest) {
+		return err
+	}
+	e, _ := errors.AsType[*starling.Error](err)
+	if e == nil || e.Kind != starling.Cancelled {
+		return err
+	}
+	late := *errLongest
+	late.Billed = e.Billed
+	return &late
+}
+
+// billed is the error of a call that an engine had begun.
+func billed(err error) error {
+	e, ok := errors.AsType[*starling.Error](err)
+	if !ok {
+		return err
+	}
+	own := *e
+	own.Billed = true
+	return &own
+}
+
+// A memo is an answer so far.
+type memo struct {
+	reader Reader
+	own    []string // stops that are the model's, not the caller's
+	asked  *starling.Request
+
+	sum    float64 // of the log-probabilities
+	tokens int
+	unsure bool // one of them is not known
+	held   []starling.Delta
+}
+
+// hear passes on what a report says: as it comes in a stream, and at the end otherwise.
+func (m *memo) hear(r engine.Report, t *telling) error {
+	switch {
+	case r.Token != nil:
+		m.weigh(r.Token)
+		return m.say(starling.Event{Deltas: m.reader.Add(r.Token.Text)}, t)
+	case r.Done != nil:
+		rest, finish := m.reader.End()
+		return m.say(starling.Event{
+			Deltas: rest, Finish: m.finish(r.Done, finish), Confidence: m.confidence(), Whole: !m.asked.Stream,
+			Usage: &starling.Usage{Input: int64(r.Done.Prompt - r.Done.Cached), CacheRead: int64(r.Done.Cached), Output: int64(r.Done.Output)},
+		}, t)
+	}
+	return nil
+}
+
+func (m *memo) say(ev starling.Event, t *telling) error {
+	if !m.asked.Stream {
+		m.held = append(m.held, ev.Deltas...)
+		if ev.Usage == nil {
+			return nil
+		}
+		ev.Deltas = joined(m.held)
+	}
+	for i := range ev.Deltas {
+		ev.Bytes += len(ev.Deltas[i].Text)
+	}
+	if len(ev.Deltas) == 0 && ev.Usage == nil {
+		return nil
+	}
+	if !t.say(ev) {
+		return errLeft
+	}
+	return nil
+}
+
+// joined puts the pieces of each block together.
+func joined(ds []starling.Delta) (all []starling.Delta) {
+	for _, d := range ds {
+		i := len(all) - 1
+		if i < 0 || all[i].Block != d.Block || all[i].Kind != d.Kind || d.ID != "" || d.Signature != "" || all[i].Signature != "" {
+			all = append(all, d)
+			continue
+		}
+		all[i].Text += d.Text
+		all[i].Name += d.Name
+	}
+	return all
+}
+
+// finish says why an answer ended. One that the window cut is never passed as finished.
+func (m *memo) finish(d *engine.Done, reader starling.Finish) starling.Finish {
+	switch {
+	case d.Finish == starling.Length && d.Window:
+		return starling.Overfull
+	case d.Finish == starling.Length:
+		return starling.Length
+	case reader != "":
+		return reader
+	case d.Finish == starling.StopWord && slices.Contains(m.own, d.Stop):
+		return starling.Stopped
+	}
+	return d.Finish
+}
+
+func (m *memo) weigh(t *engine.Token) {
+	if t.Logprob == nil || math.IsNaN(*t.Logprob) {
+		m.unsure = true
+		return
+	}
+	m.sum += min(*t.Logprob, 0)
+	m.tokens++
+}
+
+// leastConfidence stands for a probability too small to be told from 0, which would
+// mean that nothing was said.
+const leastConfidence = 1e-9
+
+// confidence is the geometric mean of the tokens' probabilities, as for who is asked
+// over HTTP; 0 if nothing is known of them.
+func (m *memo) confidence() float64 {
+	if m.tokens == 0 || m.unsure {
+		return 0
+	}
+	return max(math.Exp(m.sum/float64(m.tokens)), leastConfidence)
+}
+
+// embed has texts turned into vectors.
+func (l *Local) embed(ctx context.Context, c starling.Call, w Weights, t *telling) error {
+	texts, dims, err := textsOf(c)
+	if err != nil {
+		return err
+	}
+	size := 0
+	for _, text := range texts {
+		size += len(text)
+	}
+	if size > mostPrompt {
+		return &starling.Error{Kind: starling.TooLarge, Op: fmt.Sprintf("local: the texts have %d bytes, at most %d are read", size, mostPrompt)}
+	}
+	q := &question{weights: w}
+	for _, text := range texts {
+		q.Prompt = append(q.Prompt, engine.Text{Text: text})
+	}
+	j := &job{
+		asking: asking{model: w.Name, prompt: l.digest(q), background: c.Request.Agent == starling.TrialAgent},
+		order:  engine.Order{Embed: &engine.Embed{Texts: texts}}, size: size,
+	}
+	j.hear = func(r engine.Report) error {
+		if r.Vectors == nil {
+			return nil
+		}
+		if err := fit(r.Vectors, len(texts), dims); err != nil {
+			return err
+		}
+		usage := starling.Usage{Input: int64(size/4 + 2*len(texts)), Estimated: true} // an engine counts none
+		if !t.say(starling.Event{Whole: true, Vectors: r.Vectors, Usage: &usage, Model: w.Name}) {
+			return errLeft
+		}
+		return nil
+	}
+	return l.run(ctx, c, t, j)
+}
+
+// textsOf reads a question for vectors.
+func textsOf(c starling.Call) (texts []string, dims int, err error) {
+	body := c.Request.Body
+	if c.Request.Dialect != starling.Embeddings {
+		if body, err = wire.Outgoing(c.Request, starling.Embeddings, c.Model, c.Left); err != nil {
+			return nil, 0, err
+		}
+	}
+	var q struct {
+		Input      json.RawMessage `json:"input"`
+		Dimensions int             `json:"dimensions"`
+	}
+	if json.Unmarshal(body, &q) != nil {
+		return nil, 0, refused("input", "must be texts")
+	}
+	var one string
+	if json.Unmarshal(q.Input, &one) == nil {
+		return []string{one}, q.Dimensions, nil
+	}
+	if json.Unmarshal(q.Input, &texts) != nil || len(texts) == 0 {
+		return nil, 0, refused("input", "a model on this machine reads texts, and no tokens")
+	}
+	return texts, q.Dimensions, nil
+}
+
+// fit checks that vectors are what was asked for.
+func fit(all [][]float32, texts, dims int) error {
+	wrong := func(what string) error {
+		return &starling.Error{Kind: starling.Refused, Op: "local: " + what, Hint: "ask another model", Billed: true}
+	}
+	if len(all) != texts {
+		return wrong(fmt.Sprintf("%d vectors for %d texts", len(all), texts))
+	}
+	for _, v := range all {
+		if len(v) == 0 || len(v) != len(all[0]) || slices.ContainsFunc(v, func(x float32) bool { return math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) }) {
+			return wrong("what the engine made is no vector")
+		}
+		if dims > 0 && len(v) != dims {
+			return wrong(fmt.Sprintf("its vectors have %d numbers, where %d were asked for", len(v), dims))
+		}
+	}
+	return nil
+}
+
+// Count returns how many tokens the question of a call has by the model's own
+// tokenizer, with its template around them. Nothing is loaded for it.
+//
+// It takes two seconds at most. Errors: those of Generate before it begins, and
+// Overloaded when the model is not loaded.
+func (l *Local) Count(ctx context.Context, c starling.Call) (n int64, err error) {
+	w, err := l.find(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	q, err := l.question(c, w)
+	if err != nil {
+		return 0, err
+	}
+	i := slices.IndexFunc(l.models, func(m starling.Model) bool { return m.Name == w.Name })
+	if !(*l.stand.Load())[i].Loaded {
+		return 0, &starling.Error{Kind: starling.Overloaded, Op: "local: " + w.Name + " is not loaded, and so counts no tokens"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	t := &telling{yield: func(starling.Event, error) bool { return true }}
+	err = l.run(ctx, c, t, &job{
+		asking: asking{model: w.Name, prompt: l.digest(q)}, order: engine.Order{Count: &engine.Count{Text: q.Prompt}}, size: q.size,
+		hear: func(r engine.Report) error {
+			if r.Counted != nil {
+				n = int64(len(r.Counted.Tokens))
+			}
+			return nil
+		},
+	})
+	return n, err
+}

@@ -1,0 +1,137 @@
+package local
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"starling"
+	"starling/internal/engine"
+)
+
+// asked returns what a provider of one model makes of a body.
+func translated(t *testing.T, d starling.Dialect, body string) (*question, []string, error) {
+	t.Helper()
+	l := &Local{opts: Options{Grammar: func(schema []byte) (string, []string, error) {
+		if strings.Contains(string(schema), "unsayable") {
+			return "", nil, &starling.Error{Kind: starling.Invalid, Op: "grammar"}
+		}
+		return "root ::= " + string(schema), []string{"/properties/a secret/pattern", "/items/pattern"}, nil
+	}}}
+	var left []string
+	r := asking1(t, d, `{"model":"m",`+body[1:])
+	c := starling.Call{Request: r, Left: func(f string) { left = append(left, f) }}
+	q, err := l.question(c, Weights{Name: "m", Speaker: echo{}})
+	if r.Chat != nil {
+		t.Error("the exchange's own request has a view now")
+	}
+	return q, left, err
+}
+
+func TestWhatACallerAsksForIsOrderedOfTheEngine(t *testing.T) {
+	const said = `"messages":[{"role":"user","content":"sing"}]`
+	seed := uint32(7)
+	usual := engine.Sampling{Temperature: 0.7, TopK: 20}
+	for _, c := range []struct {
+		name    string
+		dialect starling.Dialect
+		body    string
+		want    engine.Sampling
+		more    func(q *question) bool
+		left    []string
+	}{
+		{"nothing", starling.OpenAI, `{` + said + `}`, usual, func(q *question) bool {
+			return q.MaxTokens == 0 && slices.Equal(q.Stop, []string{"<end>"}) && q.Grammar == ""
+		}, nil},
+		{
+			"everything", starling.OpenAI, `{` + said + `,"temperature":0,"top_p":0.5,"seed":7,"max_tokens":9,"stop":["x"],"frequency_penalty":1,"presence_penalty":-1,"logit_bias":{"5":-100},"min_p":0.1,"repetition_penalty":1.1,"user":"u","store":true,"top_k":3}`,
+			engine.Sampling{TopK: 3, TopP: 0.5, MinP: 0.1, Repeat: 1.1, Frequency: 1, Presence: -1, Seed: &seed, Bias: map[int32]float32{5: -100}},
+			func(q *question) bool { return q.MaxTokens == 9 && slices.Equal(q.Stop, []string{"x", "<end>"}) }, []string{"store"},
+		},
+		{
+			"Ollama's options", starling.Ollama, `{` + said + `,"options":{"num_predict":9,"repeat_penalty":1.2,"repeat_last_n":-1,"typical_p":0.5,"num_ctx":4096}}`,
+			engine.Sampling{Temperature: 0.7, TopK: 20, Repeat: 1.2, Last: -1, Typical: 0.5}, func(q *question) bool { return q.MaxTokens == 9 }, []string{"options.num_ctx"},
+		},
+		{"a JSON object", starling.OpenAI, `{` + said + `,"response_format":{"type":"json_object"}}`, usual, func(q *question) bool { return q.Grammar == `root ::= {"type":"object"}` }, []string{"response_format: pattern"}},
+		{"a schema", starling.OpenAI, `{` + said + `,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"enum":[1]}}}}`, usual, func(q *question) bool { return q.Grammar == `root ::= {"enum":[1]}` }, []string{"response_format: pattern"}},
+		{"Anthropic's", starling.Anthropic, `{"max_tokens":5,"stop_sequences":["y"],` + said + `}`, usual, func(q *question) bool { return q.MaxTokens == 5 && q.Stop[0] == "y" }, nil},
+		{"a prompt", starling.Completions, `{"prompt":"Once"}`, usual, func(q *question) bool { return q.Prompt[0].Text == "Once" && q.MaxTokens == 16 }, nil},
+		{"a prompt as a turn", starling.Generate, `{"prompt":"Once"}`, usual, func(q *question) bool { return q.Prompt[0].Text == "user:Once" }, nil},
+		{"a prompt as it is", starling.Generate, `{"prompt":"Once","raw":true}`, usual, func(q *question) bool { return q.Prompt[0].Text == "Once" }, nil},
+		{"tools that may not be used", starling.OpenAI, `{` + said + `,"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"none"}`, usual, nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			q, left, err := translated(t, c.dialect, c.body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, want := q.Sampling, c.want
+			if (got.Seed == nil) != (want.Seed == nil) || got.Seed != nil && *got.Seed != *want.Seed || len(got.Bias) != len(want.Bias) || got.Bias[5] != want.Bias[5] {
+				t.Errorf("seed %v, bias %v", got.Seed, got.Bias)
+			}
+			got.Seed, want.Seed, got.Bias, want.Bias = nil, nil, nil, nil
+			if !sameSampling(got, want) || c.more != nil && !c.more(q) {
+				t.Errorf("ordered %+v", q.Generate)
+			}
+			if !slices.Equal(left, c.left) {
+				t.Errorf("left %v, want %v", left, c.left)
+			}
+		})
+	}
+}
+
+func sameSampling(a, b engine.Sampling) bool {
+	return a.Temperature == b.Temperature && a.TopK == b.TopK && a.TopP == b.TopP && a.MinP == b.MinP && a.Typical == b.Typical &&
+		a.Repeat == b.Repeat && a.Frequency == b.Frequency && a.Presence == b.Presence && a.Last == b.Last
+}
+
+func TestWhatCannotBeDoneIsInvalidBeforeAnythingIsComputed(t *testing.T) {
+	const said = `"messages":[{"role":"user","content":"sing"}]`
+	for _, c := range []struct {
+		dialect     starling.Dialect
+		body, field string
+	}{
+		{starling.OpenAI, `{` + said + `,"logprobs":true}`, "logprobs"},
+		{starling.OpenAI, `{` + said + `,"n":2}`, "n"},
+		{starling.OpenAI, `{` + said + `,"temperature":1000}`, "temperature"},
+		{starling.OpenAI, `{` + said + `,"top_k":1.5}`, "top_k"},
+		{starling.OpenAI, `{` + said + `,"seed":1.5}`, "seed"},
+		{starling.OpenAI, `{` + said + `,"logit_bias":{"x":1}}`, "logit_bias"},
+		{starling.OpenAI, `{` + said + `,"tools":[{"type":"function","function":{"name":"f"}}]}`, "tools"},
+		{starling.OpenAI, `{` + said + `,"prediction":{"type":"content"}}`, "prediction"},
+		{starling.OpenAI, `{` + said + `,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"unsayable":1}}}}`, "grammar"},
+		{starling.OpenAI, `{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]}]}`, "messages"},
+		{starling.OpenAI, `{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}`, "messages"},
+		{starling.Completions, `{"prompt":["a","b"]}`, "n"},
+		{starling.Completions, `{"prompt":"a","suffix":"b"}`, "suffix"},
+		{starling.Completions, `{"prompt":[1,2]}`, "prompt"},
+		{starling.Generate, `{"prompt":"a","template":"b"}`, "template"},
+	} {
+		_, _, err := translated(t, c.dialect, c.body)
+		e, _ := errors.AsType[*starling.Error](err)
+		if e == nil || e.Kind != starling.Invalid || !strings.HasSuffix(e.Op, c.field) || e.Billed {
+			t.Errorf("%s: %v", c.body, err)
+		}
+	}
+}
+
+func TestADigestTellsPromptsApart(t *testing.T) {
+	l := &Local{secret: [32]byte{1}}
+	q := func(special bool, texts ...string) suspect {
+		q := &question{}
+		for _, s := range texts {
+			q.Prompt = append(q.Prompt, engine.Text{Text: s, Special: special})
+		}
+		return l.digest(q)
+	}
+	all := []suspect{q(false, "ab"), q(false, "a", "b"), q(true, "ab"), q(false, "ab", "")}
+	for i := range all {
+		if slices.Index(all, all[i]) != i {
+			t.Errorf("prompt %d is taken for another", i)
+		}
+	}
+	if other := (&Local{}).digest(&question{Generate: engine.Generate{Prompt: []engine.Text{{Text: "ab"}}}}); other == all[0] {
+		t.Error("the digest has no key")
+	}
+}
