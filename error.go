@@ -77,6 +77,18 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// AsBilled returns err as that of a call which is charged for all the same. An error that
+// is no *Error is returned as it is.
+func AsBilled(err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return err
+	}
+	own := *e
+	own.Billed = true
+	return &own
+}
+
 // KindOf returns the kind of the first *Error in err's tree, Internal for an
 // error without one, and "" for nil.
 func KindOf(err error) Kind {

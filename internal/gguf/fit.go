@@ -90,9 +90,8 @@ func (f *File) Speed(bandwidth float64) float64 {
 //
 // That part was measured with llama.cpp v0.5.0 on two cores of an EPYC 7003 (AVX2), while
 // machine.Bandwidth found 16.5 GB/s for two threads: Qwen3-0.6B 12.4 tokens a second in
-// F16, 20.5 in Q8_0 and 30 in Q4_0, Llama-3.2-1B 16.4 in Q4_K_M. When such a machine was
-// less busy, and its memory faster, it was the same: 34 in F16 and 72 in Q4_0, 16 in F16
-// and 41 in Q4_K_M. Where cores are slow for their memory, fewer bits gain less.
+// F16, 20.5 in Q8_0 and 30 in Q4_0, Llama-3.2-1B 16.4 in Q4_K_M. Elsewhere it is a guess:
+// where cores are slow for their memory, fewer bits gain less.
 func Speed(active int64, quantisation string, bandwidth float64) float64 {
 	if active <= 0 || bandwidth <= 0 {
 		return 0

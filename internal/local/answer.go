@@ -90,7 +90,7 @@ func (j *job) take(ctx context.Context, w *work) (over bool, err error) {
 		over = r.Done != nil || r.Vectors != nil || r.Counted != nil
 	}
 	if broke != nil {
-		return true, billed(broke)
+		return true, starling.AsBilled(broke)
 	}
 	return over, nil
 }
@@ -107,17 +107,6 @@ func (l *Local) cause(ctx context.Context, err error) error {
 	late := *errLongest
 	late.Billed = e.Billed
 	return &late
-}
-
-// billed is the error of a call that an engine had begun.
-func billed(err error) error {
-	e, ok := errors.AsType[*starling.Error](err)
-	if !ok {
-		return err
-	}
-	own := *e
-	own.Billed = true
-	return &own
 }
 
 // A memo is an answer so far.
@@ -206,17 +195,12 @@ func (m *memo) weigh(t *engine.Token) {
 	m.tokens++
 }
 
-// leastConfidence stands for a probability too small to be told from 0, which would
-// mean that nothing was said.
-const leastConfidence = 1e-9
-
-// confidence is the geometric mean of the tokens' probabilities, as for who is asked
-// over HTTP; 0 if nothing is known of them.
+// confidence is that of the answer so far, as for who is asked over HTTP.
 func (m *memo) confidence() float64 {
-	if m.tokens == 0 || m.unsure {
+	if m.unsure {
 		return 0
 	}
-	return max(math.Exp(m.sum/float64(m.tokens)), leastConfidence)
+	return wire.Confidence(m.sum, m.tokens)
 }
 
 // embed has texts turned into vectors.

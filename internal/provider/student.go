@@ -154,7 +154,7 @@ func (s *Students) answer(ctx context.Context, c starling.Call) (ev starling.Eve
 		return ev, err
 	}
 	if err != nil {
-		return ev, billed(err)
+		return ev, starling.AsBilled(err)
 	}
 	ev.Usage.Input = paid.Input // what is charged; the answer's length stays an estimate
 	return ev, nil

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -74,7 +73,7 @@ func (s *Students) vector(ctx context.Context, c starling.Call, t *pupil, text s
 	if stale {
 		now := &check{time.Now(), t.Lesson.Embedder.Makes(vectors[1])}
 		if t.checked.Store(now); !now.good {
-			return nil, paid, billed(t.otherVectors())
+			return nil, paid, starling.AsBilled(t.otherVectors())
 		}
 	}
 	return vectors[0], paid, nil
@@ -82,15 +81,4 @@ func (s *Students) vector(ctx context.Context, c starling.Call, t *pupil, text s
 
 func (t *pupil) otherVectors() error {
 	return &starling.Error{Kind: starling.Refused, Op: fmt.Sprintf("provider %s: %s makes other vectors than when it learned from them", starling.StudentName, t.Lesson.Embedder.Model), Hint: "another model has its name now: distill again"}
-}
-
-// billed is an error after a vector was paid for.
-func billed(err error) error {
-	e, ok := errors.AsType[*starling.Error](err)
-	if !ok {
-		return err
-	}
-	own := *e
-	own.Billed = true
-	return &own
 }

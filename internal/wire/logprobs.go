@@ -53,13 +53,20 @@ func (c *certainty) add(logprobs []byte) {
 // would mean that nothing was said.
 const leastConfidence = 1e-9
 
-// confidence returns the geometric mean of the tokens' probabilities, 0 if
-// nothing is known of them.
 func (c *certainty) confidence() float64 {
-	if c.tokens == 0 || c.broken {
+	if c.broken {
 		return 0
 	}
-	return max(math.Exp(c.sum/float64(c.tokens)), leastConfidence)
+	return Confidence(c.sum, c.tokens)
+}
+
+// Confidence returns the geometric mean of the probabilities of an answer's tokens, from
+// the sum of their logarithms; 0 if nothing is known of them.
+func Confidence(sum float64, tokens int) float64 {
+	if tokens == 0 {
+		return 0
+	}
+	return max(math.Exp(sum/float64(tokens)), leastConfidence)
 }
 
 // withoutLogprobs returns an event, or a body, whose data is in raw, as it would
