@@ -145,6 +145,7 @@ func TestSpeedsAreThoseThatWereMeasured(t *testing.T) {
 		want      float64
 	}{
 		{16.5e9, 1192, "F16", 12.4}, {16.5e9, 633, "Q8_0", 20.5}, {16.5e9, 375, "Q4_0", 30}, {16.5e9, 799, "Q4_K_M", 16.4},
+		// Of these the speeds alone were measured: the bandwidth is the one that would fit them.
 		{43e9, 1192, "F16", 34}, {43e9, 375, "Q4_0", 72}, {43e9, 2471, "F16", 16}, {43e9, 799, "Q4_K_M", 41},
 	} {
 		if got := Speed(x.active*1e6, x.kind, x.bandwidth); math.Abs(got/x.want-1) > 0.1 {
