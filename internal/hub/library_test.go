@@ -251,7 +251,7 @@ func ownNPM(t *testing.T, script string) {
 	if err := os.WriteFile(filepath.Join(dir, "npm"), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	t.Setenv("PATH", strings.Join([]string{dir, os.Getenv("PATH"), "/usr/bin", "/bin"}, string(filepath.ListSeparator))) // of the script's own tools
 }
 
 func TestNPMIsAskedWhereThereIsOne(t *testing.T) {
