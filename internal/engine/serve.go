@@ -9,29 +9,40 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"time"
 
 	"starling"
 )
 
+// parting is the longest that a child without a parent waits for a step to end.
+const parting = time.Second
+
 // Serve is a child's whole life: it greets, waits for its [Load], loads, and obeys
-// orders until in ends, which means that its parent is gone. Then it returns nil at once,
-// even in the middle of a batch: the process is meant to end with it. A load that fails
-// is told as a Fault of no ID, and ends Serve with nil too. Errors: Overloaded where what
-// comes in is no order or nobody reads what goes out, ctx.Err() where ctx ends first.
+// orders until in ends, which means that its parent is gone. Then it returns nil once the
+// step under way is done, and after a second even in the middle of one: the process is
+// meant to end with it. A load that fails is told as a Fault of no ID, and ends Serve
+// with nil too. Errors: Overloaded where what comes in is no order or nobody reads what
+// goes out, ctx.Err() where ctx ends first.
 //
 // The library is called by one goroutine, on a thread of its own.
 func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	c := &child{out: out, orders: mailbox{arrived: make(chan struct{}, 1)}}
-	ended := make(chan error, 2)
-	go func() { ended <- c.read(in) }()
+	read, lived := make(chan error, 1), make(chan error, 1)
+	go func() { read <- c.read(in) }()
 	go func() {
 		runtime.LockOSThread()
-		ended <- c.live()
+		lived <- c.live()
 	}()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case err := <-ended:
+	case err := <-lived:
+		return err
+	case err := <-read:
+		select { // a program that ends in the middle of a step may crash at its end
+		case <-lived:
+		case <-time.After(parting):
+		}
 		return err
 	}
 }

@@ -386,7 +386,7 @@ func TestAChildEndsWithItsParent(t *testing.T) {
 	}
 	_ = c.process.Wait()
 	if !c.process.ProcessState.Exited() {
-		t.Error("it was not its own end")
+		t.Errorf("it was not its own end: %v", c.process.ProcessState)
 	}
 }
 
