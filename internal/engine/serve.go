@@ -31,6 +31,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	go func() { read <- c.read(in) }()
 	go func() {
 		runtime.LockOSThread()
+		defer runtime.UnlockOSThread() // a thread that was called back by the library may crash where it ends
 		lived <- c.live()
 	}()
 	select {
