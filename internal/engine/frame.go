@@ -49,6 +49,20 @@ func readFrame(r io.Reader, message any) error {
 	return json.Unmarshal(body.Bytes(), message)
 }
 
+// ReadOrder reads what a child is told next. The error is io.EOF where its parent hung
+// up, else an Overloaded one.
+func ReadOrder(r io.Reader) (Order, error) {
+	var o Order
+	err := readFrame(r, &o)
+	if errors.Is(err, io.EOF) {
+		return Order{}, io.EOF
+	}
+	return o, lost("read an order", err)
+}
+
+// WriteReport says something as a child. The error is an Overloaded one: nobody reads.
+func WriteReport(w io.Writer, r Report) error { return lost("report", writeFrame(w, r)) }
+
 // A Conn is a parent's end of the talk with its child. Send may be called from several
 // goroutines at once, and Receive from one beside them. After an error of either the
 // child is of no more use.

@@ -3,12 +3,12 @@ package local
 import (
 	"testing"
 
-	"starling/internal/engine"
 	"starling/internal/hub"
+	"starling/internal/llamacpp"
 )
 
 func TestTheLibraryThatIsInstalledIsTheOneThatCanBeCalled(t *testing.T) {
-	if hub.Pinned != engine.LibraryVersion {
-		t.Errorf("%s is installed, and %s can be called", hub.Pinned, engine.LibraryVersion)
+	if hub.Pinned != llamacpp.LibraryVersion {
+		t.Errorf("%s is installed, and %s can be called", hub.Pinned, llamacpp.LibraryVersion)
 	}
 }

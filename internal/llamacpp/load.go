@@ -1,4 +1,4 @@
-package engine
+package llamacpp
 
 import (
 	"errors"
@@ -13,6 +13,7 @@ import (
 	"github.com/hybridgroup/yzma/pkg/llama"
 
 	"starling"
+	"starling/internal/engine"
 )
 
 // Limits of a Load. Beyond them the library would end the process.
@@ -37,8 +38,8 @@ type model struct {
 	seconds  float64
 }
 
-// check returns an error unless the library can be asked for this.
-func (l *Load) check() error {
+// checkLoad returns an error unless the library can be asked for this.
+func checkLoad(l *engine.Load) error {
 	switch {
 	case strings.ContainsRune(l.Library+l.Model, 0):
 		return invalid("a file's name holds a zero byte")
@@ -53,12 +54,12 @@ func (l *Load) check() error {
 	case l.CacheType != "" && l.CacheType != "f16" && l.CacheType != "q8_0":
 		return invalid("a cache of an unknown type")
 	}
-	return l.checkAdapters()
+	return checkAdapters(l.Adapters)
 }
 
-func (l *Load) checkAdapters() error {
+func checkAdapters(list []engine.Adapter) error {
 	seen := map[string]bool{}
-	for _, a := range l.Adapters {
+	for _, a := range list {
 		if a.Name == "" || seen[a.Name] || strings.ContainsRune(a.File, 0) {
 			return invalid("an adapter has no name of its own, or a zero byte in its file's")
 		}
@@ -68,16 +69,16 @@ func (l *Load) checkAdapters() error {
 }
 
 // load checks the library, and then calls it for the first time.
-func load(l *Load, progress func(float32)) (*model, error) {
+func load(l *engine.Load, progress func(float32)) (*model, error) {
 	start := time.Now()
-	if err := l.check(); err != nil {
+	if err := checkLoad(l); err != nil {
 		return nil, err
 	}
 	if _, err := Check(l.Library); err != nil {
 		return nil, err
 	}
 	if err := llama.Load(l.Library); err != nil {
-		return nil, &starling.Error{Kind: starling.Refused, Op: "engine: load the library", Err: err}
+		return nil, &starling.Error{Kind: starling.Refused, Op: "llamacpp: load the library", Err: err}
 	}
 	llama.LogSet(llama.LogSilent())
 	llama.Init()
@@ -89,13 +90,13 @@ func load(l *Load, progress func(float32)) (*model, error) {
 	return m, nil
 }
 
-func (m *model) open(l *Load, progress func(float32)) error {
+func (m *model) open(l *engine.Load, progress func(float32)) error {
 	if _, err := os.Stat(l.Model); err != nil {
 		kind := starling.Refused
 		if errors.Is(err, os.ErrNotExist) {
 			kind = starling.NotFound
 		}
-		return &starling.Error{Kind: kind, Op: "engine: open the model", Hint: "pull it again", Err: err}
+		return &starling.Error{Kind: kind, Op: "llamacpp: open the model", Hint: "pull it again", Err: err}
 	}
 	params := llama.ModelDefaultParams()
 	params.SetProgressCallback(everyPercent(progress))
@@ -112,7 +113,7 @@ func (m *model) open(l *Load, progress func(float32)) error {
 }
 
 func refused(op, hint string) error {
-	return &starling.Error{Kind: starling.Refused, Op: "engine: " + op, Hint: hint}
+	return &starling.Error{Kind: starling.Refused, Op: "llamacpp: " + op, Hint: hint}
 }
 
 // everyPercent passes on progress that is worth a message.
@@ -128,7 +129,7 @@ func everyPercent(progress func(float32)) llama.ProgressCallback {
 }
 
 // begin makes the room in which the model works.
-func (m *model) begin(l *Load) error {
+func (m *model) begin(l *engine.Load) error {
 	p := m.params(l)
 	if err := m.enter(p); err != nil {
 		return err
@@ -144,7 +145,7 @@ func (m *model) begin(l *Load) error {
 
 // params leaves each sequence a cache of its own: one that all share is slower where
 // several are at work.
-func (m *model) params(l *Load) llama.ContextParams {
+func (m *model) params(l *engine.Load) llama.ContextParams {
 	p := llama.ContextDefaultParams()
 	m.batch = l.Batch
 	if m.batch == 0 {
@@ -178,10 +179,10 @@ func (m *model) enter(p llama.ContextParams) (err error) {
 }
 
 // adapt loads the adapters.
-func (m *model) adapt(list []Adapter) error {
+func (m *model) adapt(list []engine.Adapter) error {
 	for _, a := range list {
 		if _, err := os.Stat(a.File); err != nil {
-			return &starling.Error{Kind: starling.NotFound, Op: "engine: open an adapter", Err: err}
+			return &starling.Error{Kind: starling.NotFound, Op: "llamacpp: open an adapter", Err: err}
 		}
 		lora, err := llama.AdapterLoraInit(m.model, a.File)
 		if err != nil || lora == 0 {
@@ -201,7 +202,7 @@ func (m *model) use(name string, scale float32) error {
 	for n, lora := range m.adapters {
 		if name == "" || name == n {
 			if llama.SetAdaptersLora(m.context, []llama.AdapterLora{lora}, []float32{scale}) != 0 {
-				return &starling.Error{Kind: starling.Internal, Op: "engine: use an adapter"}
+				return &starling.Error{Kind: starling.Internal, Op: "llamacpp: use an adapter"}
 			}
 			return nil
 		}
@@ -209,12 +210,12 @@ func (m *model) use(name string, scale float32) error {
 	return nil
 }
 
-func (m *model) loaded() *Loaded {
+func (m *model) loaded() *engine.Loaded {
 	meta := func(key string) string {
 		value, _ := llama.ModelMetaValStr(m.model, key)
 		return value
 	}
-	return &Loaded{
+	return &engine.Loaded{
 		Library: strings.TrimSpace(LibraryVersion + " " + variant()), Description: llama.ModelDesc(m.model),
 		Architecture: meta("general.architecture"), Template: meta("tokenizer.chat_template"),
 		Trained: int(llama.ModelNCtxTrain(m.model)), Context: m.window, Vocabulary: m.size,
@@ -242,9 +243,9 @@ func variant() string {
 // tokens turns a prompt into tokens. Pieces of one kind that follow each other are read
 // as one text. What begins with a template's words says itself how it begins; before a
 // prompt that is all plain comes the token that this vocabulary wants there.
-func (m *model) tokens(prompt []Text) ([]llama.Token, error) {
+func (m *model) tokens(prompt []engine.Text) ([]llama.Token, error) {
 	var all []llama.Token
-	plain := !slices.ContainsFunc(prompt, func(t Text) bool { return t.Special })
+	plain := !slices.ContainsFunc(prompt, func(t engine.Text) bool { return t.Special })
 	for i := 0; i < len(prompt); {
 		var piece strings.Builder
 		special := prompt[i].Special
@@ -285,5 +286,5 @@ func (m *model) piece(t llama.Token) []byte {
 }
 
 func (m *model) tooLong(tokens int) error {
-	return &starling.Error{Kind: starling.TooLarge, Op: fmt.Sprintf("engine: the prompt has %d tokens, the window %d", tokens, m.window)}
+	return &starling.Error{Kind: starling.TooLarge, Op: fmt.Sprintf("llamacpp: the prompt has %d tokens, the window %d", tokens, m.window)}
 }

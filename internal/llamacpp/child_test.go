@@ -1,4 +1,4 @@
-package engine
+package llamacpp
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"starling/internal/gguf"
+
+	"starling/internal/engine"
 )
 
 // TestMain lets the test's own program be the child in which the library is called.
@@ -70,10 +72,10 @@ func written(t *testing.T, s gguf.Spec) string {
 
 // A talk is a child that runs, and its parent's end.
 type talk struct {
-	*Conn
+	*engine.Conn
 	t       *testing.T
 	process *exec.Cmd
-	loaded  *Loaded
+	loaded  *engine.Loaded
 	last    uint64
 }
 
@@ -100,9 +102,9 @@ func raise(t *testing.T) *talk {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	c := &talk{Conn: NewConn(pipes{out, in}), t: t, process: cmd}
+	c := &talk{Conn: engine.NewConn(pipes{out, in}), t: t, process: cmd}
 	t.Cleanup(c.end)
-	if r := c.next(); r.Hello == nil || r.Hello.Version != Version || r.Hello.Pid != cmd.Process.Pid {
+	if r := c.next(); r.Hello == nil || r.Hello.Version != engine.Version || r.Hello.Pid != cmd.Process.Pid {
 		t.Fatalf("no greeting: %+v", r)
 	}
 	return c
@@ -114,7 +116,7 @@ func (c *talk) end() {
 	_ = c.process.Wait()
 }
 
-func (c *talk) next() Report {
+func (c *talk) next() engine.Report {
 	c.t.Helper()
 	r, err := c.Receive()
 	if err != nil {
@@ -124,10 +126,10 @@ func (c *talk) next() Report {
 }
 
 // load returns what came of a load.
-func (c *talk) load(l Load) Report {
+func (c *talk) load(l engine.Load) engine.Report {
 	c.t.Helper()
 	l.Library = realLibrary(c.t)
-	c.send(Order{Load: &l})
+	c.send(engine.Order{Load: &l})
 	for {
 		if r := c.next(); r.Progress == 0 {
 			return r
@@ -135,7 +137,7 @@ func (c *talk) load(l Load) Report {
 	}
 }
 
-func (c *talk) send(o Order) {
+func (c *talk) send(o engine.Order) {
 	c.t.Helper()
 	if err := c.Send(o); err != nil {
 		c.t.Fatal(err)
@@ -143,7 +145,7 @@ func (c *talk) send(o Order) {
 }
 
 // begin starts a child that has loaded.
-func begin(t *testing.T, l Load) *talk {
+func begin(t *testing.T, l engine.Load) *talk {
 	t.Helper()
 	realLibrary(t)
 	if l.Context == 0 {
@@ -161,13 +163,13 @@ func begin(t *testing.T, l Load) *talk {
 
 // An answer is all that was said to one order.
 type answer struct {
-	text   string
-	tokens []Token
-	Report // the last
+	text          string
+	tokens        []engine.Token
+	engine.Report // the last
 }
 
 // order sends a piece of work and returns its ID.
-func (c *talk) order(o Order) uint64 {
+func (c *talk) order(o engine.Order) uint64 {
 	c.t.Helper()
 	c.last++
 	o.ID = c.last
@@ -176,9 +178,9 @@ func (c *talk) order(o Order) uint64 {
 }
 
 // ask has one answer written after another.
-func (c *talk) ask(g Generate) answer {
+func (c *talk) ask(g engine.Generate) answer {
 	c.t.Helper()
-	return c.hear(c.order(Order{Generate: &g}))[c.last]
+	return c.hear(c.order(engine.Order{Generate: &g}))[c.last]
 }
 
 // hear collects what is said to some orders until all have ended.
@@ -200,7 +202,7 @@ func (c *talk) hear(ids ...uint64) map[uint64]answer {
 	return all
 }
 
-func plain(text string) []Text { return []Text{{Text: text}} }
+func plain(text string) []engine.Text { return []engine.Text{{Text: text}} }
 
 func seed(n uint32) *uint32 { return &n }
 

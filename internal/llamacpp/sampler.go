@@ -1,4 +1,4 @@
-package engine
+package llamacpp
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 	"github.com/hybridgroup/yzma/pkg/llama"
 
 	"starling"
+	"starling/internal/engine"
 )
 
 const (
@@ -21,9 +22,9 @@ const (
 	mostGrammar = 4 << 20 // bytes
 )
 
-// check returns an error unless every number can be given to the library, which ends
+// checkSampling returns an error unless every number can be given to the library, which ends
 // the process where it meets some that it does not expect.
-func (s *Sampling) check(vocabulary int) error {
+func checkSampling(s *engine.Sampling, vocabulary int) error {
 	for _, x := range []float32{s.Temperature, s.TopP, s.MinP, s.Typical, s.Repeat} {
 		if !(x >= 0) || math.IsInf(float64(x), 0) {
 			return invalid("a number of the sampling is below 0 or none")
@@ -45,8 +46,8 @@ func (s *Sampling) check(vocabulary int) error {
 
 func finite(x float32) bool { return !math.IsNaN(float64(x)) && !math.IsInf(float64(x), 0) }
 
-func (g *Generate) check(m *model) error {
-	if err := g.Sampling.check(m.size); err != nil {
+func checkGenerate(g *engine.Generate, m *model) error {
+	if err := checkSampling(&g.Sampling, m.size); err != nil {
 		return err
 	}
 	if g.MaxTokens < 0 || g.Top < 0 || g.Top > mostTop || !finite(g.Scale) || len(g.Stop) > mostStops {
@@ -61,7 +62,7 @@ func (g *Generate) check(m *model) error {
 		return invalid("the grammar is too long, or holds a zero byte")
 	}
 	if g.Adapter != "" && m.adapters[g.Adapter] == 0 {
-		return &starling.Error{Kind: starling.NotFound, Op: "engine: no such adapter was loaded"}
+		return &starling.Error{Kind: starling.NotFound, Op: "llamacpp: no such adapter was loaded"}
 	}
 	return nil
 }
@@ -76,8 +77,8 @@ type sampler struct {
 }
 
 // newSampler makes the chain in llama.cpp's usual order.
-func newSampler(g *Generate, m *model) (*sampler, error) {
-	s := &sampler{seed: rand.Uint32(), asIs: len(g.Bias) == 0 && !g.penalises() && g.Temperature <= 1}
+func newSampler(g *engine.Generate, m *model) (*sampler, error) {
+	s := &sampler{seed: rand.Uint32(), asIs: len(g.Bias) == 0 && !penalises(&g.Sampling) && g.Temperature <= 1}
 	if g.Seed != nil {
 		s.seed = *g.Seed
 	}
@@ -95,7 +96,7 @@ func newSampler(g *Generate, m *model) (*sampler, error) {
 		}
 	}
 	add(len(g.Bias) > 0, func() llama.Sampler { return biased(g.Bias, m.size) })
-	add(g.penalises(), func() llama.Sampler { return g.penalties(m) })
+	add(penalises(&g.Sampling), func() llama.Sampler { return penalties(&g.Sampling, m) })
 	if g.Temperature == 0 {
 		add(true, llama.SamplerInitGreedy)
 		return s, nil
@@ -118,13 +119,13 @@ func biased(bias map[int32]float32, vocabulary int) llama.Sampler {
 	return llama.SamplerInitLogitBias(int32(vocabulary), int32(len(list)), &list[0])
 }
 
-func (s *Sampling) penalises() bool {
+func penalises(s *engine.Sampling) bool {
 	return s.Repeat != 0 && s.Repeat != 1 || s.Frequency != 0 || s.Presence != 0
 }
 
 // penalties looks back as far as the window at most. The library itself takes -1 for
 // none at all.
-func (s *Sampling) penalties(m *model) llama.Sampler {
+func penalties(s *engine.Sampling, m *model) llama.Sampler {
 	last, repeat := s.Last, s.Repeat
 	if last == 0 {
 		last = usualLast
@@ -163,7 +164,7 @@ type choice struct {
 	top     []llama.TokenData // whose P is a log-probability
 }
 
-var errNoNumbers = &starling.Error{Kind: starling.Internal, Op: "engine: the model's logits are no numbers"}
+var errNoNumbers = &starling.Error{Kind: starling.Internal, Op: "llamacpp: the model's logits are no numbers"}
 
 // choose takes the next token from the logits, which it leaves as they are. With weigh it
 // also says how likely the token was among those that the grammar allows, whatever the

@@ -1,4 +1,4 @@
-package engine
+package llamacpp
 
 import (
 	"os"
@@ -12,7 +12,7 @@ import (
 // once, before the library is loaded. The error is Internal.
 func Stdio() (in, out *os.File, err error) {
 	if out, err = privateStdout(); err != nil {
-		return nil, nil, &starling.Error{Kind: starling.Internal, Op: "engine: keep the standard output", Err: err}
+		return nil, nil, &starling.Error{Kind: starling.Internal, Op: "llamacpp: keep the standard output", Err: err}
 	}
 	os.Stdout = os.Stderr
 	return os.Stdin, out, nil

@@ -1,4 +1,4 @@
-package engine
+package llamacpp
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"github.com/hybridgroup/yzma/pkg/llama"
 
 	"starling"
+	"starling/internal/engine"
 )
 
 // An embedding is an order for vectors, and how far it has come: one text in each step.
@@ -36,7 +37,7 @@ func (m *model) pool(p llama.ContextParams) error {
 	return nil
 }
 
-func (l *loop) embed(id uint64, e *Embed) error {
+func (l *loop) embed(id uint64, e *engine.Embed) error {
 	if !l.only {
 		return l.fault(id, refused("embed", "the model was loaded for words"))
 	}
@@ -66,7 +67,7 @@ func (l *loop) cancelVectors(id uint64) error {
 		return nil
 	}
 	l.vectors = slices.Delete(l.vectors, i, i+1)
-	return l.child.say(Report{ID: id, Done: &Done{Finish: starling.Stopped, Left: true}})
+	return l.child.say(engine.Report{ID: id, Done: &engine.Done{Finish: starling.Stopped, Left: true}})
 }
 
 // vector makes the next vector of the first order, and tells all when it was the last.
@@ -82,7 +83,7 @@ func (l *loop) vector() error {
 		return nil
 	}
 	l.vectors = slices.Delete(l.vectors, 0, 1)
-	return l.child.say(Report{ID: e.id, Vectors: e.made})
+	return l.child.say(engine.Report{ID: e.id, Vectors: e.made})
 }
 
 func (l *loop) vectorOf(tokens []llama.Token) ([]float32, error) {
@@ -94,7 +95,7 @@ func (l *loop) vectorOf(tokens []llama.Token) ([]float32, error) {
 		_ = l.rows.Add(t, llama.Pos(i), []llama.SeqId{0}, true)
 	}
 	if code, err := llama.Decode(l.context, l.rows); err != nil || code != 0 {
-		return nil, &starling.Error{Kind: starling.Internal, Op: fmt.Sprintf("engine: the library answered %d to a text", code)}
+		return nil, &starling.Error{Kind: starling.Internal, Op: fmt.Sprintf("llamacpp: the library answered %d to a text", code)}
 	}
 	raw, _ := llama.GetEmbeddingsSeq(l.context, 0, llama.ModelNEmbdOut(l.model.model))
 	return unit(raw)
@@ -108,7 +109,7 @@ func unit(raw []float32) ([]float32, error) {
 	}
 	length := math.Sqrt(sum)
 	if !(length > 0) || math.IsInf(length, 0) {
-		return nil, &starling.Error{Kind: starling.Internal, Op: "engine: the library made a vector without a direction"}
+		return nil, &starling.Error{Kind: starling.Internal, Op: "llamacpp: the library made a vector without a direction"}
 	}
 	v := make([]float32, len(raw))
 	for i, x := range raw {

@@ -1,4 +1,4 @@
-package engine
+package llamacpp
 
 import (
 	"bufio"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"starling"
+	"starling/internal/engine"
 )
 
 // parting is the longest that a child without a parent waits for a step to end.
@@ -59,13 +60,12 @@ func (c *child) read(in io.Reader) error {
 	defer c.orders.close()
 	from := bufio.NewReader(in)
 	for {
-		var o Order
-		err := readFrame(from, &o)
+		o, err := engine.ReadOrder(from)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return lost("read an order", err)
+			return err
 		}
 		c.orders.put(o)
 	}
@@ -74,25 +74,25 @@ func (c *child) read(in io.Reader) error {
 // live greets, loads and works until no more orders can come, nobody listens, or nothing
 // could be loaded.
 func (c *child) live() error {
-	if err := c.say(Report{Hello: &Hello{Version: Version, Pid: os.Getpid()}}); err != nil {
+	if err := c.say(engine.Report{Hello: &engine.Hello{Version: engine.Version, Pid: os.Getpid()}}); err != nil {
 		return err
 	}
 	l, err := c.awaitLoad()
 	if l == nil || err != nil {
 		return err
 	}
-	m, err := load(l, func(p float32) { _ = c.say(Report{Progress: p}) })
+	m, err := load(l, func(p float32) { _ = c.say(engine.Report{Progress: p}) })
 	if err != nil {
-		return c.say(Report{Fault: faultOf(err)})
+		return c.say(engine.Report{Fault: faultOf(err)})
 	}
-	if err := c.say(Report{Loaded: m.loaded()}); err != nil {
+	if err := c.say(engine.Report{Loaded: m.loaded()}); err != nil {
 		return err
 	}
 	return newLoop(m, l, c).run()
 }
 
 // awaitLoad refuses all that comes before the Load, which is nil if there is none.
-func (c *child) awaitLoad() (*Load, error) {
+func (c *child) awaitLoad() (*engine.Load, error) {
 	for {
 		o, open := c.orders.first()
 		switch {
@@ -103,24 +103,26 @@ func (c *child) awaitLoad() (*Load, error) {
 		case o.Cancel || o.Threads != 0:
 			continue
 		}
-		if err := c.say(Report{ID: o.ID, Fault: faultOf(invalid("the first order is a load"))}); err != nil {
+		if err := c.say(engine.Report{ID: o.ID, Fault: faultOf(invalid("the first order is a load"))}); err != nil {
 			return nil, err
 		}
 	}
 }
 
-func (c *child) say(r Report) error { return lost("report", writeFrame(c.out, r)) }
+func (c *child) say(r engine.Report) error {
+	return engine.WriteReport(c.out, r)
+}
 
 // A mailbox holds orders that nobody has taken yet. It never makes its writer wait, so
 // that the end of a stream is seen while a model is loaded or a long prompt read.
 type mailbox struct {
 	mu      sync.Mutex
-	held    []Order
+	held    []engine.Order
 	closed  bool
 	arrived chan struct{} // has room for one
 }
 
-func (m *mailbox) put(o Order) {
+func (m *mailbox) put(o engine.Order) {
 	m.mu.Lock()
 	m.held = append(m.held, o)
 	m.mu.Unlock()
@@ -143,7 +145,7 @@ func (m *mailbox) ring() {
 
 // take returns what has arrived, and waits for something if it is told to. It is not
 // open once no more can come.
-func (m *mailbox) take(wait bool) (all []Order, open bool) {
+func (m *mailbox) take(wait bool) (all []engine.Order, open bool) {
 	for {
 		m.mu.Lock()
 		all, m.held, open = m.held, nil, !m.closed
@@ -156,10 +158,10 @@ func (m *mailbox) take(wait bool) (all []Order, open bool) {
 }
 
 // first waits for one order alone.
-func (m *mailbox) first() (o Order, open bool) {
+func (m *mailbox) first() (o engine.Order, open bool) {
 	all, open := m.take(true)
 	if len(all) == 0 {
-		return Order{}, open
+		return engine.Order{}, open
 	}
 	m.mu.Lock()
 	m.held = append(all[1:], m.held...)
@@ -168,14 +170,14 @@ func (m *mailbox) first() (o Order, open bool) {
 }
 
 func invalid(format string, args ...any) error {
-	return &starling.Error{Kind: starling.Invalid, Op: "engine: " + fmt.Sprintf(format, args...)}
+	return &starling.Error{Kind: starling.Invalid, Op: "llamacpp: " + fmt.Sprintf(format, args...)}
 }
 
-func faultOf(err error) *Fault {
+func faultOf(err error) *engine.Fault {
 	e, ok := errors.AsType[*starling.Error](err)
 	if !ok {
-		e = &starling.Error{Kind: starling.Internal, Op: "engine", Err: err}
+		e = &starling.Error{Kind: starling.Internal, Op: "llamacpp", Err: err}
 	}
 	plain := starling.Error{Op: e.Op, Err: e.Err}
-	return &Fault{Kind: e.Kind, Op: plain.Error(), Hint: e.Hint}
+	return &engine.Fault{Kind: e.Kind, Op: plain.Error(), Hint: e.Hint}
 }

@@ -1,4 +1,4 @@
-package engine
+package llamacpp
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"github.com/hybridgroup/yzma/pkg/llama"
 
 	"starling"
+	"starling/internal/engine"
 )
 
 // patience is for how many steps the works with one adapter go on while others, which
@@ -32,7 +33,7 @@ type loop struct {
 	steps uint64 // all
 }
 
-func newLoop(m *model, l *Load, c *child) *loop {
+func newLoop(m *model, l *engine.Load, c *child) *loop {
 	lp := &loop{model: m, child: c, only: l.Vectors, rows: llama.BatchInit(int32(m.batch), 0, 1)}
 	for i := range l.Sequences {
 		lp.sequences = append(lp.sequences, &sequence{id: llama.SeqId(i)})
@@ -66,7 +67,7 @@ func (l *loop) idle() bool {
 
 // obey takes an order. Like all that follows it returns an error only where nobody
 // listens; what is wrong with an order is told.
-func (l *loop) obey(o Order) error {
+func (l *loop) obey(o engine.Order) error {
 	switch {
 	case o.Cancel:
 		return l.cancel(o.ID)
@@ -87,10 +88,10 @@ func (l *loop) obey(o Order) error {
 }
 
 func (l *loop) fault(id uint64, err error) error {
-	return l.child.say(Report{ID: id, Fault: faultOf(err)})
+	return l.child.say(engine.Report{ID: id, Fault: faultOf(err)})
 }
 
-func (l *loop) admit(id uint64, g *Generate) error {
+func (l *loop) admit(id uint64, g *engine.Generate) error {
 	if l.only {
 		return l.fault(id, refused("generate", "the model was loaded for vectors"))
 	}
@@ -102,7 +103,7 @@ func (l *loop) admit(id uint64, g *Generate) error {
 	return nil
 }
 
-func (l *loop) count(id uint64, c *Count) error {
+func (l *loop) count(id uint64, c *engine.Count) error {
 	tokens, err := l.tokens(c.Text)
 	if err != nil {
 		return l.fault(id, err)
@@ -111,7 +112,7 @@ func (l *loop) count(id uint64, c *Count) error {
 	for i, t := range tokens {
 		ids[i] = int32(t)
 	}
-	return l.child.say(Report{ID: id, Counted: &Counted{Tokens: ids}})
+	return l.child.say(engine.Report{ID: id, Counted: &engine.Counted{Tokens: ids}})
 }
 
 // cancel ends a work, wherever it is. One that has ended is none.
@@ -132,7 +133,7 @@ func (l *loop) cancel(id uint64) error {
 	defer w.sampler.free()
 	d := w.done(starling.Stopped)
 	d.Left = true
-	return l.child.say(Report{ID: id, Done: d})
+	return l.child.say(engine.Report{ID: id, Done: d})
 }
 
 // seat gives free sequences to those that wait, in order.
@@ -276,7 +277,7 @@ func (l *loop) fill(turn []*sequence) []int {
 func (l *loop) broke(turn []*sequence, code int32) error {
 	for _, s := range turn {
 		s.forget(l.model)
-		err := &starling.Error{Kind: starling.Internal, Op: fmt.Sprintf("engine: the library answered %d to a batch", code)}
+		err := &starling.Error{Kind: starling.Internal, Op: fmt.Sprintf("llamacpp: the library answered %d to a batch", code)}
 		if err := l.fail(s, err); err != nil {
 			return err
 		}
@@ -296,7 +297,7 @@ func (l *loop) advance(s *sequence) error {
 	w := s.work
 	logits, _ := llama.GetLogitsIth(l.context, w.row, l.size)
 	if len(logits) == 0 {
-		return l.fail(s, &starling.Error{Kind: starling.Internal, Op: "engine: the library has no logits"})
+		return l.fail(s, &starling.Error{Kind: starling.Internal, Op: "llamacpp: the library has no logits"})
 	}
 	ch, over, err := w.sampler.choose(logits, &l.next, w.order.Logprobs || w.order.Top > 0, w.order.Top)
 	if err != nil {
@@ -321,9 +322,9 @@ func (l *loop) advance(s *sequence) error {
 func (l *loop) tell(s *sequence, ch choice) error {
 	w := s.work
 	sure, stop := w.text.add(l.piece(ch.token))
-	t := Token{Text: sure, ID: int32(ch.token), Logprob: ch.logprob}
+	t := engine.Token{Text: sure, ID: int32(ch.token), Logprob: ch.logprob}
 	for _, d := range ch.top {
-		t.Top = append(t.Top, Likely{Text: l.piece(d.Id), ID: int32(d.Id), Logprob: float64(d.P)})
+		t.Top = append(t.Top, engine.Likely{Text: l.piece(d.Id), ID: int32(d.Id), Logprob: float64(d.P)})
 	}
 	w.held = append(w.held, t)
 	switch {
@@ -347,7 +348,7 @@ func (l *loop) tell(s *sequence, ch choice) error {
 }
 
 // finish ends an answer. What its text held back is said with the last token.
-func (l *loop) finish(s *sequence, d *Done) error {
+func (l *loop) finish(s *sequence, d *engine.Done) error {
 	w := s.work
 	if rest := w.text.end(); rest != "" {
 		w.held[len(w.held)-1].Text += rest
@@ -357,13 +358,13 @@ func (l *loop) finish(s *sequence, d *Done) error {
 	}
 	s.work = nil
 	w.sampler.free()
-	return l.child.say(Report{ID: w.id, Done: d})
+	return l.child.say(engine.Report{ID: w.id, Done: d})
 }
 
 // release tells the tokens that were held back.
 func (l *loop) release(w *work) error {
 	for i := range w.held {
-		if err := l.child.say(Report{ID: w.id, Token: &w.held[i]}); err != nil {
+		if err := l.child.say(engine.Report{ID: w.id, Token: &w.held[i]}); err != nil {
 			return err
 		}
 	}

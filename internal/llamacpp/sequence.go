@@ -1,4 +1,4 @@
-package engine
+package llamacpp
 
 import (
 	"time"
@@ -6,6 +6,7 @@ import (
 	"github.com/hybridgroup/yzma/pkg/llama"
 
 	"starling"
+	"starling/internal/engine"
 )
 
 // A lora is an adapter in use. The zero value is none.
@@ -14,7 +15,7 @@ type lora struct {
 	scale float32
 }
 
-func (g *Generate) lora() lora {
+func loraOf(g *engine.Generate) lora {
 	if g.Adapter == "" {
 		return lora{}
 	}
@@ -37,11 +38,11 @@ type sequence struct {
 // A work is an answer that is asked for, and how far it has come.
 type work struct {
 	id      uint64
-	order   *Generate
+	order   *engine.Generate
 	prompt  []llama.Token
 	sampler *sampler
 	text    text
-	held    []Token // that are not told yet, because of what the text holds back
+	held    []engine.Token // that are not told yet, because of what the text holds back
 
 	next    llama.Token // what was said last and has to be read by the model
 	writing bool        // the prompt has been read
@@ -53,8 +54,8 @@ type work struct {
 }
 
 // newWork checks an order, and makes of it what can be seated.
-func newWork(id uint64, g *Generate, m *model) (*work, error) {
-	if err := g.check(m); err != nil {
+func newWork(id uint64, g *engine.Generate, m *model) (*work, error) {
+	if err := checkGenerate(g, m); err != nil {
 		return nil, err
 	}
 	prompt, err := m.tokens(g.Prompt)
@@ -77,7 +78,7 @@ func newWork(id uint64, g *Generate, m *model) (*work, error) {
 // common returns how many tokens of a prompt the cache holds already. The last token of
 // a prompt is always read anew, because what follows it is computed with it.
 func (s *sequence) common(w *work) int {
-	if s.lora != w.order.lora() {
+	if s.lora != loraOf(w.order) {
 		return 0
 	}
 	most := min(len(s.tokens), len(w.prompt)-1)
@@ -99,9 +100,9 @@ func (s *sequence) seat(w *work, m *model) {
 			n = 0
 		}
 	}
-	s.tokens, s.lora, s.work = s.tokens[:n], w.order.lora(), w
+	s.tokens, s.lora, s.work = s.tokens[:n], loraOf(w.order), w
 	w.cached, w.begun = n, time.Now()
-	if w.order.penalises() {
+	if penalises(&w.order.Sampling) {
 		w.sampler.remember(w.prompt)
 	}
 }
@@ -120,8 +121,8 @@ func (s *sequence) ahead() []llama.Token {
 }
 
 // done says how a work ended.
-func (w *work) done(finish starling.Finish) *Done {
-	d := &Done{Finish: finish, Prompt: len(w.prompt), Cached: w.cached, Output: w.output, Seed: w.sampler.seed}
+func (w *work) done(finish starling.Finish) *engine.Done {
+	d := &engine.Done{Finish: finish, Prompt: len(w.prompt), Cached: w.cached, Output: w.output, Seed: w.sampler.seed}
 	now := time.Now()
 	switch {
 	case w.begun.IsZero():

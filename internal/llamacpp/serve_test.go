@@ -1,4 +1,4 @@
-package engine
+package llamacpp
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"starling"
+	"starling/internal/engine"
 	"starling/internal/gguf"
 )
 
@@ -24,8 +25,8 @@ func TestGreedyTextIsTheModels(t *testing.T) {
 	}
 	lines := strings.Split(string(golden), "\n")
 	for i, kind := range []string{"", "-Q8_0", "-Q4_0"} {
-		c := begin(t, Load{Model: stories(t, kind)})
-		a := c.ask(Generate{Prompt: plain("Once upon a time"), MaxTokens: 48})
+		c := begin(t, engine.Load{Model: stories(t, kind)})
+		a := c.ask(engine.Generate{Prompt: plain("Once upon a time"), MaxTokens: 48})
 		if want := strings.TrimPrefix(lines[i], kind); a.text != want {
 			t.Errorf("%s: %q, not %q", kind, a.text, want)
 		}
@@ -44,11 +45,11 @@ func TestGreedyTextIsTheModels(t *testing.T) {
 const closeTo = 5e-3
 
 func TestAnAnswerIsTheSameInCompany(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, ""), Sequences: 4, Batch: 16})
+	c := begin(t, engine.Load{Model: stories(t, ""), Sequences: 4, Batch: 16})
 	prompts := []string{"Once upon a time", "The dog was very sad because", "Lily said", "One day a boy and his mom went to the park. There they saw a big tree"}
 	var alone []answer
-	ask := func(p string) Generate {
-		return Generate{Prompt: plain(p), MaxTokens: 30, Logprobs: true, Top: 5}
+	ask := func(p string) engine.Generate {
+		return engine.Generate{Prompt: plain(p), MaxTokens: 30, Logprobs: true, Top: 5}
 	}
 	for _, p := range prompts {
 		alone = append(alone, c.ask(ask(p)))
@@ -57,7 +58,7 @@ func TestAnAnswerIsTheSameInCompany(t *testing.T) {
 	for range 2 { // twice as many as there are sequences
 		for _, p := range prompts {
 			g := ask(p)
-			ids = append(ids, c.order(Order{Generate: &g}))
+			ids = append(ids, c.order(engine.Order{Generate: &g}))
 		}
 	}
 	together := c.hear(ids...)
@@ -76,8 +77,8 @@ func TestAnAnswerIsTheSameInCompany(t *testing.T) {
 }
 
 func TestLogProbabilitiesAreThoseOfTheModel(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, "")})
-	a := c.ask(Generate{Prompt: plain("Once upon a time"), MaxTokens: 20, Top: 20, Sampling: Sampling{Temperature: 2, TopK: 1, Seed: seed(1)}})
+	c := begin(t, engine.Load{Model: stories(t, "")})
+	a := c.ask(engine.Generate{Prompt: plain("Once upon a time"), MaxTokens: 20, Top: 20, Sampling: engine.Sampling{Temperature: 2, TopK: 1, Seed: seed(1)}})
 	for _, token := range a.tokens {
 		sum := 0.0
 		for i, l := range token.Top {
@@ -93,8 +94,8 @@ func TestLogProbabilitiesAreThoseOfTheModel(t *testing.T) {
 }
 
 func TestASeedBringsAnAnswerBack(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, "")})
-	g := Generate{Prompt: plain("Once"), MaxTokens: 30, Sampling: Sampling{
+	c := begin(t, engine.Load{Model: stories(t, "")})
+	g := engine.Generate{Prompt: plain("Once"), MaxTokens: 30, Sampling: engine.Sampling{
 		Temperature: 1.2, TopK: 100, TopP: 0.98, MinP: 0.001, Typical: 0.99, Repeat: 1.05, Presence: 0.1, Last: -1, Bias: map[int32]float32{300: -2, 301: 1}}}
 	first := c.ask(g)
 	g.Seed = &first.Done.Seed
@@ -113,8 +114,8 @@ func TestASeedBringsAnAnswerBack(t *testing.T) {
 }
 
 func TestABiasForbidsAToken(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, "")})
-	g := Generate{Prompt: plain("Once upon a time"), MaxTokens: 1}
+	c := begin(t, engine.Load{Model: stories(t, "")})
+	g := engine.Generate{Prompt: plain("Once upon a time"), MaxTokens: 1}
 	said := c.ask(g).tokens[0].ID
 	g.Bias = map[int32]float32{said: -1000}
 	if c.ask(g).tokens[0].ID == said {
@@ -123,91 +124,91 @@ func TestABiasForbidsAToken(t *testing.T) {
 }
 
 func TestAStopTextEndsAnAnswerAcrossTokens(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, "")})
-	a := c.ask(Generate{Prompt: plain("Once upon a time"), MaxTokens: 48, Stop: []string{"never said", "y. She lov"}, Logprobs: true})
+	c := begin(t, engine.Load{Model: stories(t, "")})
+	a := c.ask(engine.Generate{Prompt: plain("Once upon a time"), MaxTokens: 48, Stop: []string{"never said", "y. She lov"}, Logprobs: true})
 	if a.text != ", there was a little girl named Lil" || a.Done.Finish != starling.StopWord || a.Done.Stop != "y. She lov" {
 		t.Errorf("%q, %+v", a.text, a.Done)
 	}
 	if told := len(a.tokens); a.Done.Output <= told || a.tokens[told-1].Text == "" {
 		t.Errorf("%d of %d tokens are told", told, a.Done.Output)
 	}
-	a = c.ask(Generate{Prompt: plain("Once upon a time"), MaxTokens: 3, Stop: []string{" there was a pig"}})
+	a = c.ask(engine.Generate{Prompt: plain("Once upon a time"), MaxTokens: 3, Stop: []string{" there was a pig"}})
 	if a.text != ", there was" || len(a.tokens) != 3 {
 		t.Errorf("what was held back is lost: %q in %d tokens", a.text, len(a.tokens))
 	}
 }
 
 func TestWhatWasReadIsNotReadAgain(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, ""), Sequences: 2})
-	fresh := c.ask(Generate{Prompt: plain("Once upon a time there was a dog and"), MaxTokens: 20})
+	c := begin(t, engine.Load{Model: stories(t, ""), Sequences: 2})
+	fresh := c.ask(engine.Generate{Prompt: plain("Once upon a time there was a dog and"), MaxTokens: 20})
 	if fresh.Done.Cached != 0 {
 		t.Errorf("%+v", fresh.Done)
 	}
-	other := c.ask(Generate{Prompt: plain("Tim saw"), MaxTokens: 5}) // goes elsewhere
-	again := c.ask(Generate{Prompt: plain("Once upon a time there was a dog and"), MaxTokens: 20})
+	other := c.ask(engine.Generate{Prompt: plain("Tim saw"), MaxTokens: 5}) // goes elsewhere
+	again := c.ask(engine.Generate{Prompt: plain("Once upon a time there was a dog and"), MaxTokens: 20})
 	if again.text != fresh.text || again.Done.Cached != fresh.Done.Prompt-1 {
 		t.Errorf("%q, then %q: %+v", fresh.text, again.text, again.Done)
 	}
-	longer := c.ask(Generate{Prompt: plain("Once upon a time there was a cat"), MaxTokens: 5})
+	longer := c.ask(engine.Generate{Prompt: plain("Once upon a time there was a cat"), MaxTokens: 5})
 	if longer.Done.Cached < 6 || longer.Done.Cached >= longer.Done.Prompt || other.Done.Cached != 0 {
 		t.Errorf("%+v, %+v", longer.Done, other.Done)
 	}
 }
 
 func TestACancelledWorkEndsAndTheOthersGoOn(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, ""), Sequences: 2})
-	endless := &Generate{Prompt: plain("Once upon a time"), Grammar: `root ::= "a" root`}
-	one, two, waits := c.order(Order{Generate: endless}), c.order(Order{Generate: endless}), c.order(Order{Generate: endless})
+	c := begin(t, engine.Load{Model: stories(t, ""), Sequences: 2})
+	endless := &engine.Generate{Prompt: plain("Once upon a time"), Grammar: `root ::= "a" root`}
+	one, two, waits := c.order(engine.Order{Generate: endless}), c.order(engine.Order{Generate: endless}), c.order(engine.Order{Generate: endless})
 	for c.next().Token == nil {
 	}
 	for _, id := range []uint64{waits, one, one + 100} {
-		c.send(Order{ID: id, Cancel: true})
+		c.send(engine.Order{ID: id, Cancel: true})
 	}
-	c.send(Order{Threads: 2})
+	c.send(engine.Order{Threads: 2})
 	all := c.hear(one, waits)
 	for _, id := range []uint64{one, waits} {
 		if d := all[id].Done; d == nil || !d.Left || d.Finish != starling.Stopped || d.Prompt != 5 {
 			t.Errorf("%d: %+v", id, d)
 		}
 	}
-	c.send(Order{ID: two, Cancel: true})
+	c.send(engine.Order{ID: two, Cancel: true})
 	if a := c.hear(two)[two]; a.Done == nil || a.Done.Output >= 500 && a.Done.Left {
 		t.Errorf("%+v", a.Done)
 	}
-	if a := c.ask(Generate{Prompt: plain("Once upon a time"), MaxTokens: 3}); a.text != ", there was" {
+	if a := c.ask(engine.Generate{Prompt: plain("Once upon a time"), MaxTokens: 3}); a.text != ", there was" {
 		t.Errorf("%q", a.text)
 	}
 }
 
 func TestAFullWindowIsSaid(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, ""), Context: 256})
+	c := begin(t, engine.Load{Model: stories(t, ""), Context: 256})
 	window := c.loaded.Context
-	a := c.ask(Generate{Prompt: plain("Once upon a time"), Grammar: `root ::= "a" root`})
+	a := c.ask(engine.Generate{Prompt: plain("Once upon a time"), Grammar: `root ::= "a" root`})
 	if d := a.Done; d.Finish != starling.Length || !d.Window || d.Prompt+d.Output != window+1 {
 		t.Errorf("of %d: %+v", window, d)
 	}
-	a = c.ask(Generate{Prompt: plain(words(window)), MaxTokens: 1})
+	a = c.ask(engine.Generate{Prompt: plain(words(window)), MaxTokens: 1})
 	if f := a.Fault; f == nil || f.Kind != starling.TooLarge || !strings.Contains(f.Op, "the window 256") {
 		t.Errorf("%+v", a.Report)
 	}
 }
 
 func TestAnOrderThatCannotBeObeyedIsAFault(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, "")})
+	c := begin(t, engine.Load{Model: stories(t, "")})
 	good := plain("Once")
-	for name, g := range map[string]Generate{
+	for name, g := range map[string]engine.Generate{
 		"nothing to read":        {},
 		"an empty text":          {Prompt: plain("")},
 		"a zero byte":            {Prompt: plain("a\x00b")},
 		"a grammar that is none": {Prompt: good, Grammar: "root ::= ("},
 		"a grammar without root": {Prompt: good, Grammar: "main ::= \"a\""},
 		"a grammar of itself":    {Prompt: good, Grammar: "root ::= root \"a\""},
-		"a bias of no token":     {Prompt: good, Sampling: Sampling{Bias: map[int32]float32{512: 1}}},
-		"a negative bias token":  {Prompt: good, Sampling: Sampling{Bias: map[int32]float32{-1: 1}}},
+		"a bias of no token":     {Prompt: good, Sampling: engine.Sampling{Bias: map[int32]float32{512: 1}}},
+		"a negative bias token":  {Prompt: good, Sampling: engine.Sampling{Bias: map[int32]float32{-1: 1}}},
 		"too many likely ones":   {Prompt: good, Top: 21},
-		"a top_p above 1":        {Prompt: good, Sampling: Sampling{TopP: 1.5}},
-		"a negative heat":        {Prompt: good, Sampling: Sampling{Temperature: -1}},
-		"a look back below -1":   {Prompt: good, Sampling: Sampling{Last: -2}},
+		"a top_p above 1":        {Prompt: good, Sampling: engine.Sampling{TopP: 1.5}},
+		"a negative heat":        {Prompt: good, Sampling: engine.Sampling{Temperature: -1}},
+		"a look back below -1":   {Prompt: good, Sampling: engine.Sampling{Last: -2}},
 		"a negative length":      {Prompt: good, MaxTokens: -1},
 		"an empty stop text":     {Prompt: good, Stop: []string{""}},
 	} {
@@ -215,46 +216,46 @@ func TestAnOrderThatCannotBeObeyedIsAFault(t *testing.T) {
 			t.Errorf("%s: %+v", name, a.Report)
 		}
 	}
-	for name, o := range map[string]Order{
+	for name, o := range map[string]engine.Order{
 		"no order":        {},
-		"no such adapter": {Generate: &Generate{Prompt: good, Adapter: "x"}},
-		"vectors":         {Embed: &Embed{Texts: []string{"x"}}},
+		"no such adapter": {Generate: &engine.Generate{Prompt: good, Adapter: "x"}},
+		"vectors":         {Embed: &engine.Embed{Texts: []string{"x"}}},
 	} {
 		if id := c.order(o); c.hear(id)[id].Fault == nil {
 			t.Errorf("%s: no fault", name)
 		}
 	}
-	c.send(Order{Load: &Load{}})
+	c.send(engine.Order{Load: &engine.Load{}})
 	if r := c.next(); r.ID != 0 || r.Fault == nil {
 		t.Errorf("a second load: %+v", r)
 	}
-	if a := c.ask(Generate{Prompt: good, MaxTokens: 1}); a.Done == nil {
+	if a := c.ask(engine.Generate{Prompt: good, MaxTokens: 1}); a.Done == nil {
 		t.Errorf("nothing goes any more: %+v", a.Report)
 	}
 }
 
 // Numbers that no person sends, some of which pass every check.
 func TestNoOrderEndsTheChild(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, ""), Sequences: 3, Batch: 8})
+	c := begin(t, engine.Load{Model: stories(t, ""), Sequences: 3, Batch: 8})
 	rapid.Check(t, func(t *rapid.T) {
 		float := rapid.SampledFrom([]float32{0, 0, 0, 1, 0.5, 1e-38, 1e-6, 3e38, -1, -3e38, 100})
 		share := rapid.SampledFrom([]float32{0, 0, 0, 1, 0.5, 1e-38, 1e-6, 1})
 		small := rapid.SampledFrom([]int{0, 0, 0, 1, 1, 2, 20, 300, 511, -1, math.MaxInt32})
 		var ids []uint64
 		for range rapid.IntRange(1, 5).Draw(t, "orders") {
-			g := Generate{
-				Prompt: []Text{{Text: rapid.StringN(0, 20, -1).Draw(t, "prompt"), Special: rapid.Bool().Draw(t, "special")}, {Text: "a"}},
+			g := engine.Generate{
+				Prompt: []engine.Text{{Text: rapid.StringN(0, 20, -1).Draw(t, "prompt"), Special: rapid.Bool().Draw(t, "special")}, {Text: "a"}},
 				// Without a limit a window is filled, which takes a while.
 				MaxTokens: rapid.IntRange(1, 4).Draw(t, "most"), Stop: rapid.SliceOfN(rapid.StringN(0, 2, -1), 0, 2).Draw(t, "stop"),
 				Grammar:  rapid.SampledFrom([]string{"", "", "root ::= [a-z]*", "root ::= x\nx ::= root", "root ::= \"\"", "é"}).Draw(t, "grammar"),
 				Logprobs: rapid.Bool().Draw(t, "logprobs"), Top: rapid.SampledFrom([]int{0, 1, 20, 21}).Draw(t, "top"),
-				Sampling: Sampling{
+				Sampling: engine.Sampling{
 					Temperature: float.Draw(t, "temperature"), TopK: int32(small.Draw(t, "k")), TopP: share.Draw(t, "p"), MinP: share.Draw(t, "min"),
 					Typical: share.Draw(t, "typical"), Repeat: float.Draw(t, "repeat"), Frequency: float.Draw(t, "frequency"),
 					Presence: float.Draw(t, "presence"), Last: int32(small.Draw(t, "last")), Bias: map[int32]float32{int32(small.Draw(t, "token")): float.Draw(t, "bias")},
 				},
 			}
-			ids = append(ids, c.order(Order{Generate: &g}))
+			ids = append(ids, c.order(engine.Order{Generate: &g}))
 		}
 		for id, a := range c.hear(ids...) {
 			if a.Done == nil && a.Fault == nil {
@@ -265,16 +266,16 @@ func TestNoOrderEndsTheChild(t *testing.T) {
 }
 
 func TestACacheOfEightBitsDoes(t *testing.T) {
-	c := begin(t, Load{Model: written(t, gguf.TinyQwen.Spec(gguf.F16, 1)), CacheType: "q8_0"})
-	if a := c.ask(Generate{Prompt: plain("Hello"), MaxTokens: 8}); a.Done == nil || a.Done.Output == 0 {
+	c := begin(t, engine.Load{Model: written(t, gguf.TinyQwen.Spec(gguf.F16, 1)), CacheType: "q8_0"})
+	if a := c.ask(engine.Generate{Prompt: plain("Hello"), MaxTokens: 8}); a.Done == nil || a.Done.Output == 0 {
 		t.Errorf("%+v", a.Report)
 	}
 }
 
 func TestTokensAreCountedAsAPromptIsRead(t *testing.T) {
-	c := begin(t, Load{Model: written(t, gguf.TinyQwen.Spec(gguf.F16, 1)), Context: 512})
-	count := func(text []Text) []int32 {
-		id := c.order(Order{Count: &Count{Text: text}})
+	c := begin(t, engine.Load{Model: written(t, gguf.TinyQwen.Spec(gguf.F16, 1)), Context: 512})
+	count := func(text []engine.Text) []int32 {
+		id := c.order(engine.Order{Count: &engine.Count{Text: text}})
 		r := c.hear(id)[id]
 		if r.Counted == nil {
 			t.Fatalf("%+v", r)
@@ -284,20 +285,20 @@ func TestTokensAreCountedAsAPromptIsRead(t *testing.T) {
 	if n := count(nil); len(n) != 0 {
 		t.Errorf("nothing has %d tokens", len(n))
 	}
-	special, said := count([]Text{{Text: "<|im_start|>", Special: true}}), count(plain("<|im_start|>"))
+	special, said := count([]engine.Text{{Text: "<|im_start|>", Special: true}}), count(plain("<|im_start|>"))
 	if len(special) != 1 || len(said) < 2 {
 		t.Errorf("as a template's word %v, as a person's %v", special, said)
 	}
-	prompt := []Text{{Text: "<|im_start|>user\n", Special: true}, {Text: "Hello, "}, {Text: "world"}}
-	if a := c.ask(Generate{Prompt: prompt, MaxTokens: 2}); a.Done == nil || a.Done.Prompt != len(count(prompt)) {
+	prompt := []engine.Text{{Text: "<|im_start|>user\n", Special: true}, {Text: "Hello, "}, {Text: "world"}}
+	if a := c.ask(engine.Generate{Prompt: prompt, MaxTokens: 2}); a.Done == nil || a.Done.Prompt != len(count(prompt)) {
 		t.Errorf("%+v", a.Report)
 	}
 }
 
 func TestVectorsHaveLengthOneAndNearTextsAreNear(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, ""), Vectors: true, Sequences: 2})
+	c := begin(t, engine.Load{Model: stories(t, ""), Vectors: true, Sequences: 2})
 	texts := []string{"a little girl", "a little girl", "a little boy", strings.Repeat("zzz ", 20)}
-	id := c.order(Order{Embed: &Embed{Texts: texts}})
+	id := c.order(engine.Order{Embed: &engine.Embed{Texts: texts}})
 	v := c.hear(id)[id].Vectors
 	if len(v) != len(texts) {
 		t.Fatalf("%d vectors", len(v))
@@ -316,24 +317,24 @@ func TestVectorsHaveLengthOneAndNearTextsAreNear(t *testing.T) {
 	if dot(v[0], v[1]) < 1-1e-5 || dot(v[0], v[2]) <= dot(v[0], v[3]) {
 		t.Errorf("%f, %f, %f", dot(v[0], v[1]), dot(v[0], v[2]), dot(v[0], v[3]))
 	}
-	for _, e := range []Embed{{}, {Texts: []string{""}}, {Texts: []string{words(600)}}, {Texts: []string{"a\x00"}}} {
-		if id := c.order(Order{Embed: &e}); c.hear(id)[id].Fault == nil {
+	for _, e := range []engine.Embed{{}, {Texts: []string{""}}, {Texts: []string{words(600)}}, {Texts: []string{"a\x00"}}} {
+		if id := c.order(engine.Order{Embed: &e}); c.hear(id)[id].Fault == nil {
 			t.Errorf("%d texts: no fault", len(e.Texts))
 		}
 	}
-	if a := c.ask(Generate{Prompt: plain("Once")}); a.Fault == nil || a.Fault.Kind != starling.Refused {
+	if a := c.ask(engine.Generate{Prompt: plain("Once")}); a.Fault == nil || a.Fault.Kind != starling.Refused {
 		t.Errorf("words of it: %+v", a.Report)
 	}
 }
 
 func TestAnAdapterChangesTheTextUntilItIsLeft(t *testing.T) {
 	shape := gguf.TinyLlama
-	c := begin(t, Load{Model: written(t, shape.Spec(gguf.F16, 1)), Sequences: 3, Adapters: []Adapter{
+	c := begin(t, engine.Load{Model: written(t, shape.Spec(gguf.F16, 1)), Sequences: 3, Adapters: []engine.Adapter{
 		{Name: "one", File: written(t, shape.Adapter(4, 64, 2))}, {Name: "two", File: written(t, shape.Adapter(4, 64, 3))}}})
-	ask := func(name string, scale float32) Generate {
-		return Generate{Prompt: plain("Hello"), MaxTokens: 24, Adapter: name, Scale: scale}
+	ask := func(name string, scale float32) engine.Generate {
+		return engine.Generate{Prompt: plain("Hello"), MaxTokens: 24, Adapter: name, Scale: scale}
 	}
-	orders := []Generate{ask("", 0), ask("one", 0), ask("two", 0), ask("one", 0.25), ask("", 0), ask("one", 1)}
+	orders := []engine.Generate{ask("", 0), ask("one", 0), ask("two", 0), ask("one", 0.25), ask("", 0), ask("one", 1)}
 	var alone []answer
 	for _, g := range orders {
 		alone = append(alone, c.ask(g))
@@ -346,7 +347,7 @@ func TestAnAdapterChangesTheTextUntilItIsLeft(t *testing.T) {
 	}
 	var ids []uint64
 	for _, g := range orders {
-		ids = append(ids, c.order(Order{Generate: &g}))
+		ids = append(ids, c.order(engine.Order{Generate: &g}))
 	}
 	for i, a := range c.hear(ids...) {
 		if want := alone[i-ids[0]].text; a.text != want {
@@ -356,8 +357,8 @@ func TestAnAdapterChangesTheTextUntilItIsLeft(t *testing.T) {
 }
 
 func TestAChildThatIsKilledIsAnErrorOfItsParent(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, "")})
-	c.order(Order{Generate: &Generate{Prompt: plain("Once upon a time")}})
+	c := begin(t, engine.Load{Model: stories(t, "")})
+	c.order(engine.Order{Generate: &engine.Generate{Prompt: plain("Once upon a time")}})
 	for c.next().Token == nil {
 	}
 	if err := c.process.Process.Kill(); err != nil {
@@ -374,8 +375,8 @@ func TestAChildThatIsKilledIsAnErrorOfItsParent(t *testing.T) {
 }
 
 func TestAChildEndsWithItsParent(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, "")})
-	c.order(Order{Generate: &Generate{Prompt: plain("Once upon a time"), Grammar: `root ::= "a" root`}})
+	c := begin(t, engine.Load{Model: stories(t, "")})
+	c.order(engine.Order{Generate: &engine.Generate{Prompt: plain("Once upon a time"), Grammar: `root ::= "a" root`}})
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -391,26 +392,26 @@ func TestAChildEndsWithItsParent(t *testing.T) {
 }
 
 func TestWhatCannotBeLoadedIsAFault(t *testing.T) {
-	good := Load{Context: 256, Sequences: 1, Threads: 1}
+	good := engine.Load{Context: 256, Sequences: 1, Threads: 1}
 	bad := filepath.Join(t.TempDir(), "bad.gguf")
 	model, err := os.ReadFile(stories(t, "-Q4_0"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		change func(l *Load)
+		change func(l *engine.Load)
 		want   starling.Kind
 	}{
-		"no file":            {func(l *Load) { l.Model += "x" }, starling.NotFound},
-		"a cut file":         {func(l *Load) { l.Model = put(t, bad, model[:len(model)/2]) }, starling.Refused},
-		"no model":           {func(l *Load) { l.Model = put(t, bad, []byte("GGUF and no more")) }, starling.Refused},
-		"no threads":         {func(l *Load) { l.Threads = 0 }, starling.Invalid},
-		"too many threads":   {func(l *Load) { l.Threads = 1000 }, starling.Invalid},
-		"no context":         {func(l *Load) { l.Context = 0 }, starling.Invalid},
-		"too many sequences": {func(l *Load) { l.Sequences = 1000 }, starling.Invalid},
-		"an unknown cache":   {func(l *Load) { l.CacheType = "q1" }, starling.Invalid},
-		"no adapter there":   {func(l *Load) { l.Adapters = []Adapter{{"a", bad + "x"}} }, starling.NotFound},
-		"a model for one":    {func(l *Load) { l.Adapters = []Adapter{{"a", l.Model}} }, starling.Refused},
+		"no file":            {func(l *engine.Load) { l.Model += "x" }, starling.NotFound},
+		"a cut file":         {func(l *engine.Load) { l.Model = put(t, bad, model[:len(model)/2]) }, starling.Refused},
+		"no model":           {func(l *engine.Load) { l.Model = put(t, bad, []byte("GGUF and no more")) }, starling.Refused},
+		"no threads":         {func(l *engine.Load) { l.Threads = 0 }, starling.Invalid},
+		"too many threads":   {func(l *engine.Load) { l.Threads = 1000 }, starling.Invalid},
+		"no context":         {func(l *engine.Load) { l.Context = 0 }, starling.Invalid},
+		"too many sequences": {func(l *engine.Load) { l.Sequences = 1000 }, starling.Invalid},
+		"an unknown cache":   {func(l *engine.Load) { l.CacheType = "q1" }, starling.Invalid},
+		"no adapter there":   {func(l *engine.Load) { l.Adapters = []engine.Adapter{{Name: "a", File: bad + "x"}} }, starling.NotFound},
+		"a model for one":    {func(l *engine.Load) { l.Adapters = []engine.Adapter{{Name: "a", File: l.Model}} }, starling.Refused},
 	} {
 		l := good
 		l.Model = stories(t, "-Q4_0")
@@ -435,7 +436,7 @@ func put(t *testing.T, file string, content []byte) string {
 
 func TestAnotherLibraryIsRefusedBeforeItIsCalled(t *testing.T) {
 	c := raise(t)
-	c.send(Order{Load: &Load{Library: t.TempDir(), Model: "x", Context: 1, Sequences: 1, Threads: 1}})
+	c.send(engine.Order{Load: &engine.Load{Library: t.TempDir(), Model: "x", Context: 1, Sequences: 1, Threads: 1}})
 	if r := c.next(); r.Fault == nil || r.Fault.Kind != starling.NotFound || r.Fault.Hint == "" {
 		t.Errorf("%+v", r.Fault)
 	}
@@ -468,11 +469,11 @@ func (shut) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestBeforeItsLoadAChildRefusesWork(t *testing.T) {
 	c := raise(t)
-	id := c.order(Order{Count: &Count{}})
+	id := c.order(engine.Order{Count: &engine.Count{}})
 	if a := c.hear(id)[id]; a.Fault == nil || a.Fault.Kind != starling.Invalid {
 		t.Errorf("%+v", a.Report)
 	}
-	if r := c.load(Load{Model: stories(t, ""), Context: 256, Sequences: 1, Threads: 1}); r.Loaded == nil {
+	if r := c.load(engine.Load{Model: stories(t, ""), Context: 256, Sequences: 1, Threads: 1}); r.Loaded == nil {
 		t.Errorf("%+v", r.Fault)
 	}
 }
@@ -480,8 +481,8 @@ func TestBeforeItsLoadAChildRefusesWork(t *testing.T) {
 func TestChildrenThatCameAndWentLeaveNothing(t *testing.T) {
 	file := stories(t, "")
 	once := func() {
-		c := begin(t, Load{Model: file})
-		c.ask(Generate{Prompt: plain("Once"), MaxTokens: 2})
+		c := begin(t, engine.Load{Model: file})
+		c.ask(engine.Generate{Prompt: plain("Once"), MaxTokens: 2})
 		c.end()
 	}
 	once()

@@ -1,4 +1,4 @@
-package engine
+package llamacpp
 
 import (
 	"debug/elf"
@@ -62,7 +62,7 @@ func Check(dir string) (Library, error) {
 }
 
 func misfit(kind starling.Kind, err error) error {
-	return &starling.Error{Kind: kind, Op: "engine: check the library",
+	return &starling.Error{Kind: kind, Op: "llamacpp: check the library",
 		Hint: "install llama.cpp " + LibraryVersion + " with 'starling engine install'", Err: err}
 }
 

@@ -1,4 +1,4 @@
-package engine
+package llamacpp
 
 import (
 	"bufio"
@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	"starling"
+	"starling/internal/engine"
 	"starling/internal/grammar"
 )
 
 func TestAGrammarIsObeyed(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, "")})
+	c := begin(t, engine.Load{Model: stories(t, "")})
 	ask := func(gbnf string, n int) answer {
-		return c.ask(Generate{Prompt: plain("Once upon a time"), Grammar: gbnf, MaxTokens: n, Logprobs: true, Top: 4})
+		return c.ask(engine.Generate{Prompt: plain("Once upon a time"), Grammar: gbnf, MaxTokens: n, Logprobs: true, Top: 4})
 	}
 	if a := ask(`root ::= " yes" | " no"`, 20); a.text != " yes" && a.text != " no" || a.Done.Finish != starling.Stopped {
 		t.Errorf("%q, %+v", a.text, a.Done)
@@ -40,9 +41,9 @@ func TestAGrammarIsObeyed(t *testing.T) {
 }
 
 func TestAGrammarAskedAboutTheLikelyTokensAloneAllowsTheSame(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, "")})
+	c := begin(t, engine.Load{Model: stories(t, "")})
 	for _, gbnf := range []string{`root ::= [a-z ]+ "."`, grammar.JSON(), `root ::= ", " [^x]*`} {
-		g := Generate{Prompt: plain("Once upon a time"), Grammar: gbnf, MaxTokens: 40, Logprobs: true}
+		g := engine.Generate{Prompt: plain("Once upon a time"), Grammar: gbnf, MaxTokens: 40, Logprobs: true}
 		some := c.ask(g)
 		g.Bias = map[int32]float32{0: 0} // has it asked about all
 		all := c.ask(g)
@@ -59,7 +60,7 @@ func TestAGrammarAskedAboutTheLikelyTokensAloneAllowsTheSame(t *testing.T) {
 
 // The model writes nonsense, which is what the grammar has to hold to the schema.
 func TestWhatIsWrittenUnderASchemaIsJSON(t *testing.T) {
-	c := begin(t, Load{Model: stories(t, "-Q8_0"), Sequences: 8})
+	c := begin(t, engine.Load{Model: stories(t, "-Q8_0"), Sequences: 8})
 	every := 20
 	if testing.Short() {
 		every = 100
@@ -77,7 +78,7 @@ func TestWhatIsWrittenUnderASchemaIsJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		id := c.order(Order{Generate: &Generate{Prompt: plain("Once"), Grammar: gbnf, MaxTokens: 120, Sampling: Sampling{Temperature: 1, Seed: seed(uint32(i))}}})
+		id := c.order(engine.Order{Generate: &engine.Generate{Prompt: plain("Once"), Grammar: gbnf, MaxTokens: 120, Sampling: engine.Sampling{Temperature: 1, Seed: seed(uint32(i))}}})
 		ids[id], order = schema, append(order, id)
 	}
 	for id, a := range c.hear(order...) {

@@ -1,4 +1,4 @@
-package engine
+package llamacpp
 
 import (
 	"errors"
@@ -25,18 +25,18 @@ var kinds = map[string]llama.Ftype{
 func Quantize(library, from, to, kind string) error {
 	ftype, ok := kinds[kind]
 	if !ok || strings.ContainsRune(from+to, 0) {
-		return &starling.Error{Kind: starling.Invalid, Op: "engine: quantize", Hint: "choose Q4_K_M, Q4_0, Q8_0 or F16"}
+		return &starling.Error{Kind: starling.Invalid, Op: "llamacpp: quantize", Hint: "choose Q4_K_M, Q4_0, Q8_0 or F16"}
 	}
 	if _, err := Check(library); err != nil {
 		return err
 	}
 	if err := llama.Load(library); err != nil {
-		return &starling.Error{Kind: starling.Refused, Op: "engine: load the library", Err: err}
+		return &starling.Error{Kind: starling.Refused, Op: "llamacpp: load the library", Err: err}
 	}
 	llama.LogSet(llama.LogSilent())
 	llama.Init()
 	if err := quantize(from, to, ftype); err != nil {
-		return &starling.Error{Kind: starling.Refused, Op: "engine: quantize to " + kind, Err: err}
+		return &starling.Error{Kind: starling.Refused, Op: "llamacpp: quantize to " + kind, Err: err}
 	}
 	return nil
 }
