@@ -75,7 +75,7 @@ func TestTheConfigurationInTheDocumentIsAConfiguration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		parts, err := build(t.Context(), cfg, t.TempDir())
+		parts, err := build(t.Context(), cfg, t.TempDir(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,12 +45,13 @@ const longest = 10 * time.Minute
 type Router struct {
 	Directory *Directory
 	Skills    *skill.Set
-	Verifiers map[string][]starling.Verifier // by skill
-	Board     *evidence.Board                // what evidence says of candidates; nil nothing
-	Insight   *Insight                       // what was learned from it in the background; nil nothing
-	Factors   *tokens.Factors                // how models' tokens compare with those that are counted; nil they don't differ
-	Sessions  *Sessions                      // what providers' prompt caches may know; nil nothing
-	bare      bool                           // there are no safety nets: it is only observed
+	Verifiers map[string][]starling.Verifier      // by skill
+	Board     *evidence.Board                     // what evidence says of candidates; nil nothing
+	Insight   *Insight                            // what was learned from it in the background; nil nothing
+	Factors   *tokens.Factors                     // how models' tokens compare with those that are counted; nil they don't differ
+	Sessions  *Sessions                           // what providers' prompt caches may know; nil nothing
+	Now       func(starling.Model) starling.Model // a model as it stands now, for those that come and go; nil as the directory has it
+	bare      bool                                // there are no safety nets: it is only observed
 
 	Default string // who answers where no skill was named or recognised: an alias or "provider/model"; "" nobody
 }
@@ -229,6 +230,9 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 	if !ok {
 		p.leave(name, starling.NotFound, "no provider offers it: "+p.Directory.hint(name))
 		return
+	}
+	if p.Now != nil {
+		m = p.Now(m)
 	}
 	if p.req.Dialect == starling.CountTokens {
 		m.Price = counted
