@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -264,14 +263,8 @@ func (l Local) watch(o *local.Options, dir string) {
 // itself takes, and what is always going on.
 const nearly = 0.25
 
-// ownEngine is this program as an engine.
-func ownEngine() *exec.Cmd {
-	self, err := os.Executable()
-	if err != nil {
-		self = os.Args[0]
-	}
-	return exec.Command(self, "engine", "child")
-}
+// ownEngine is this program as an engine, which whoever starts it ends.
+func ownEngine() *exec.Cmd { return itself(context.Background(), "engine", "child") }
 
 // A speaker speaks to the model of one file, in the way of its family.
 type speaker struct {
