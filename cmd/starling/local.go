@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -88,7 +87,7 @@ func openRung(cfg Config, dir string, log *slog.Logger) (*rung, error) {
 	}
 	r := &rung{made: madeOf(cfg.Local, stored, library.Dir)}
 	o := local.Options{
-		Name: localName, Library: library.Dir, Command: ownEngine, Grammar: grammar.FromSchema, Price: price, Log: log,
+		Name: localName, Library: library.Dir, Command: engineCommand, Grammar: grammar.FromSchema, Price: price, Log: log,
 		Cores: cfg.Local.Threads, Keep: cfg.Local.Keep,
 	}
 	heads := map[string]*gguf.File{}
@@ -262,9 +261,6 @@ func (l Local) watch(o *local.Options, dir string) {
 // nearly is how much of a core may be missing that is called idle: what this program
 // itself takes, and what is always going on.
 const nearly = 0.25
-
-// ownEngine is this program as an engine, which whoever starts it ends.
-func ownEngine() *exec.Cmd { return itself(context.Background(), "engine", "child") }
 
 // A speaker speaks to the model of one file, in the way of its family.
 type speaker struct {
