@@ -192,7 +192,7 @@ func (l *Local) Now(m starling.Model) starling.Model {
 // standing is a model with how it stands.
 func (l *Local) standing(i int, s Standing) starling.Model {
 	m := l.models[i]
-	m.Away, m.Counts = s.Away, s.Loaded && m.Takes == ""
+	m.Away, m.Counts, m.Reads, m.Writes = s.Away, s.Loaded && m.Takes == "", s.Reads, s.Writes
 	return m
 }
 

@@ -34,7 +34,8 @@ const Prefix = "starling/"
 // header or the key names.
 const Auto = Prefix + "auto"
 
-// usualTime is how long a call is expected to run, for what electricity costs.
+// usualTime is how long a call is expected to run, for what electricity costs, where
+// nobody has measured how fast the model is.
 const usualTime = time.Second
 
 // longest bounds how long a call can run, for the worst case of electricity, where
@@ -253,6 +254,10 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 		p.leave(m.ID(), starling.TooLarge, why)
 		return
 	}
+	if first, _ := m.Time(m.Expect(p.req)); p.Patience > 0 && first > p.Patience && !trusted {
+		p.leave(m.ID(), starling.Invalid, fmt.Sprintf("at %.0f tokens a second it reads the prompt for about %s, and the skill allows %s to the first byte", m.Reads, first.Round(100*time.Millisecond), p.Patience))
+		return
+	}
 	worst := worst(p.req, m, input, output)
 	if p.Limit > 0 && worst > p.Limit {
 		p.leave(m.ID(), starling.OverBudget, fmt.Sprintf("may cost %s, the skill allows %s a request%s", worst, p.Limit, outputHint(p.req, m, p.Limit)))
@@ -291,8 +296,15 @@ func (p *planning) add(c starling.Candidate, proof proof) {
 	}
 	p.tries = append(p.tries, p.weigh(&c))
 	c.Why += p.close
-	c.Expected = min(c.Model.Price.Amount(c.Model.Expect(p.req), usualTime), c.Worst)
+	c.Expected = min(expected(c.Model, c.Model.Expect(p.req)), c.Worst)
 	p.Candidates = append(p.Candidates, c)
+}
+
+// expected is what a use of a model should cost. What electricity costs follows from its
+// speed, if that is known.
+func expected(m starling.Model, u starling.Usage) starling.Money {
+	_, long := m.Time(u)
+	return m.Price.Amount(u, cmp.Or(long, usualTime))
 }
 
 // number says of each candidate which it is.
