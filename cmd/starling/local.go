@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"starling"
@@ -153,6 +154,18 @@ func (r *rung) now(m starling.Model) starling.Model {
 		return m
 	}
 	return r.provider.Now(m)
+}
+
+// recall takes in when models were asked before this gateway's time.
+func (r *rung) recall(past *starling.Receipt) {
+	if r.provider == nil {
+		return
+	}
+	for _, a := range past.Attempts {
+		if name, own := strings.CutPrefix(a.Model, localName+"/"); own {
+			r.provider.Recall(name, past.Time.Local())
+		}
+	}
 }
 
 func (r *rung) close() {

@@ -190,7 +190,8 @@ func (g *gateway) run(ctx context.Context, hup <-chan os.Signal, reload func() (
 	group.Go(func() error { return g.server.Serve(ctx, g.ln) })
 	group.Go(func() error { return g.follow(ctx, hup, reload) })
 	group.Go(func() error { return g.keepUp(ctx) })
-	group.Go(func() error { return g.recall(ctx) })
+	models := g.parts.rung // read here: a reload may replace it
+	group.Go(func() error { return g.recall(ctx, models) })
 	group.Go(func() error { return g.study.run(ctx, g.ledger.Outcomes) })
 	group.Go(func() error { g.study.recall(ctx, g.ledger.Records); return nil })
 	return group.Wait()
