@@ -61,7 +61,7 @@ const (
 // A resident is a model, and its child if it has one.
 type resident struct {
 	name  string
-	need  int64 // bytes, of a child
+	need  int64 // bytes, of a child; more than was expected once one was killed for want of memory
 	seats int   // works at once
 
 	stage   stage
@@ -253,6 +253,9 @@ func (k *keeper) bury(now time.Time, ev isGone) {
 	}
 	if ev.err == nil || was == ending { // one that was told to end may fall on the way
 		return
+	}
+	if errors.Is(ev.err, errKilled) {
+		m.need += m.need / 4
 	}
 	m.rest = now.Add(k.rules.pause(m.fails))
 	m.fails++

@@ -359,6 +359,28 @@ func TestAPausedModelGivesItsMemoryBackWhereItIsNeeded(t *testing.T) {
 	}
 }
 
+func TestAModelThatTookMoreMemoryThanExpectedIsExpectedToTakeMore(t *testing.T) {
+	h := newHouse(5, usual(), t.Fatalf, 4)
+	h.ask("a")
+	h.load(h.loadingOnes()[0])
+	h.bury(1, gone)
+	if need := h.k.models["a"].need; need != 4 {
+		t.Errorf("one that fell for another reason needs %d", need)
+	}
+	h.now = h.now.Add(time.Hour)
+	h.measure(5)
+	h.ask("a")
+	h.load(h.loadingOnes()[0])
+	h.bury(2, &starling.Error{Kind: starling.Overloaded, Op: "ended", Err: errKilled})
+	h.now = h.now.Add(time.Hour)
+	h.measure(4)
+	last := h.ask("a")
+	h.measure(4)
+	if err := h.refused[last]; h.k.models["a"].need != 5 || starling.KindOf(err) != starling.TooLarge {
+		t.Errorf("it needs %d, %v", h.k.models["a"].need, err)
+	}
+}
+
 func TestWhatRunsBesideWaitsUntilAnEngineHasDone(t *testing.T) {
 	h := newHouse(4, usual(), t.Fatalf, 3, 3)
 	work := h.ask("a")
