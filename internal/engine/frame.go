@@ -21,7 +21,7 @@ func writeFrame(w io.Writer, message any) error {
 		return err
 	}
 	if len(body) > MostFrame {
-		return fmt.Errorf("a frame of %d bytes, more than %d", len(body), MostFrame)
+		return errGiant
 	}
 	frame := binary.LittleEndian.AppendUint32(make([]byte, 0, 4+len(body)), uint32(len(body)))
 	_, err = w.Write(append(frame, body...))
@@ -37,7 +37,7 @@ func readFrame(r io.Reader, message any) error {
 	}
 	size := int64(binary.LittleEndian.Uint32(head[:]))
 	if size > MostFrame {
-		return fmt.Errorf("a frame of %d bytes, more than %d", size, MostFrame)
+		return errGiant
 	}
 	var body bytes.Buffer
 	if _, err := io.CopyN(&body, r, size); err != nil {
@@ -46,7 +46,10 @@ func readFrame(r io.Reader, message any) error {
 		}
 		return err
 	}
-	return json.Unmarshal(body.Bytes(), message)
+	if json.Unmarshal(body.Bytes(), message) != nil {
+		return ErrGarbage // and no byte of it, as its own error would say
+	}
+	return nil
 }
 
 // ReadOrder reads what a child is told next. The error is io.EOF where its parent hung
@@ -77,12 +80,16 @@ func NewConn(stream io.ReadWriteCloser) *Conn {
 	return &Conn{stream: stream, in: bufio.NewReader(stream)}
 }
 
-// Send gives the child an order. It waits for as long as the child does not read.
-// The error is an Overloaded one: the child is gone, or the order is longer than MostFrame.
+// Send gives the child an order. It waits for as long as the child does not read. Errors:
+// Overloaded where the child is gone, TooLarge where the order is longer than MostFrame.
 func (c *Conn) Send(o Order) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return lost("send", writeFrame(c.stream, o))
+	err := writeFrame(c.stream, o)
+	if errors.Is(err, errGiant) {
+		return &starling.Error{Kind: starling.TooLarge, Op: "engine: send", Err: err}
+	}
+	return lost("send", err)
 }
 
 // Receive waits for the next report. The error is an Overloaded one: the child ended,
@@ -108,7 +115,11 @@ func lost(op string, err error) error {
 	return &starling.Error{Kind: starling.Overloaded, Op: "engine: " + op, Err: err}
 }
 
-var errGarbage = errors.New("a report of no known shape")
+// errGiant is of what somebody would have to send or to hold.
+var errGiant = fmt.Errorf("a message of more than %d bytes", MostFrame)
+
+// ErrGarbage is within the errors of what nobody can understand.
+var ErrGarbage = errors.New("it sent garbage")
 
 // check returns an error unless the report is of a shape that a child may send.
 func (r *Report) check() error {
@@ -122,13 +133,13 @@ func (r *Report) check() error {
 	ofWork := r.Token != nil || r.Done != nil || r.Vectors != nil || r.Counted != nil
 	ofChild := r.Hello != nil || r.Loaded != nil || r.Progress != 0
 	if set != 1 || ofWork && r.ID == 0 || ofChild && r.ID != 0 {
-		return errGarbage
+		return ErrGarbage
 	}
 	if !(r.Progress >= 0 && r.Progress <= 1) || r.Fault != nil && r.Fault.Kind == "" {
-		return errGarbage
+		return ErrGarbage
 	}
 	if d := r.Done; d != nil && (d.Prompt < 0 || d.Cached < 0 || d.Cached > d.Prompt || d.Output < 0 || d.Reading < 0 || d.Writing < 0) {
-		return errGarbage
+		return ErrGarbage
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ type child struct {
 	limits limits
 	log    *slog.Logger
 	cmd    *exec.Cmd
-	link   link
+	link   *engine.Conn
 	words  tail
 
 	orders chan engine.Order
@@ -105,7 +105,7 @@ func (c *child) start() error {
 	if err != nil {
 		return err
 	}
-	c.link = &pipes{in: in, out: out}
+	c.link = engine.NewConn(pipes{out, in})
 	if err := c.cmd.Start(); err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (c *child) meet(r engine.Report, greeted bool) error {
 		c.loaded = r.Loaded
 	case r.Progress > 0 && greeted && c.loaded == nil:
 	default:
-		return errGarbage
+		return engine.ErrGarbage
 	}
 	return nil
 }
@@ -286,8 +286,8 @@ func (c *child) write() {
 			return
 		case o := <-c.orders:
 			if err := c.link.Send(o); err != nil {
-				if errors.Is(err, errGiant) {
-					c.breaks(err)
+				if starling.KindOf(err) == starling.TooLarge {
+					c.breaks(errors.Unwrap(err))
 				}
 				return // else the reader knows better why
 			}
@@ -298,7 +298,9 @@ func (c *child) write() {
 func (c *child) read() {
 	for {
 		r, err := c.link.Receive()
-		if err == nil {
+		if err != nil {
+			err = errors.Unwrap(err) // it is the child's end, whatever the link calls it
+		} else {
 			err = c.heed(r)
 		}
 		if err != nil {
@@ -326,7 +328,7 @@ func (c *child) heed(r engine.Report) error {
 	}
 	c.mu.Unlock()
 	if w == nil || !over && r.Token == nil && r.Progress == 0 {
-		return errGarbage
+		return engine.ErrGarbage
 	}
 	w.put(r, nil)
 	return nil

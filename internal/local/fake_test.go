@@ -2,10 +2,8 @@ package local
 
 import (
 	"bufio"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,13 +73,9 @@ func (f *fake) note(format string, args ...any) {
 }
 
 func (f *fake) say(r engine.Report) {
-	text, err := json.Marshal(r)
-	if err != nil {
-		panic(err)
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, _ = os.Stdout.Write(append(binary.LittleEndian.AppendUint32(nil, uint32(len(text))), text...))
+	_ = engine.WriteReport(os.Stdout, r)
 }
 
 func (f *fake) run() {
@@ -95,17 +89,9 @@ func (f *fake) run() {
 	f.say(engine.Report{Hello: &engine.Hello{Version: version, Pid: os.Getpid()}})
 	in := bufio.NewReader(os.Stdin)
 	for {
-		var head [4]byte
-		if _, err := io.ReadFull(in, head[:]); err != nil {
+		o, err := engine.ReadOrder(in)
+		if err != nil {
 			return
-		}
-		text := make([]byte, binary.LittleEndian.Uint32(head[:]))
-		if _, err := io.ReadFull(in, text); err != nil {
-			return
-		}
-		var o engine.Order
-		if err := json.Unmarshal(text, &o); err != nil {
-			panic(err)
 		}
 		f.obey(o)
 	}
