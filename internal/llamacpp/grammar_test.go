@@ -1,10 +1,7 @@
 package llamacpp
 
 import (
-	"bufio"
-	"encoding/json"
 	"math"
-	"os"
 	"strings"
 	"testing"
 
@@ -56,66 +53,4 @@ func TestAGrammarAskedAboutTheLikelyTokensAloneAllowsTheSame(t *testing.T) {
 			}
 		}
 	}
-}
-
-// The model writes nonsense, which is what the grammar has to hold to the schema.
-func TestWhatIsWrittenUnderASchemaIsJSON(t *testing.T) {
-	c := begin(t, engine.Load{Model: stories(t, "-Q8_0"), Sequences: 8})
-	every := 20
-	if testing.Short() {
-		every = 100
-	}
-	ids, cut := map[uint64]string{}, 0
-	var order []uint64
-	for i, schema := range schemas(t) {
-		if i%every != 0 {
-			continue
-		}
-		gbnf, _, err := grammar.FromSchema([]byte(schema))
-		if starling.KindOf(err) == starling.Invalid {
-			continue // what cannot be held has a test of its own
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		id := c.order(engine.Order{Generate: &engine.Generate{Prompt: plain("Once"), Grammar: gbnf, MaxTokens: 120, Sampling: engine.Sampling{Temperature: 1, Seed: seed(uint32(i))}}})
-		ids[id], order = schema, append(order, id)
-	}
-	for id, a := range c.hear(order...) {
-		switch {
-		case a.Done == nil:
-			t.Errorf("%s: %+v", ids[id], a.Fault)
-		case a.Done.Finish == starling.Length:
-			cut++
-			if !startsJSON(a.text) {
-				t.Errorf("%s: begins no JSON: %s", ids[id], a.text)
-			}
-		case !json.Valid([]byte(a.text)):
-			t.Errorf("%s: %s", ids[id], a.text)
-		}
-	}
-	t.Logf("%d answers, %d of them cut", len(order), cut)
-}
-
-// startsJSON reports whether a text is JSON as far as it goes.
-func startsJSON(text string) bool {
-	d := json.NewDecoder(strings.NewReader(text))
-	for {
-		if _, err := d.Token(); err != nil {
-			return !strings.Contains(err.Error(), "invalid character")
-		}
-	}
-}
-
-func schemas(t *testing.T) (all []string) {
-	t.Helper()
-	f, err := os.Open("../grammar/testdata/schemas.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		all = append(all, lines.Text())
-	}
-	return all
 }

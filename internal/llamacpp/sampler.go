@@ -164,12 +164,12 @@ type choice struct {
 	top     []llama.TokenData // whose P is a log-probability
 }
 
-var errNoNumbers = &starling.Error{Kind: starling.Internal, Op: "llamacpp: the model's logits are no numbers"}
+var errNoNumbers = &starling.Error{Kind: starling.Refused, Op: "llamacpp: the model's logits are no numbers", Hint: "its file is damaged: pull it again"}
 
 // choose takes the next token from the logits, which it leaves as they are. With weigh it
 // also says how likely the token was among those that the grammar allows, whatever the
 // chain prefers, and top others. over: the grammar allows nothing more. The error is
-// Internal: the logits are no numbers.
+// Refused: the logits are no numbers.
 func (s *sampler) choose(logits []float32, c *candidates, weigh bool, top int) (ch choice, over bool, err error) {
 	s.allow(logits, c)
 	if c.array.Size == 0 && s.grammar != 0 {

@@ -2,6 +2,7 @@ package llamacpp
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -178,6 +179,45 @@ func TestACancelledWorkEndsAndTheOthersGoOn(t *testing.T) {
 	if a := c.ask(engine.Generate{Prompt: plain("Once upon a time"), MaxTokens: 3}); a.text != ", there was" {
 		t.Errorf("%q", a.text)
 	}
+}
+
+// TestACancelledAnswerEndsWithinAToken: while nobody reads what the child says, it comes
+// no further than the pipe holds. By the time that it is read again, it has the order to
+// end, since it has taken most of a long one that came later. So it says no more than what
+// was in the pipe, and the token at which it stood.
+func TestACancelledAnswerEndsWithinAToken(t *testing.T) {
+	const pipe = 64 << 10
+	c := begin(t, engine.Load{Model: stories(t, ""), Context: 16384})
+	id := c.order(engine.Order{Generate: &engine.Generate{Prompt: plain("Once upon a time"), Sampling: engine.Sampling{Bias: map[int32]float32{2: -1000}}}})
+	told, bytes := 1, sizeOf(t, c.next())
+	c.send(engine.Order{ID: id, Cancel: true})
+	long := c.order(engine.Order{Count: &engine.Count{Text: plain("\x00" + strings.Repeat("a", 2*pipe))}})
+	for {
+		r := c.next()
+		if r.Token == nil {
+			if d := r.Done; d == nil || !d.Left || d.Output != told {
+				t.Errorf("%d tokens were told: %+v", told, r)
+			}
+			break
+		}
+		told, bytes = told+1, bytes+sizeOf(t, r)
+	}
+	if most := pipe + 4096 + 1024; bytes > most { // what the reader holds, and a token
+		t.Errorf("%d bytes were said, at most %d could be before the end was ordered", bytes, most)
+	}
+	if a := c.hear(long)[long]; a.Fault == nil {
+		t.Errorf("%+v", a.Report)
+	}
+}
+
+// sizeOf is how many bytes a report has on its way.
+func sizeOf(t *testing.T, r engine.Report) int {
+	t.Helper()
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return 4 + len(text)
 }
 
 func TestAFullWindowIsSaid(t *testing.T) {

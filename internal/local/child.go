@@ -15,7 +15,8 @@ import (
 	"starling/internal/engine"
 )
 
-// Of what a child says to people, the last mostWords bytes are kept for the log.
+// Of what a child says to people, so many bytes are kept for the log: half of them from
+// its beginning.
 const mostWords = 4 << 10
 
 // mostOrders may wait for a child to read them. There are fewer works than that, so one
@@ -39,7 +40,7 @@ type child struct {
 	log    *slog.Logger
 	cmd    *exec.Cmd
 	link   *engine.Conn
-	words  tail
+	words  ends
 
 	orders chan engine.Order
 	told   chan engine.Report // what concerns the child itself
@@ -97,6 +98,9 @@ func (c *child) run(ready func(), gone func(error)) {
 func (c *child) start() error {
 	detach(c.cmd)
 	c.cmd.Stderr, c.cmd.WaitDelay = &c.words, buried
+	// The library would have a debugger look into a process that falls: that takes
+	// seconds, and what it prints may hold of prompts.
+	c.cmd.Env = append(c.cmd.Environ(), "GGML_NO_BACKTRACE=1")
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -334,22 +338,34 @@ func (c *child) heed(r engine.Report) error {
 	return nil
 }
 
-// A tail keeps the end of what was written to it. Safe for concurrent use.
-type tail struct {
-	mu   sync.Mutex
-	text []byte
+// The ends of a text are what is kept of it: its beginning and its end. Of a child that
+// falls the library says why, and then the runtime all that it did. Safe for concurrent
+// use.
+type ends struct {
+	mu          sync.Mutex
+	first, last []byte
+	lost        bool // something between them
 }
 
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, p[max(0, len(p)-mostWords):]...)
-	t.text = t.text[max(0, len(t.text)-mostWords):]
+func (e *ends) Write(p []byte) (int, error) {
+	const half = mostWords / 2
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := min(len(p), half-len(e.first))
+	e.first = append(e.first, p[:n]...)
+	e.last = append(e.last, p[n:]...)
+	if over := len(e.last) - half; over > 0 {
+		e.last, e.lost = append(e.last[:0], e.last[over:]...), true
+	}
 	return len(p), nil
 }
 
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.text)
+func (e *ends) String() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	between := ""
+	if e.lost {
+		between = "\n…\n"
+	}
+	return string(e.first) + between + string(e.last)
 }

@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if s := os.Getenv(parentVar); s != "" {
 		abandon(s)
 	}
+	if os.Getenv(realVar) != "" {
+		serveReally()
+	}
 	if s := os.Getenv(childVar); s != "" {
 		var f fake
 		if err := json.Unmarshal([]byte(s), &f.script); err != nil {
