@@ -147,14 +147,21 @@ func (w *Writer) avoid(name string, never []string, ranges []rune, escape *expr)
 	}
 	to := func(s string) *expr { return ref(rules[s].name) }
 	for _, s := range states {
-		all := []*expr{seq(class(without(ranges, pairs(alphabet))...), to(""))}
+		var all []*expr
+		var apart []rune // characters that do not lead to the beginning
 		for _, r := range alphabet {
 			next, dead := after(s+string(r), states, never)
-			if one := overlap([]rune{r, r}, ranges); !dead && len(one) > 0 {
+			one := overlap([]rune{r, r}, ranges)
+			if !dead && (next == "" || len(one) == 0) {
+				continue
+			}
+			apart = append(apart, r, r)
+			if !dead {
 				all = append(all, seq(class(one...), to(next)))
 			}
 		}
-		rules[s].body = alt(append(all, seq(escape, to("")), empty)...)
+		all = append(all, seq(class(without(ranges, apart)...), to("")), seq(escape, to("")), empty)
+		rules[s].body = alt(all...)
 	}
 	return to("")
 }
