@@ -286,7 +286,7 @@ func (r *rewriter) postfix() string {
 	}
 }
 
-// much are methods and filters of texts that can make much of little.
+// much are the methods of texts that can make much of little.
 var much = []string{"replace", "format", "split"}
 
 func (r *rewriter) member(e string) string {
@@ -297,7 +297,7 @@ func (r *rewriter) member(e string) string {
 	_, called := r.take("(")
 	switch {
 	case called && slices.Contains(much, name):
-		return ours(name, join(e, r.arguments(nil)))
+		return ours("method_"+name, join(e, r.arguments(nil)))
 	case called:
 		return ours("callable", wrapped("touch", e)+"."+name) + "(" + r.arguments(nil) + ")"
 	case slices.Contains(much, name):

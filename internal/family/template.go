@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -47,7 +46,7 @@ var scripts = struct {
 
 var (
 	errOwn     = errors.New("it uses characters or names that are kept for our own use")
-	errLong    = fmt.Errorf("it is longer than %d KiB", mostTemplate>>10)
+	errLong    = errors.New("it, or an expression in it, is too long")
 	errRounds  = errors.New("it goes round too often")
 	errText    = errors.New("it says too much")
 	errPatient = errors.New("it takes too long")

@@ -63,10 +63,13 @@ func (w *watch) functions() map[string]callee {
 		own + "slice":    w.slice,
 		own + "join":     w.join,
 		own + "indent":   w.indent,
-		own + "replace":  w.method("replace", w.replace),
-		own + "format":   w.method("format", w.format),
-		own + "split":    w.method("split", w.split),
-		"range":          w.span,
+		own + "replace":  w.replace,
+
+		own + "method_replace": w.method("replace", w.replace),
+		own + "method_format":  w.method("format", w.format),
+		own + "method_split":   w.method("split", w.split),
+
+		"range": w.span,
 	}
 }
 
@@ -264,15 +267,17 @@ func (w *watch) times(args []jinja.Value, _ map[string]jinja.Value) (jinja.Value
 			return jinja.Undefined(), errText
 		}
 		return w.said(len(s)*int(n), func() string { return strings.Repeat(s, int(n)) })
-	case a.IsString() || b.IsString():
-		return jinja.Undefined(), errBroken
-	case a.IsFloat() || b.IsFloat():
+	}
+	if err := errors.Join(w.number(a), w.number(b)); err != nil {
+		return jinja.Undefined(), err
+	}
+	if a.IsFloat() || b.IsFloat() {
 		return jinja.NewFloat(float(a) * float(b)), nil
 	}
 	return jinja.NewInt(whole(a) * whole(b)), nil
 }
 
-// whole is a value as a whole number, 0 where it is none.
+// whole is a value as a whole number, 0 where it is none; of a text as the engine has it.
 func whole(v jinja.Value) int64 {
 	switch {
 	case v.IsInt():
@@ -281,13 +286,22 @@ func whole(v jinja.Value) int64 {
 		return int64(v.AsFloat())
 	case v.IsBool() && v.AsBool():
 		return 1
+	case v.IsString():
+		var n int64
+		_, _ = fmt.Sscanf(v.AsString(), "%d", &n) // 0 if it is none
+		return n
 	}
 	return 0
 }
 
 func float(v jinja.Value) float64 {
-	if v.IsFloat() {
+	switch {
+	case v.IsFloat():
 		return v.AsFloat()
+	case v.IsString():
+		var f float64
+		_, _ = fmt.Sscanf(v.AsString(), "%f", &f)
+		return f
 	}
 	return float64(whole(v))
 }
@@ -421,7 +435,7 @@ func (w *watch) method(name string, f callee) callee {
 				return v.AsCallable().Fn(args[1:], named)
 			}
 		}
-		if args[0].IsList() || args[0].IsDict() {
+		if !args[0].IsString() {
 			return jinja.Undefined(), errBroken
 		}
 		return f(args, named)
