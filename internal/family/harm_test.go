@@ -119,6 +119,29 @@ func TestALongConversationIsNoHarm(t *testing.T) {
 	}
 }
 
+func TestWhatTemplatesUseIsUnderstood(t *testing.T) {
+	for _, c := range []struct{ source, want string }{
+		{"{{ s | trim + '<end>' }}", "a b,c\nd<end>"},
+		{"{%- for m in l[::-1] %}{{ loop.index0 ~ m }}{% endfor -%}", "031a2b"},
+		{"{%- for m in l if m is string and not loop %}{{ m }}{% else %}none{%- endfor %}", "ba"},
+		{"{% set ns = namespace(a=0, last=l|length - 1) %}{% for x in l %}{% set ns.a = ns.a + 1 %}{% endfor %}{{ ns.a }} {{ ns.last }}", "3 2"},
+		{"{% macro m(a, b='x', c=false, d=[]) -%}\n{{ a }}{{ b }}{% if c is defined and not c %}!{% endif %}\n{%- endmacro %}{{ m(1) }}{{ m(2, b='y') }}", "1x!2y!"},
+		{"{% macro m() %}[{{ caller() }}]{% endmacro %}{% call m() %}in{% endcall %}", "[in]"},
+		{"{{ (s.split(',')|last).lstrip('\\n').upper() if ',' in s else s }}", "C\nD"},
+		{"{% for k, v in d|items %}{{ k }}={{ v|tojson }};{% endfor %}", `k="v";l=["b", "a", 3];format="json";`},
+		{"{{ d.items()|list|length }}{{ d.get('nothing') is none }}{{ d['k'] }}{{ d.format }}", "3Truevjson"},
+		{"{{ [d]|selectattr('k', 'equalto', 'v')|map(attribute='format')|join(', ') }}", "json"},
+		{"{% set x %}{{ s[0] }}!{% endset %}{{ x }}{% filter upper %}b{% endfilter %}", "a!B"},
+		{"{% generation %}{{ 1 if n > 5 and n <= 7 else 2 }}{% endgeneration %}{{ {'a': {'b': 1}}.a.b }}", "11"},
+		{"{{ '}}' }}{{ \"it's\" }}{{ '%}' ~ \"{{\" }}", "}}it's%}{{"},
+		{"{% for x in range(9) %}{% if x == 2 %}{% continue %}{% endif %}{% if x > 3 %}{% break %}{% endif %}{{ x }}{% endfor %}", "013"},
+	} {
+		if got, err := render(c.source, scene()); err != nil || got != c.want {
+			t.Errorf("%s: %q %v, want %q", c.source, got, err, c.want)
+		}
+	}
+}
+
 // What the rewritten expression says is what the engine says of the original.
 func TestAnExpressionSaysWhatItSaidBefore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

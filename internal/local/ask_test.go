@@ -8,6 +8,7 @@ import (
 
 	"starling"
 	"starling/internal/engine"
+	"starling/internal/family"
 )
 
 // asked returns what a provider of one model makes of a body.
@@ -154,6 +155,40 @@ func TestAModelIsHeldToTheCallThatIsDemanded(t *testing.T) {
 		if err != nil || q.Grammar != c.grammar || strings.Join(left, " ") != c.left {
 			t.Errorf("%s: %v %v %v", c.body, q, left, err)
 		}
+	}
+}
+
+// A spoken is a family as a speaker.
+type spoken struct {
+	*family.Profile
+	o family.PromptOptions
+}
+
+func (s spoken) Prompt(c *starling.Chat) ([]engine.Text, error) { return s.Profile.Prompt(c, s.o) }
+
+func (s spoken) Reader(tools []starling.Tool, prompt []engine.Text) Reader {
+	r := s.Profile.Reader(tools)
+	r.After(prompt)
+	return r
+}
+
+func (s spoken) Defaults(effort string) engine.Sampling { return s.Sample(effort) }
+func (s spoken) Stops() []string                        { return s.Stop }
+func (s spoken) CallsTools() bool                       { return s.Tools != "" }
+
+func TestAFamilyIsHeldToTheCallThatIsDemanded(t *testing.T) {
+	const asked = `{"messages":[{"role":"user","content":"sing"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"a":{"const":7}},"required":["a"]}}}],"tool_choice":`
+	s := spoken{Profile: family.Find("qwen3", "Qwen3 4B Thinking 2507", "")}
+	q, left, err := translatedFor(t, s, starling.OpenAI, asked+`{"type":"function","function":{"name":"f"}}}`)
+	if err != nil || left != nil || !strings.Contains(q.Grammar, "<tool_call>") || q.Temperature != 0.6 {
+		t.Fatalf("%+v %v %v", q, left, err)
+	}
+	deltas := q.reader.Add("I sing.</think>\n<tool_call>{\"name\": \"f\", \"arguments\": {\"a\":7}}</tool_call>")
+	if _, finish := q.reader.End(); finish != starling.ToolUse || len(deltas) == 0 || deltas[len(deltas)-1].Name != "f" {
+		t.Errorf("%+v %s", deltas, finish)
+	}
+	if _, _, err := translatedFor(t, s, starling.OpenAI, asked+`{"type":"function","function":{"name":"g"}}}`); starling.KindOf(err) != starling.Invalid {
+		t.Errorf("a tool that there is not: %v", err)
 	}
 }
 
