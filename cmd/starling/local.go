@@ -298,6 +298,10 @@ func (s speaker) Reader(tools []starling.Tool, prompt []engine.Text) local.Reade
 	return r
 }
 
+func (s speaker) Force(chat *starling.Chat, prompt []engine.Text) (gbnf string, loose []string, err error) {
+	return s.profile.Force(chat, prompt)
+}
+
 func (s speaker) Defaults(effort string) engine.Sampling { return s.profile.Sample(effort) }
 func (s speaker) Stops() []string                        { return s.profile.Stop }
 func (s speaker) CallsTools() bool                       { return s.profile.Tools != "" }

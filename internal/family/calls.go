@@ -3,6 +3,7 @@ package family
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"starling"
@@ -110,15 +111,15 @@ func (b *toolbox) knows(name string) bool { _, ok := b.types[name]; return ok }
 // typed returns as JSON what a model wrote without saying whether it is a text: as one
 // where the tool takes a text, or where it is nothing else.
 func (b *toolbox) typed(tool, parameter, text string) json.RawMessage {
-	types := b.types[tool][parameter]
-	stringly := false
-	for _, t := range types {
-		stringly = stringly || t == "string"
-	}
-	if s := strings.TrimSpace(text); !stringly && json.Valid([]byte(s)) {
+	if s := strings.TrimSpace(text); !b.stringly(tool, parameter) && json.Valid([]byte(s)) {
 		return json.RawMessage(s)
 	}
 	return quoted(text)
+}
+
+// stringly reports whether what is written for a parameter is a text, whatever it is.
+func (b *toolbox) stringly(tool, parameter string) bool {
+	return slices.Contains(b.types[tool][parameter], "string")
 }
 
 func quoted(s string) json.RawMessage {

@@ -309,28 +309,6 @@ func TestNobodyEndsTheirOwnTurn(t *testing.T) {
 	}
 }
 
-func TestATemplateThatDoesHarmIsStopped(t *testing.T) {
-	p := Find("", "", "")
-	for name, template := range map[string]string{
-		"loops":      `{% set a = range(1000) %}{% for x in a %}{% for y in a %}{% for z in a %}{% endfor %}{% endfor %}{% endfor %}`,
-		"range":      `{% for x in range(1000000000000) %}{% endfor %}`,
-		"recursion":  `{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}`,
-		"doubling":   `{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}`,
-		"unclosed":   `{% for m in messages %}`,
-		"nonsense":   `{{ 1 / 0 }}{{ messages[99].content.foo.bar() }}`,
-		"repetition": `{{ 'a' * -1 }}{{ nothing.at.all() }}`,
-		"long":       strings.Repeat("x", mostTemplate+1),
-		"nested":     `{{ ` + strings.Repeat("(", 60000) + `raise_exception('deep')` + strings.Repeat(")", 60000) + ` }}`,
-		"own":        "\U000F0041{{ messages }}",
-	} {
-		o := day
-		o.Template = template
-		if _, err := p.Prompt(talk(), o); starling.KindOf(err) != starling.Invalid {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
 func TestATemplatesRefusalIsToldWithoutContent(t *testing.T) {
 	o := day
 	o.Template = `{{ raise_exception('Roles must alternate: ' ~ messages[-1].content) }}`

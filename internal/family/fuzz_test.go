@@ -26,6 +26,9 @@ func FuzzAnAnswerIsReadTheSameInWholeAndByBytes(f *testing.F) {
 }
 
 func FuzzATemplateNeverPanics(f *testing.F) {
+	for _, source := range harmful {
+		f.Add(source)
+	}
 	for _, source := range []string{"{% for m in messages %}{{ m.content }}{% endfor %}", "{{", "{%-", "{# -#}", "{% raw %}{{", "{% set x = '%}' %}{{- x -}}"} {
 		f.Add(source)
 	}

@@ -60,7 +60,7 @@ func (l *scanner) text() (string, bool) {
 	return l.quoted(l.s[l.at])
 }
 
-var escapes = map[byte]string{'n': "\n", 't': "\t", 'r': "\r", '\\': "\\", '"': `"`, '\'': "'", '/': "/", '\n': ""}
+var escapes = map[byte]string{'n': "\n", 't': "\t", 'r': "\r", 'b': "\b", 'f': "\f", '\\': "\\", '"': `"`, '\'': "'", '/': "/", '\n': ""}
 
 // quoted takes a text in quotes of Python or JSON.
 func (l *scanner) quoted(quote byte) (string, bool) {
@@ -156,8 +156,9 @@ func (l *scanner) pairs(between, end string) (string, bool) {
 		key, ok := l.text()
 		if !ok {
 			key = l.word()
+			ok = key != ""
 		}
-		if key == "" || !l.eat(between) {
+		if !ok || !l.eat(between) {
 			return "", false
 		}
 		v, ok := l.value()

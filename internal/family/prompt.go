@@ -433,24 +433,28 @@ func guard(s string) string {
 // cut returns a rendered template as pieces, a caller's characters back in their place.
 func cut(text string) []engine.Text {
 	var pieces []engine.Text
-	add := func(s string, special bool) {
-		if s == "" {
-			return
+	var b strings.Builder // of the last piece
+	special := true
+	flush := func() {
+		if b.Len() > 0 {
+			pieces = append(pieces, engine.Text{Text: b.String(), Special: special})
+			b.Reset()
 		}
-		if n := len(pieces); n > 0 && pieces[n-1].Special == special {
-			pieces[n-1].Text += s
-			return
-		}
-		pieces = append(pieces, engine.Text{Text: s, Special: special})
 	}
-	for text != "" {
+	add := func(s string, is bool) {
+		if s != "" && is != special {
+			flush()
+			special = is
+		}
+		b.WriteString(s)
+	}
+	for begun := false; text != ""; begun = true {
 		i := strings.IndexFunc(text, moved)
 		if i < 0 {
 			add(text, true)
 			break
 		}
-		inner := i > 0 && len(pieces) > 0 && neutral(text[:i])
-		add(text[:i], !inner)
+		add(text[:i], !(begun && neutral(text[:i])))
 		text = text[i:]
 		end := strings.IndexFunc(text, func(r rune) bool { return !moved(r) })
 		if end < 0 {
@@ -459,6 +463,7 @@ func cut(text string) []engine.Text {
 		add(back(text[:end]), false)
 		text = text[end:]
 	}
+	flush()
 	return pieces
 }
 

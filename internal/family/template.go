@@ -1,9 +1,9 @@
 package family
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -15,20 +15,22 @@ import (
 )
 
 // A template comes from a file that somebody downloaded. It may be wrong, or made to do
-// harm, and the engine that renders it knows no limits: so its loops and macros are
-// counted by a call that is put into each, what it builds is measured where it is set,
-// and whoever renders it waits no longer than patience.
+// harm, and the engine that renders it knows no limits: so it is written anew, with calls
+// in it that count what it does (see [expression]). What a rendering may do in all is
+// bounded, and so is what it may hold.
 const (
 	mostTemplate = 128 << 10       // bytes of a template; the longest known is 20 KiB
 	mostRounds   = 1_000_000       // of all loops together
-	mostMacros   = 20_000          // calls of macros together, since they may call themselves
-	mostText     = 32 << 20        // bytes that it may say, or keep in a variable
+	mostMacros   = 20_000          // calls of macros together,
+	mostWithin   = 100             // and within each other
+	mostWork     = 64 << 20        // bytes that go through expressions,
+	mostShare    = 16              // and so many times what the conversation has
+	mostText     = 32 << 20        // bytes that it may say
+	mostLevels   = 2 * mostDepth   // of values within each other
+	mostSmall    = 16              // bytes, or blanks, where more would come of it
 	patience     = 5 * time.Second // for one rendering
 	mostCompiled = 64              // templates that are kept
 )
-
-// tick is what a template calls each time round. No template has such a name.
-const tick = "starling_tick"
 
 // A script is a compiled template.
 type script struct {
@@ -43,8 +45,8 @@ var scripts = struct {
 }{by: map[[32]byte]*script{}}
 
 var (
-	errOwn     = errors.New("it uses characters that are kept for our own use")
-	errLong    = fmt.Errorf("it is longer than %d KiB", mostTemplate>>10)
+	errOwn     = errors.New("it uses characters or names that are kept for our own use")
+	errLong    = errors.New("it, or an expression in it, is too long")
 	errRounds  = errors.New("it goes round too often")
 	errText    = errors.New("it says too much")
 	errPatient = errors.New("it takes too long")
@@ -80,18 +82,18 @@ func build(source string) (t *jinja.Template, err error) {
 	switch {
 	case len(source) > mostTemplate:
 		return nil, errLong
-	case strings.ContainsFunc(source, moved):
+	case strings.ContainsFunc(source, moved), strings.Contains(source, own), strings.Contains(source, builtins):
 		return nil, errOwn
 	}
 	// Templates are written for an engine that leaves out the newline that ends a file.
-	return jinja.Compile(watched(strings.TrimSuffix(source, "\n")))
+	text, err := watched(strings.TrimSuffix(source, "\n"))
+	if err != nil {
+		return nil, err
+	}
+	return jinja.Compile(text)
 }
 
-var (
-	assigned = regexp.MustCompile(`^\s*set\s+([A-Za-z_][\w.]*)\s*=[^=]`)
-	repeats  = regexp.MustCompile(`^\s*(for|macro)\b`)
-	endRaw   = regexp.MustCompile(`\{%[-+]?\s*endraw\s*[-+]?%\}`)
-)
+var endRaw = regexp.MustCompile(`\{%[-+]?\s*endraw\s*[-+]?%\}`)
 
 // A tag is one of a template: {{ }}, {% %} or {# #}, by its second character.
 type tag struct {
@@ -141,17 +143,19 @@ func readTag(s string) tag {
 // A layout writes a template anew, so that it says the same whoever renders it: the blanks
 // beside tags are left out here, as the templates' own engine does it (trim_blocks and
 // lstrip_blocks), and the texts between tags become expressions. The engine at hand trims
-// a text that a tag is not even beside. And each tag that begins a loop or a macro or sets
-// a variable is followed by a call of tick.
+// a text that a tag is not even beside. Expressions are written so that they are watched,
+// and each tag that begins a loop or a macro is followed by a call that counts it.
 //
 // Source: https://jinja.palletsprojects.com/en/stable/templates/#whitespace-control
 type layout struct {
 	b         strings.Builder
 	last      tag  // before the text, 0 at the beginning
 	lineStart bool // the text begins a line
+	err       error
 }
 
-func watched(source string) string {
+// watched returns the template that is compiled in place of another.
+func watched(source string) (string, error) {
 	l := layout{lineStart: true}
 	source = strings.ReplaceAll(source, "\r\n", "\n")
 	for source != "" {
@@ -173,7 +177,7 @@ func watched(source string) string {
 		}
 		l.tag(t)
 	}
-	return l.b.String()
+	return l.b.String(), l.err
 }
 
 func nextTag(s string) int {
@@ -205,7 +209,7 @@ func (l *layout) text(s string, next tag) {
 		s = s[:line]
 	}
 	if s != "" {
-		l.b.WriteString("{{ '" + literal.Replace(s) + "' }}")
+		l.b.WriteString("{{ " + ours("out", "'"+literal.Replace(s)+"'") + " }}")
 	}
 	l.last = next
 }
@@ -227,96 +231,35 @@ func (l *layout) raw(source string, begin tag) string {
 }
 
 func (l *layout) tag(t tag) {
+	var err error
+	text := ""
 	switch t.kind {
 	case '{':
-		l.b.WriteString("{{ " + apart(t.inner) + " }}")
+		text, err = expression(t.inner)
+		l.b.WriteString("{{ " + ours("out", text) + " }}")
 	case '%':
-		l.b.WriteString("{% " + t.inner + " %}")
-		if m := repeats.FindStringSubmatch(t.inner); m != nil {
-			l.tick(`"` + m[1] + `"`)
-		} else if m := assigned.FindStringSubmatch(t.inner); m != nil {
-			l.tick(`"set", ` + m[1])
+		if text, err = statement(t.inner); err == nil {
+			l.statement(text)
 		}
 	}
+	l.err = cmp.Or(l.err, err)
 }
 
-// apart puts a blank between braces that end two objects at once, which the engine takes
-// for the end of the tag.
-func apart(inner string) string {
-	var b strings.Builder
-	quote := byte(0)
-	for i := 0; i < len(inner); i++ {
-		c := inner[i]
-		switch {
-		case quote != 0 && c == '\\' && i+1 < len(inner):
-			b.WriteByte(c)
-			i++
-			c = inner[i]
-		case quote != 0 && c == quote:
-			quote = 0
-		case quote == 0 && (c == '"' || c == '\''):
-			quote = c
-		case quote == 0 && c == '}' && i > 0 && inner[i-1] == '}':
-			b.WriteByte(' ')
-		}
-		b.WriteByte(c)
+// statement writes one, and what counts how often it is done and how deep.
+func (l *layout) statement(text string) {
+	word := text
+	if i := strings.IndexAny(text, " ("); i >= 0 {
+		word = text[:i]
 	}
-	return b.String()
-}
-
-func (l *layout) tick(arguments string) {
-	l.b.WriteString("{% if " + tick + "(" + arguments + ") %}{% endif %}")
-}
-
-// A watch counts what one rendering does.
-type watch struct {
-	rounds, macros int
-	deadline       time.Time
-}
-
-func (w *watch) tick(args []jinja.Value, _ map[string]jinja.Value) (jinja.Value, error) {
-	w.rounds++
-	if len(args) > 0 && args[0].IsString() && args[0].AsString() == "macro" {
-		w.macros++
+	count := "{% if " + ours("tick", `"`+word+`"`) + " %}{% endif %}"
+	switch word {
+	case "endmacro", "endcall":
+		l.b.WriteString(count + "{% " + text + " %}")
+	case "for", "macro", "call":
+		l.b.WriteString("{% " + text + " %}" + count)
+	default:
+		l.b.WriteString("{% " + text + " %}")
 	}
-	if len(args) > 1 && args[1].IsString() && len(args[1].AsString()) > mostText {
-		return jinja.Undefined(), errText
-	}
-	if len(args) > 1 && args[1].IsList() && args[1].AsList().Len() > mostRounds {
-		return jinja.Undefined(), errRounds
-	}
-	switch {
-	case w.rounds > mostRounds || w.macros > mostMacros:
-		return jinja.Undefined(), errRounds
-	case w.rounds%1024 == 0 && time.Now().After(w.deadline):
-		return jinja.Undefined(), errPatient
-	}
-	return jinja.NewBool(false), nil
-}
-
-// span is range with an end in sight.
-func (w *watch) span(args []jinja.Value, _ map[string]jinja.Value) (jinja.Value, error) {
-	n := []int64{0, 0, 1}
-	for i, a := range args {
-		if i > 2 || !a.IsInt() {
-			return jinja.Undefined(), errors.New("range of what is no number")
-		}
-		n[i] = a.AsInt()
-	}
-	if len(args) == 1 {
-		n[0], n[1] = 0, n[0]
-	}
-	if n[2] == 0 {
-		return jinja.Undefined(), errors.New("range without a step")
-	}
-	var items []jinja.Value
-	for i := n[0]; (n[2] > 0 && i < n[1]) || (n[2] < 0 && i > n[1]); i += n[2] {
-		if w.rounds++; w.rounds > mostRounds {
-			return jinja.Undefined(), errRounds
-		}
-		items = append(items, jinja.NewInt(i))
-	}
-	return jinja.NewList(items), nil
 }
 
 // raised is what a template says for itself when it refuses a conversation.
@@ -330,10 +273,11 @@ func render(source string, values map[string]jinja.Value) (string, error) {
 	if err != nil {
 		return "", broken(err, "compiled")
 	}
-	w := &watch{deadline: time.Now().Add(patience)}
+	w := newWatch(values)
 	var refused *raised
-	values[tick] = jinja.NewCallable(tick, w.tick)
-	values["range"] = jinja.NewCallable("range", w.span)
+	for name, f := range w.functions() {
+		values[name] = jinja.NewCallable(name, f)
+	}
 	values["raise_exception"] = jinja.NewCallable("raise_exception", func(args []jinja.Value, _ map[string]jinja.Value) (jinja.Value, error) {
 		refused = &raised{}
 		if len(args) > 0 && args[0].IsString() {
@@ -366,7 +310,7 @@ func run(t *jinja.Template, values map[string]jinja.Value) (text string, err err
 // may quote a value, so that only our own reasons are told.
 func broken(err error, how string) error {
 	var own error
-	for _, known := range []error{errOwn, errLong, errRounds, errText, errPatient, errBroken} {
+	for _, known := range []error{errOwn, errLong, errRounds, errText, errPatient, errBroken, errDeep, errExpression} {
 		if errors.Is(err, known) {
 			own = known
 		}

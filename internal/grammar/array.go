@@ -32,7 +32,7 @@ func (c *compiler) array(items []item) *expr {
 		more = most - first
 	}
 	// From the last element to the first: what may follow once so many stand before.
-	next := c.shared(seq(comma, others), items[0].s.at+"/next")
+	next := c.shared(seq(comma, others), place(items)+"/next")
 	tail := rep(next, max(least-first, 0), more)
 	begin := fail // of the elements from here on, at least one
 	if most != first {
@@ -105,7 +105,7 @@ func placed(s *schema) []*value {
 // element is what the element at an index must fit.
 func (c *compiler) element(items []item, index int) *expr {
 	var all []item
-	at := items[0].s.at + "/items"
+	at := place(items) + "/items"
 	for _, i := range items {
 		var s *schema
 		switch {

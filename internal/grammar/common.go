@@ -31,15 +31,18 @@ var common = map[string]*expr{
 	"integer": seq(maybe(lit("-")), whole),
 	"number":  seq(maybe(lit("-")), whole, maybe(seq(lit("."), rep(digit, 1, sane))), maybe(seq(class('E', 'E', 'e', 'e'), maybe(class('+', '+', '-', '-')), rep(digit, 1, 2)))),
 	"plain":   class(plainRanges...),
-	"char": alt(class(plainRanges...), seq(lit(`\`), alt(
-		class('"', '"', '/', '/', '\\', '\\', 'b', 'b', 'f', 'f', 'n', 'n', 'r', 'r', 't', 't'),
-		seq(lit("u"), alt(
-			seq(class('0', '9', 'A', 'C', 'E', 'F', 'a', 'c', 'e', 'f'), rep(hexDigit, 3, 3)),
-			seq(class('D', 'D', 'd', 'd'), class('0', '7'), rep(hexDigit, 2, 2)),
-			seq(class('D', 'D', 'd', 'd'), class('8', '9', 'A', 'B', 'a', 'b'), rep(hexDigit, 2, 2), lit(`\u`), class('D', 'D', 'd', 'd'), class('C', 'F', 'c', 'f'), rep(hexDigit, 2, 2)),
-		)),
-	))),
+	"char":    alt(class(plainRanges...), escapes),
 }
+
+// escapes is a character of a string by its letter or its number.
+var escapes = seq(lit(`\`), alt(
+	class('"', '"', '/', '/', '\\', '\\', 'b', 'b', 'f', 'f', 'n', 'n', 'r', 'r', 't', 't'),
+	seq(lit("u"), alt(
+		seq(class('0', '9', 'A', 'C', 'E', 'F', 'a', 'c', 'e', 'f'), rep(hexDigit, 3, 3)),
+		seq(class('D', 'D', 'd', 'd'), class('0', '7'), rep(hexDigit, 2, 2)),
+		seq(class('D', 'D', 'd', 'd'), class('8', '9', 'A', 'B', 'a', 'b'), rep(hexDigit, 2, 2), lit(`\u`), class('D', 'D', 'd', 'd'), class('C', 'F', 'c', 'f'), rep(hexDigit, 2, 2)),
+	)),
+))
 
 // whole is a number without sign and point.
 var whole = alt(lit("0"), seq(class('1', '9'), rep(digit, 0, sane-1)))

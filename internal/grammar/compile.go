@@ -3,6 +3,7 @@ package grammar
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"regexp"
 	"slices"
@@ -59,11 +60,11 @@ var choices = [2]string{"anyOf", "oneOf"}
 // A compiler makes rules of schemas. What a value must fit is a list of items, so that
 // allOf, $ref and what stands beside them come together without being rewritten.
 type compiler struct {
+	*Writer
 	doc     *value
 	schemas map[*value]*schema
-	rules   []*rule
-	named   map[string]string // items as text: their rule
-	taken   map[string]int    // names of rules
+	named   map[string]string // script and items as text: their rule
+	script  *script           // of what is compiled now
 	loose   map[string]bool
 	checks  *checker
 	depth   int
@@ -71,13 +72,12 @@ type compiler struct {
 	err     error
 }
 
-func newCompiler(doc *value) *compiler {
-	c := &compiler{doc: doc, schemas: map[*value]*schema{}, named: map[string]string{}, taken: map[string]int{}, loose: map[string]bool{}, checks: newChecker(doc)}
-	for name := range common {
-		c.taken[name] = 1
-	}
-	return c
+func newCompiler(doc *value, w *Writer) *compiler {
+	return &compiler{Writer: w, doc: doc, schemas: map[*value]*schema{}, named: map[string]string{}, script: w.inner, loose: map[string]bool{}, checks: newChecker(doc)}
 }
+
+// slack is what is loose, in order.
+func (c *compiler) slack() []string { return slices.Sorted(maps.Keys(c.loose)) }
 
 func (c *compiler) schemaOf(v *value, at string) *schema {
 	if s := c.schemas[v]; s != nil {
@@ -145,7 +145,7 @@ func (c *compiler) let(s *schema, keywords ...string) {
 // is new. It is named after the place.
 func (c *compiler) rule(items []item, at string) *expr {
 	all := c.flatten(items)
-	key := keyOf(all)
+	key := strconv.Itoa(c.script.id) + " " + keyOf(all)
 	if name, ok := c.named[key]; ok {
 		return ref(name)
 	}
@@ -164,22 +164,6 @@ func (c *compiler) rule(items []item, at string) *expr {
 	c.named[key] = r.name
 	r.body = c.body(all)
 	return ref(r.name)
-}
-
-// define adds a rule under a free name.
-func (c *compiler) define(at string, body *expr) *rule {
-	base := baseName(at)
-	c.taken[base]++
-	name := base
-	for n := c.taken[base]; n > 1; n++ {
-		if name = base + "-" + strconv.Itoa(n); c.taken[name] == 0 {
-			c.taken[base], c.taken[name] = n, 1
-			break
-		}
-	}
-	r := &rule{name, body}
-	c.rules = append(c.rules, r)
-	return r
 }
 
 var unfit = regexp.MustCompile(`[^a-z0-9]+`)
@@ -349,11 +333,14 @@ func (c *compiler) typed(items []item) *expr {
 		for _, i := range items {
 			spoken |= spokenOf(i.s)
 		}
-		if spoken == 0 {
+		switch {
+		case spoken != 0:
+			types = spoken
+		case c.script.only == everyType:
 			return ref("value")
 		}
-		types = spoken
 	}
+	types &= c.script.only
 	var all []*expr
 	for _, t := range []struct {
 		is   typeSet
@@ -429,9 +416,12 @@ func (c *compiler) listed(s *schema, items []item) (*expr, bool) {
 	}
 	var all []*expr
 	for _, v := range values {
-		text := v.text()
+		text, ok := c.script.write(v)
 		if !c.spend(len(text)) {
 			return fail, true
+		}
+		if !ok || typeOf(v)&c.script.only == 0 {
+			continue
 		}
 		fits, err := c.keeps(s, items, v)
 		if err != nil {

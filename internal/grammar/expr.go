@@ -117,12 +117,12 @@ func maybe(e *expr) *expr { return rep(e, 0, 1) }
 
 // write prints the rules that the first one needs. It reports false if that one fits
 // nothing.
-func write(rules []*rule) (string, bool) {
+func write(rules []*rule, common map[string]*expr) (string, bool) {
 	byName := map[string]*expr{}
 	for _, r := range rules {
 		byName[r.name] = r.body
 	}
-	all := withCommon(rules, byName)
+	all := withCommon(rules, byName, common)
 	finite := finiteOf(slices.Clone(all))
 	for _, r := range all {
 		byName[r.name] = prune(r.body, finite)
@@ -145,7 +145,7 @@ func write(rules []*rule) (string, bool) {
 }
 
 // withCommon adds the rules of JSON itself that others refer to.
-func withCommon(rules []*rule, byName map[string]*expr) []*rule {
+func withCommon(rules []*rule, byName, common map[string]*expr) []*rule {
 	all := slices.Clone(rules)
 	for i := 0; i < len(all); i++ {
 		walk(all[i].body, func(e *expr) {

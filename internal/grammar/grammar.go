@@ -17,7 +17,6 @@ package grammar
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"starling"
 	"starling/internal/strict"
@@ -42,41 +41,45 @@ const (
 // without a step into the value, or no value at all would fit it. Their Detail has the
 // JSON pointer, where there is one.
 func FromSchema(text []byte) (gbnf string, loose []string, err error) {
-	if len(text) > maxSchema {
-		return "", nil, invalid("", "the schema is too large", fmt.Sprintf("keep it under %d KiB", maxSchema>>10))
-	}
-	if err := strict.NewSchema(text).Compile(); err != nil {
-		return "", nil, err
-	}
-	doc, err := read(text)
+	doc, err := readSchema(text)
 	if err != nil {
 		return "", nil, err
 	}
-	if doc.based() {
-		return "", nil, invalid("", "a part of the schema has an $id of its own", "leave out every $id but the outermost one")
-	}
-	c := newCompiler(doc)
+	w := NewWriter(Style{})
+	w.taken["root"] = 0
+	c := newCompiler(doc, w)
 	c.rule([]item{{s: c.schemaOf(doc, "")}}, "")
 	if c.err != nil {
 		return "", nil, c.err
 	}
-	gbnf, ok := write(c.rules)
-	switch {
-	case !ok:
-		return "", nil, invalid("", "no value fits the schema", "look for what contradicts itself, or never ends")
-	case len(gbnf) > maxText:
-		return "", nil, invalid("", "the grammar would be too large", "use fewer alternatives, shorter bounds and smaller enums")
+	gbnf, err = w.write(w.rules)
+	if err != nil {
+		return "", nil, err
 	}
-	for at := range c.loose {
-		loose = append(loose, at)
+	return gbnf, c.slack(), nil
+}
+
+// readSchema reads a schema that can be compiled.
+func readSchema(text []byte) (*value, error) {
+	if len(text) > maxSchema {
+		return nil, invalid("", "the schema is too large", fmt.Sprintf("keep it under %d KiB", maxSchema>>10))
 	}
-	slices.Sort(loose)
-	return gbnf, loose, nil
+	if err := strict.NewSchema(text).Compile(); err != nil {
+		return nil, err
+	}
+	doc, err := read(text)
+	if err != nil {
+		return nil, err
+	}
+	if doc.based() {
+		return nil, invalid("", "a part of the schema has an $id of its own", "leave out every $id but the outermost one")
+	}
+	return doc, nil
 }
 
 // JSON returns the grammar of any JSON object.
 func JSON() string {
-	text, _ := write([]*rule{{name: "root", body: ref("object")}})
+	text, _ := write([]*rule{{name: "root", body: ref("object")}}, common)
 	return text
 }
 

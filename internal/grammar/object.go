@@ -14,34 +14,50 @@ type shape struct {
 func (c *compiler) object(items []item) *expr {
 	sh := c.shapeOf(items)
 	c.looseOfObject(items, sh)
+	form, at := &c.script.object, place(items)
 	members := make([]*expr, len(sh.names))
 	for i, name := range sh.names {
 		members[i] = c.member(items, name)
 	}
 	tail, others := empty, fail
 	if sh.open {
-		at := items[0].s.at
-		others = seq(c.shared(c.otherKey(sh.names), at+"/key"), colon, c.rule(sh.rest, at+"/other"))
-		tail = c.shared(rep(seq(comma, others), 0, endless), items[0].s.at+"/others")
+		others = seq(form.before, c.shared(form.other(sh.names), at+"/key"), form.after, c.within("", sh.rest, at+"/other"), form.end)
+		tail = c.shared(rep(seq(form.between, others), 0, endless), at+"/others")
 	}
 	tails := make([]*expr, len(members)+1) // what may follow once something stands before
 	tails[len(members)] = tail
 	for i := len(members) - 1; i >= 0; i-- {
-		m := seq(comma, members[i])
+		m := seq(form.between, members[i])
 		if !sh.required[sh.names[i]] {
 			m = maybe(m)
 		}
-		tails[i] = c.shared(seq(m, tails[i+1]), items[0].s.at+"/rest")
+		tails[i] = c.shared(seq(m, tails[i+1]), at+"/rest")
 	}
 	var begins []*expr
 	for i, name := range sh.names {
 		begins = append(begins, seq(members[i], tails[i+1]))
 		if sh.required[name] {
-			return seq(lit("{"), alt(begins...), lit("}"))
+			return seq(form.open, alt(begins...), form.close)
 		}
 	}
 	begins = append(begins, seq(others, tail))
-	return seq(lit("{"), maybe(alt(begins...)), lit("}"))
+	return seq(form.open, maybe(alt(begins...)), form.close)
+}
+
+// place is where the first of the items stands.
+func place(items []item) string {
+	if len(items) == 0 {
+		return ""
+	}
+	return items[0].s.at
+}
+
+// within is the rule of a member's value, in the script that is for it.
+func (c *compiler) within(name string, items []item, at string) *expr {
+	outer := c.script
+	defer func() { c.script = outer }()
+	c.script = outer.of(name)
+	return c.rule(items, at)
 }
 
 // shared gives an expression a rule, since it will stand in two places.
@@ -90,7 +106,12 @@ func (c *compiler) shapeOf(items []item) shape {
 // member is a name with what fits all that the items say of it.
 func (c *compiler) member(items []item, name string) *expr {
 	var all []item
-	at := items[0].s.at + "/properties/" + escape.Replace(name)
+	at := place(items) + "/properties/" + escape.Replace(name)
+	form := &c.script.object
+	written, ok := form.name(name)
+	if !ok {
+		return fail
+	}
 	for _, i := range items {
 		c.spend(1)
 		named := false
@@ -108,7 +129,7 @@ func (c *compiler) member(items []item, name string) *expr {
 			all = append(all, item{s: other})
 		}
 	}
-	return seq(lit(quoted(name)), colon, c.rule(all, at))
+	return seq(form.before, lit(written), form.after, c.within(name, all, at), form.end)
 }
 
 func patternsOf(s *schema) []string {
@@ -138,21 +159,19 @@ func (c *compiler) looseOfObject(items []item, sh shape) {
 	}
 }
 
-// otherKey is a name that none of these is. It has no escapes, so that no name can be
-// spelled in another way.
-func (c *compiler) otherKey(names []string) *expr {
-	root := &branch{}
-	for _, name := range names {
-		root.add([]rune(name))
-	}
-	return seq(lit(`"`), root.others())
-}
-
 // A branch is the names that begin alike.
 type branch struct {
 	next  map[rune]*branch
 	order []rune
 	ends  bool // a name is complete here
+}
+
+func branchOf(names []string) *branch {
+	root := &branch{}
+	for _, name := range names {
+		root.add([]rune(name))
+	}
+	return root
 }
 
 func (b *branch) add(name []rune) {
@@ -169,23 +188,24 @@ func (b *branch) add(name []rune) {
 	b.ends = true
 }
 
-// others is what may follow here so that the whole is none of the names, with the quote.
-func (b *branch) others() *expr {
+// others is what may follow here so that the whole, of characters of ranges and what ends
+// it, is none of the names. More is any number of those characters.
+func (b *branch) others(ranges []rune, more, end *expr) *expr {
 	if len(b.order) == 0 && !b.ends {
-		return seq(rep(ref("plain"), 0, endless), lit(`"`))
+		return seq(more, end)
 	}
 	var all []*expr
 	var taken []rune
 	slices.Sort(b.order)
 	for _, r := range b.order {
-		if one := overlap([]rune{r, r}, plainRanges); len(one) > 0 {
-			all = append(all, seq(class(one...), b.next[r].others()))
+		if one := overlap([]rune{r, r}, ranges); len(one) > 0 {
+			all = append(all, seq(class(one...), b.next[r].others(ranges, more, end)))
 			taken = append(taken, r, r)
 		}
 	}
-	all = append(all, seq(class(without(plainRanges, taken)...), rep(ref("plain"), 0, endless), lit(`"`)))
+	all = append(all, seq(class(without(ranges, taken)...), more, end))
 	if !b.ends {
-		all = append(all, lit(`"`))
+		all = append(all, end)
 	}
 	return alt(all...)
 }

@@ -18,7 +18,7 @@ const maxNodes = 2000
 // formOf reads a regular expression of the safe kind: anchors at its two ends alone,
 // classes, groups, choices and repetitions, nothing that looks around or back. It returns
 // nil for any other, and for an empty one.
-func formOf(pattern string) *form {
+func formOf(pattern string, in *script) *form {
 	if pattern == "" {
 		return nil
 	}
@@ -26,7 +26,7 @@ func formOf(pattern string) *form {
 	if err != nil {
 		return nil
 	}
-	t := &translator{left: maxNodes}
+	t := &translator{script: in, left: maxNodes}
 	f := t.anchored(re)
 	if t.unsafe || f.e.op == opFail {
 		return nil
@@ -51,6 +51,7 @@ func (f *form) cut(least, most int) bool {
 }
 
 type translator struct {
+	script *script
 	unsafe bool
 	left   int // nodes
 }
@@ -75,7 +76,7 @@ func (t *translator) anchored(re *syntax.Regexp) form {
 		parts, ends = parts[:len(parts)-1], true
 	}
 	f := t.chain(parts)
-	anything := form{rep(ref("char"), 0, endless), 0, endless, nil}
+	anything := form{rep(t.script.char, 0, endless), 0, endless, nil}
 	switch {
 	case begins && ends:
 		return f
@@ -135,10 +136,10 @@ func (t *translator) form(re *syntax.Regexp) form {
 	case syntax.OpLiteral:
 		return t.literal(re)
 	case syntax.OpCharClass:
-		e := characters(re.Rune)
+		e := t.script.characters(re.Rune)
 		return form{e, 1, 1, e}
 	case syntax.OpAnyCharNotNL, syntax.OpAnyChar:
-		return form{ref("plain"), 1, 1, ref("plain")}
+		return form{t.script.plain, 1, 1, t.script.plain}
 	case syntax.OpCapture:
 		return t.form(re.Sub[0])
 	case syntax.OpConcat:
@@ -165,7 +166,9 @@ func (t *translator) literal(re *syntax.Regexp) form {
 	}
 	text := ""
 	for _, r := range re.Rune {
-		text += spelled(r)
+		one, ok := t.script.spelled(r)
+		t.unsafe = t.unsafe || !ok
+		text += one
 	}
 	n := len(re.Rune)
 	f := form{lit(text), n, n, nil}
@@ -198,18 +201,6 @@ func (t *translator) repeat(re *syntax.Regexp, least, most int) form {
 func nodes(e *expr) (n int) {
 	walk(e, func(*expr) { n++ })
 	return n
-}
-
-// characters is one of a class, as it is written in a string. Control characters are left
-// out, but for those that have a letter.
-func characters(ranges []rune) *expr {
-	all := []*expr{class(overlap(ranges, plainRanges)...)}
-	for _, r := range "\"\\\b\f\n\r\t" {
-		if len(overlap(ranges, []rune{r, r})) > 0 {
-			all = append(all, lit(spelled(r)))
-		}
-	}
-	return alt(all...)
 }
 
 // overlap is the characters that two lists of ranges share.

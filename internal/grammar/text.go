@@ -13,7 +13,7 @@ func (c *compiler) string(items []item) *expr {
 			if keyword == "format" {
 				text = formats[text]
 			}
-			f := formOf(text)
+			f := formOf(text, c.script)
 			if f == nil || held != nil {
 				c.let(i.s, keyword)
 				continue
@@ -26,9 +26,9 @@ func (c *compiler) string(items []item) *expr {
 		most = c.bound(i.s, "maxLength", most, lower)
 	}
 	if held == nil {
-		held = &form{e: rep(ref("char"), least, most), min: least, max: most}
+		held = &form{e: rep(c.script.char, least, most), min: least, max: most}
 		if least == 0 && most == endless {
-			return ref("string")
+			return c.script.text
 		}
 	}
 	if !held.cut(least, most) {
@@ -36,7 +36,7 @@ func (c *compiler) string(items []item) *expr {
 			c.let(i.s, "minLength", "maxLength")
 		}
 	}
-	return seq(lit(`"`), held.e, lit(`"`))
+	return seq(lit(c.script.quote), held.e, lit(c.script.quote))
 }
 
 // formats are regular expressions for what JSON Schema's vocabulary of formats means, in

@@ -95,8 +95,8 @@ func (a *asker) impossible(r *starling.Request) error {
 		return refused("messages", "there is more than text")
 	case r.Hosted > 0:
 		return refused("tools", "a vendor's own tools are with the vendor")
-	case chat.ToolChoice.Mode == "required" || chat.ToolChoice.Mode == "tool":
-		return refused("tool_choice", "nothing here holds a model to a call")
+	case a.forced() && len(chat.Tools) == 0:
+		return refused("tool_choice", "there are no tools")
 	case len(chat.Tools) > 0 && chat.ToolChoice.Mode != "none" && !a.weights.Speaker.CallsTools():
 		return refused("tools", "this model calls no tools")
 	case last < 0:
@@ -225,7 +225,11 @@ var otherwise = map[string]bool{
 // shape holds the answer to the demanded form.
 func (l *Local) shape(a *asker) error {
 	f := a.chat.Format
-	if f == nil {
+	switch {
+	case f == nil:
+		return nil
+	case a.forced():
+		a.left("response_format") // there will be no text that could have it
 		return nil
 	}
 	schema := []byte(f.Schema)
@@ -239,11 +243,21 @@ func (l *Local) shape(a *asker) error {
 	if err != nil {
 		return err
 	}
+	a.hold(gbnf, loose, "response_format")
+	return nil
+}
+
+// hold holds the answer to a grammar, and says what it does not hold.
+func (a *asker) hold(gbnf string, loose []string, field string) {
 	for _, what := range keywords(loose) {
-		a.left("response_format: " + what)
+		a.left(field + ": " + what)
 	}
 	a.Grammar = gbnf
-	return nil
+}
+
+// forced reports whether the answer must be a call.
+func (a *asker) forced() bool {
+	return a.chat.ToolChoice.Mode == "required" || a.chat.ToolChoice.Mode == "tool"
 }
 
 // keywords are the last words of JSON pointers, each once: what stands before them are
@@ -272,6 +286,13 @@ func (a *asker) prompt(d starling.Dialect) (err error) {
 		}
 		if a.Prompt, err = a.weights.Speaker.Prompt(&chat); err != nil {
 			return err
+		}
+		if a.forced() {
+			gbnf, loose, err := a.weights.Speaker.Force(&chat, a.Prompt)
+			if err != nil {
+				return err
+			}
+			a.hold(gbnf, loose, "tools")
 		}
 		a.reader = a.weights.Speaker.Reader(chat.Tools, a.Prompt)
 	}

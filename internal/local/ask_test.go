@@ -8,10 +8,16 @@ import (
 
 	"starling"
 	"starling/internal/engine"
+	"starling/internal/family"
 )
 
 // asked returns what a provider of one model makes of a body.
 func translated(t *testing.T, d starling.Dialect, body string) (*question, []string, error) {
+	t.Helper()
+	return translatedFor(t, echo{}, d, body)
+}
+
+func translatedFor(t *testing.T, s Speaker, d starling.Dialect, body string) (*question, []string, error) {
 	t.Helper()
 	l := &Local{opts: Options{Grammar: func(schema []byte) (string, []string, error) {
 		if strings.Contains(string(schema), "unsayable") {
@@ -22,7 +28,7 @@ func translated(t *testing.T, d starling.Dialect, body string) (*question, []str
 	var left []string
 	r := asking1(t, d, `{"model":"m",`+body[1:])
 	c := starling.Call{Request: r, Left: func(f string) { left = append(left, f) }}
-	q, err := l.question(c, Weights{Name: "m", Speaker: echo{}})
+	q, err := l.question(c, Weights{Name: "m", Speaker: s})
 	if r.Chat != nil {
 		t.Error("the exchange's own request has a view now")
 	}
@@ -113,6 +119,76 @@ func TestWhatCannotBeDoneIsInvalidBeforeAnythingIsComputed(t *testing.T) {
 		if e == nil || e.Kind != starling.Invalid || !strings.HasSuffix(e.Op, c.field) || e.Billed {
 			t.Errorf("%s: %v", c.body, err)
 		}
+	}
+}
+
+// A caller calls tools, those called f.
+type caller struct{ echo }
+
+func (caller) CallsTools() bool { return true }
+
+func (caller) Force(chat *starling.Chat, prompt []engine.Text) (string, []string, error) {
+	if chat.ToolChoice.Mode == "tool" && chat.ToolChoice.Name != "f" {
+		return "", nil, &starling.Error{Kind: starling.Invalid, Op: "force"}
+	}
+	return "calls after " + prompt[0].Text, []string{"/f/properties/a secret/uniqueItems"}, nil
+}
+
+func TestAModelIsHeldToTheCallThatIsDemanded(t *testing.T) {
+	const said = `"messages":[{"role":"user","content":"sing"}]`
+	const tools = said + `,"tools":[{"type":"function","function":{"name":"f"}}]`
+	for _, c := range []struct{ body, grammar, left, fails string }{
+		{`{` + tools + `,"tool_choice":"required"}`, "calls after user:sing", "tools: uniqueItems", ""},
+		{`{` + tools + `,"tool_choice":{"type":"function","function":{"name":"f"}}}`, "calls after user:sing", "tools: uniqueItems", ""},
+		{`{` + tools + `,"tool_choice":"required","response_format":{"type":"json_object"}}`, "calls after user:sing", "response_format tools: uniqueItems", ""},
+		{`{` + tools + `,"tool_choice":"auto"}`, "", "", ""},
+		{`{` + tools + `,"tool_choice":{"type":"function","function":{"name":"g"}}}`, "", "", "force"},
+		{`{` + said + `,"tool_choice":"required"}`, "", "", "tool_choice"},
+	} {
+		q, left, err := translatedFor(t, caller{}, starling.OpenAI, c.body)
+		if e, _ := errors.AsType[*starling.Error](err); c.fails != "" {
+			if e == nil || e.Kind != starling.Invalid || !strings.HasSuffix(e.Op, c.fails) {
+				t.Errorf("%s: %v", c.body, err)
+			}
+			continue
+		}
+		if err != nil || q.Grammar != c.grammar || strings.Join(left, " ") != c.left {
+			t.Errorf("%s: %v %v %v", c.body, q, left, err)
+		}
+	}
+}
+
+// A spoken is a family as a speaker.
+type spoken struct {
+	*family.Profile
+	o family.PromptOptions
+}
+
+func (s spoken) Prompt(c *starling.Chat) ([]engine.Text, error) { return s.Profile.Prompt(c, s.o) }
+
+func (s spoken) Reader(tools []starling.Tool, prompt []engine.Text) Reader {
+	r := s.Profile.Reader(tools)
+	r.After(prompt)
+	return r
+}
+
+func (s spoken) Defaults(effort string) engine.Sampling { return s.Sample(effort) }
+func (s spoken) Stops() []string                        { return s.Stop }
+func (s spoken) CallsTools() bool                       { return s.Tools != "" }
+
+func TestAFamilyIsHeldToTheCallThatIsDemanded(t *testing.T) {
+	const asked = `{"messages":[{"role":"user","content":"sing"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"a":{"const":7}},"required":["a"]}}}],"tool_choice":`
+	s := spoken{Profile: family.Find("qwen3", "Qwen3 4B Thinking 2507", "")}
+	q, left, err := translatedFor(t, s, starling.OpenAI, asked+`{"type":"function","function":{"name":"f"}}}`)
+	if err != nil || left != nil || !strings.Contains(q.Grammar, "<tool_call>") || q.Temperature != 0.6 {
+		t.Fatalf("%+v %v %v", q, left, err)
+	}
+	deltas := q.reader.Add("I sing.</think>\n<tool_call>{\"name\": \"f\", \"arguments\": {\"a\":7}}</tool_call>")
+	if _, finish := q.reader.End(); finish != starling.ToolUse || len(deltas) == 0 || deltas[len(deltas)-1].Name != "f" {
+		t.Errorf("%+v %s", deltas, finish)
+	}
+	if _, _, err := translatedFor(t, s, starling.OpenAI, asked+`{"type":"function","function":{"name":"g"}}}`); starling.KindOf(err) != starling.Invalid {
+		t.Errorf("a tool that there is not: %v", err)
 	}
 }
 

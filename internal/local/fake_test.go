@@ -342,6 +342,9 @@ func (echo) Prompt(chat *starling.Chat) (all []engine.Text, err error) {
 }
 
 func (echo) Reader([]starling.Tool, []engine.Text) Reader { return &plainReader{} }
-func (echo) Defaults(string) engine.Sampling              { return engine.Sampling{Temperature: 0.7, TopK: 20} }
-func (echo) Stops() []string                              { return []string{"<end>"} }
-func (echo) CallsTools() bool                             { return false }
+func (echo) Force(*starling.Chat, []engine.Text) (string, []string, error) {
+	return "", nil, &starling.Error{Kind: starling.Invalid, Op: "force"}
+}
+func (echo) Defaults(string) engine.Sampling { return engine.Sampling{Temperature: 0.7, TopK: 20} }
+func (echo) Stops() []string                 { return []string{"<end>"} }
+func (echo) CallsTools() bool                { return false }

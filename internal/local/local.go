@@ -69,8 +69,12 @@ type Weights struct {
 type Speaker interface {
 	// Prompt renders a chat, up to where the model's own turn begins. Errors are Invalid.
 	Prompt(chat *starling.Chat) ([]engine.Text, error)
-	// Reader reads the answer that follows a prompt, of a chat with these tools.
+	// Reader reads one answer to a chat with these tools, after the prompt that it had.
 	Reader(tools []starling.Tool, prompt []engine.Text) Reader
+	// Force returns the grammar of what a chat's tool choice demands after the prompt:
+	// nothing but calls, which the Reader reads as such, and what it does not hold of the
+	// tools' schemas. Errors are Invalid: there is no such tool, or it cannot be written.
+	Force(chat *starling.Chat, prompt []engine.Text) (gbnf string, loose []string, err error)
 
 	Defaults(effort string) engine.Sampling // where a caller says no more
 	Stops() []string                        // texts that end the model's turn, in case it writes them as such
