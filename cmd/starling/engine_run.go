@@ -17,6 +17,15 @@ import (
 // The commands of this file are for the program itself: llama.cpp may end the process
 // that calls it, so it is called in one of its own.
 
+// needEngine refuses what takes an engine in a program that was built without one.
+func needEngine() error {
+	if hasEngine {
+		return nil
+	}
+	return &starling.Error{Kind: starling.Refused, Op: "this program was built without an engine",
+		Hint: "build it without the tag static, or run a server such as Ollama, which is adopted"}
+}
+
 type engineChildCmd struct{}
 
 // Run obeys a parent until that hangs up. What ends or reloads the parent, and reaches
@@ -48,7 +57,8 @@ func (c engineQuantizeCmd) Run(p *program) error {
 var inherited = []string{"PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"}
 
 // itself is this program, to be started once more with other arguments. It reads no
-// configuration and learns no key. Where ctx ends it is killed.
+// configuration and learns no key, and where the library fails an assertion it starts no
+// debugger. Where ctx ends it is killed.
 func itself(ctx context.Context, args ...string) *exec.Cmd {
 	path := "/proc/self/exe" // which stays this version's where the file is replaced
 	if runtime.GOOS != "linux" {
@@ -56,10 +66,10 @@ func itself(ctx context.Context, args ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Args[0] = "starling"
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
 		return !slices.Contains(inherited, strings.ToUpper(name))
-	})
+	}), "GGML_NO_BACKTRACE=1")
 	return cmd
 }
 
