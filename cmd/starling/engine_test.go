@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"debug/elf"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -52,6 +55,34 @@ func weights(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(gguf.Write(&file, gguf.TinyQwen.Spec(gguf.F16, uint64(i))))
 		ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(name)), 0o700))
 		ts.Check(os.WriteFile(ts.MkAbs(name), file.Bytes(), 0o600))
+	}
+}
+
+// realEngine names the variable with the folder of llama.cpp's library, for tests that
+// call it. In scripts that folder is $ENGINE.
+const realEngine = "STARLING_TEST_ENGINE"
+
+// condition knows "engine", which holds where there is that library.
+func condition(name string) (bool, error) {
+	if name != "engine" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	return os.Getenv(realEngine) != "", nil
+}
+
+// libraries FOLDER VERSION: writes what looks like llama.cpp's libraries of that version,
+// and holds nothing that could be called.
+func libraries(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: libraries FOLDER VERSION")
+	}
+	head := elf.Header64{Ident: [16]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
+		Type: uint16(elf.ET_DYN), Machine: uint16(elf.EM_X86_64), Version: uint32(elf.EV_CURRENT)}
+	var file bytes.Buffer
+	ts.Check(binary.Write(&file, binary.LittleEndian, head))
+	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o700))
+	for _, name := range []string{"libllama." + args[1] + ".so", "libggml." + args[1] + ".so", "libggml-cpu-x64.so"} {
+		ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), name), file.Bytes(), 0o600))
 	}
 }
 

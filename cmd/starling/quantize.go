@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os/exec"
@@ -146,18 +145,22 @@ func (p *program) quantizeInChild(ctx context.Context, child *exec.Cmd, file str
 	if _, err := child.StdinPipe(); err != nil { // which it sees end
 		return &starling.Error{Kind: starling.Internal, Op: "quantise", Err: err}
 	}
-	if err := child.Start(); err != nil {
-		return &starling.Error{Kind: starling.Internal, Op: "quantise: start this program once more", Err: err}
-	}
 	ended := make(chan error, 1)
-	go func() { ended <- child.Wait() }()
+	if err := child.Start(); err != nil {
+		ended <- err
+	} else {
+		go func() { ended <- child.Wait() }()
+	}
 	tell := p.bytesProgress()
 	look := time.NewTicker(progressTime)
 	defer look.Stop()
 	for {
 		select {
 		case err := <-ended:
-			return lastWords(ctx, err, said.String())
+			if err != nil && ctx.Err() != nil {
+				return &starling.Error{Kind: starling.Cancelled, Op: "quantise: stopped, and nothing of it is kept", Err: context.Cause(ctx)}
+			}
+			return lastWords("quantise", err, said.String())
 		case <-look.C:
 			if tell != nil {
 				tell(filepath.Base(file), min(written(filepath.Dir(file)), expected), expected)
@@ -177,31 +180,6 @@ func written(dir string) (sum int64) {
 		return nil
 	})
 	return sum
-}
-
-// lastWords puts into words how a child ended that said so.
-func lastWords(ctx context.Context, err error, said string) error {
-	left, exited := errors.AsType[*exec.ExitError](err)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return &starling.Error{Kind: starling.Cancelled, Op: "quantise: stopped, and nothing of it is kept", Err: context.Cause(ctx)}
-	case !exited:
-		return &starling.Error{Kind: starling.Internal, Op: "quantise", Err: err}
-	case left.ExitCode() < 0:
-		return &starling.Error{Kind: starling.Overloaded, Op: "quantise: the process that did it was ended", Err: err,
-			Hint: "if it was the system, for want of memory, end other programs, and ask again"}
-	}
-	why := strings.TrimSpace(said)
-	for kind, code := range exitCodes {
-		if own, ok := strings.CutPrefix(why, "starling: "); ok && code == left.ExitCode() {
-			return &starling.Error{Kind: kind, Op: "quantise", Err: errors.New(own)}
-		}
-	}
-	first, _, _ := strings.Cut(why, "\n")
-	return &starling.Error{Kind: starling.Refused, Op: "quantise: llama.cpp crashed over it", Err: errors.New(first),
-		Hint: "take the model from elsewhere: its weights are damaged, or of a kind that cannot be quantised"}
 }
 
 // A shrunkLine says what a smaller model is expected to gain. Speeds are estimates, in

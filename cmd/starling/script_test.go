@@ -40,8 +40,9 @@ func TestScripts(t *testing.T) {
 		Dir:                "testdata",
 		RequireUniqueNames: true,
 		Setup:              stage,
+		Condition:          condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"absent": absent, "ask": ask, "end": end, "eventually": eventually, "exits": exits, "expand": expand,
+			"absent": absent, "ask": ask, "end": end, "eventually": eventually, "exits": exits, "expand": expand, "libraries": libraries,
 			"logged": logged, "outside": outside, "weights": weights, "packs": packs, "remember": remember, "send": send, "shop": shop, "start": start, "tamper": tamper,
 		},
 	})
@@ -66,6 +67,7 @@ func stage(env *testscript.Env) error {
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, ".config"))
 	env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, ".data"))
+	env.Setenv("ENGINE", os.Getenv(realEngine))
 	all := running{}
 	env.Values["running"] = all
 	env.Defer(func() {
