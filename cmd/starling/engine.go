@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -8,6 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"starling"
 	"starling/internal/hub"
 	"starling/internal/machine"
 )
@@ -66,7 +69,10 @@ type engineInstallCmd struct {
 
 // Run installs the library.
 func (c engineInstallCmd) Run(p *program) error {
-	s, err := p.hubStore(hub.Options{NPM: c.Registry, GitHub: c.GitHub})
+	if err := needEngine(); err != nil {
+		return err
+	}
+	s, err := p.hubStore(hub.Options{NPM: c.Registry, GitHub: c.GitHub, Check: func(_ context.Context, dir string) (string, error) { return checkLibrary(dir) }})
 	if err != nil {
 		return err
 	}
@@ -154,13 +160,24 @@ type engineDoctorCmd struct {
 	JSON bool `help:"Print JSON."`
 }
 
+// diagnose looks at all that local models need, this program first.
+func diagnose(ctx context.Context, s *hub.Store) []hub.Finding {
+	d := hub.Doctor{Store: s, Bandwidth: memoryBandwidth, Try: tryLibrary}
+	none, ok := errors.AsType[*starling.Error](needEngine())
+	if !ok {
+		return d.Look(ctx)
+	}
+	d.Try = nil // nothing to try it with
+	return append([]hub.Finding{{Name: "program", State: hub.Missing, Found: none.Op, Mend: none.Hint, Kind: none.Kind}}, d.Look(ctx)...)
+}
+
 // Run says how local models fare here, and fails if they cannot run.
 func (c engineDoctorCmd) Run(p *program) error {
 	s, err := p.hubStore(hub.Options{})
 	if err != nil {
 		return err
 	}
-	all := hub.Doctor{Store: s, Bandwidth: memoryBandwidth}.Look(p.ctx)
+	all := diagnose(p.ctx, s)
 	if c.JSON {
 		err = p.encode(all)
 	} else {

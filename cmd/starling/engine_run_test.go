@@ -112,6 +112,9 @@ func TestAStaticBuildNeedsNoLibraryOfTheSystem(t *testing.T) {
 	}{
 		{[]string{"version"}, "starling ", true},
 		{[]string{"engine", "child"}, "built without an engine (build it without the tag static", false},
+		{[]string{"engine", "doctor"}, "program         missing  this program was built without an engine: build it", false},
+		{[]string{"engine", "install"}, "built without an engine", false},
+		{[]string{"model", "quantize", "any", "Q8_0"}, "built without an engine", false},
 	} {
 		cmd := exec.Command(path, append([]string{"--data", t.TempDir()}, c.args...)...)
 		out, err := cmd.CombinedOutput()

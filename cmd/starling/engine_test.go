@@ -2,9 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
+	"debug/elf"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -52,6 +56,51 @@ func weights(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(gguf.Write(&file, gguf.TinyQwen.Spec(gguf.F16, uint64(i))))
 		ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(name)), 0o700))
 		ts.Check(os.WriteFile(ts.MkAbs(name), file.Bytes(), 0o600))
+	}
+}
+
+// realEngine names the variable with the folder of llama.cpp's library, for tests that
+// call it. In scripts that folder is $ENGINE.
+const realEngine = "STARLING_TEST_ENGINE"
+
+// condition knows "engine", which holds where there is that library, and "stories", where
+// there is the tiny trained model.
+func condition(name string) (bool, error) {
+	switch name {
+	case "engine":
+		return os.Getenv(realEngine) != "", nil
+	case "stories":
+		return stories("") != "", nil
+	}
+	return false, fmt.Errorf("unknown condition %q", name)
+}
+
+// stories returns the file of the tiny trained model, "" or quantised: "-Q8_0", "-Q4_0".
+// It is "" where there is none, in ../shared/weights nor where STARLING_TEST_WEIGHTS says.
+func stories(kind string) string {
+	file, err := filepath.Abs(filepath.Join(cmp.Or(os.Getenv("STARLING_TEST_WEIGHTS"), "../../../shared/weights"), "stories260K"+kind+".gguf"))
+	if err == nil {
+		_, err = os.Stat(file)
+	}
+	if err != nil {
+		return ""
+	}
+	return file
+}
+
+// libraries FOLDER VERSION: writes what looks like llama.cpp's libraries of that version,
+// and holds nothing that could be called.
+func libraries(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: libraries FOLDER VERSION")
+	}
+	head := elf.Header64{Ident: [16]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
+		Type: uint16(elf.ET_DYN), Machine: uint16(elf.EM_X86_64), Version: uint32(elf.EV_CURRENT)}
+	var file bytes.Buffer
+	ts.Check(binary.Write(&file, binary.LittleEndian, head))
+	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o700))
+	for _, name := range []string{"libllama." + args[1] + ".so", "libggml." + args[1] + ".so", "libggml-cpu-x64.so"} {
+		ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), name), file.Bytes(), 0o600))
 	}
 }
 

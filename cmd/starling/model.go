@@ -11,11 +11,12 @@ import (
 )
 
 type modelCmd struct {
-	Pull   modelPullCmd   `cmd:"" help:"Fetch a model from Hugging Face or Ollama's registry."`
-	Import modelImportCmd `cmd:"" help:"Keep a GGUF file as a model."`
-	List   modelListCmd   `cmd:"" help:"List the models that are kept here."`
-	Show   modelShowCmd   `cmd:"" help:"Show what is known of one."`
-	Rm     modelRmCmd     `cmd:"" help:"Forget a model and free what no other needs."`
+	Pull     modelPullCmd     `cmd:"" help:"Fetch a model from Hugging Face or Ollama's registry."`
+	Import   modelImportCmd   `cmd:"" help:"Keep a GGUF file as a model."`
+	Quantize modelQuantizeCmd `cmd:"" help:"Make a smaller and faster model of one."`
+	List     modelListCmd     `cmd:"" help:"List the models that are kept here."`
+	Show     modelShowCmd     `cmd:"" help:"Show what is known of one."`
+	Rm       modelRmCmd       `cmd:"" help:"Forget a model and free what no other needs."`
 }
 
 type modelPullCmd struct {

@@ -67,7 +67,7 @@ func (d Doctor) Look(ctx context.Context) []Finding {
 func Verdict(all []Finding) error {
 	for _, f := range all {
 		if f.State == Missing || f.State == Broken {
-			return &starling.Error{Kind: f.Kind, Op: fmt.Sprintf("engine: %s: %s", f.Name, f.Found), Hint: f.Mend}
+			return &starling.Error{Kind: f.Kind, Op: fmt.Sprintf("doctor: %s: %s", f.Name, f.Found), Hint: f.Mend}
 		}
 	}
 	return nil
@@ -175,7 +175,7 @@ func (d Doctor) try(ctx context.Context) Finding {
 		said, err = d.Try(ctx, l.Dir)
 	}
 	if err != nil {
-		return Finding{Name: "engine", State: Broken, Found: err.Error(), Mend: "starling engine install --force", Kind: starling.KindOf(err)}
+		return Finding{Name: "engine", State: Broken, Found: reason(err), Mend: "starling engine install --force", Kind: starling.KindOf(err)}
 	}
 	return Finding{Name: "engine", State: Well, Found: said}
 }

@@ -51,8 +51,8 @@ type Options struct {
 	// not, it is asked again of smaller ones of the same source. Nil: everything fits.
 	Fits func(Candidate) (ok bool, advice string)
 
-	// Check asks the library in a folder for its version, without harm to this process.
-	// Nil: the names of its files are believed.
+	// Check tells the version of the library in a folder, without harm to this process.
+	// It is asked unless the files say another than [Pinned]. Nil: they are believed.
 	Check func(ctx context.Context, dir string) (version string, err error)
 }
 
@@ -84,6 +84,7 @@ type Candidate struct {
 //
 //	models/blobs/sha256-…        weights, by what is in them
 //	models/manifests/NAME.json   which blobs a model is
+//	models/making/               a model that is being made of another
 //	models/split/DIGEST/         files of a split model under the names that the engine wants
 //	engines/VERSION/             a library, and library.json that says what belongs to it
 //

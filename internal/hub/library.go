@@ -238,13 +238,14 @@ func versionOf(name string) string {
 // metadata is the file in which the npm packages say what they were made of.
 const metadata = "_nlcBuildMetadata.json"
 
-// version tells which llama.cpp is in a folder: the library itself if it can be
-// asked, else what its files say. Errors: Refused if they say nothing.
+// version tells which llama.cpp is in a folder: what its files say, and whoever knows
+// better if they say nothing, or the right one. Errors: Refused if nobody says.
 func (s *Store) version(ctx context.Context, dir string) (string, error) {
-	if s.o.Check != nil {
+	v := toldVersion(dir)
+	if s.o.Check != nil && (v == "" || v == Pinned) {
 		return s.o.Check(ctx, dir)
 	}
-	if v := toldVersion(dir); v != "" {
+	if v != "" {
 		return v, nil
 	}
 	return "", &starling.Error{Kind: starling.Refused, Op: "hub: nothing says which llama.cpp that is", Hint: "only " + Pinned + " can be called: name a package whose files say so"}

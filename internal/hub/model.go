@@ -24,7 +24,7 @@ import (
 // Stored is a model that is kept here.
 type Stored struct {
 	Name     string    `json:"name"`   // "owner/repo:Q4_K_M"
-	Source   string    `json:"source"` // "hf:owner/repo:Q4_K_M", "ollama:llama3.2:1b", "file"
+	Source   string    `json:"source"` // "hf:owner/repo:Q4_K_M", "ollama:llama3.2:1b", "file", "made:owner/repo:F16"
 	Files    []File    `json:"files"`  // of weights, in the order of the split
 	Facts    Facts     `json:"facts"`
 	Licence  string    `json:"licence,omitempty"`
@@ -163,7 +163,11 @@ func (s *Store) Find(name string) (Stored, error) {
 		return m, err
 	}
 	if err := s.missing(&m); err != nil {
-		return m, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("hub: weights of %s are missing", m.Name), Hint: "starling model pull " + m.Source + ", or import the file again", Err: err}
+		hint := "starling model pull " + m.Source
+		if m.Source == "file" || strings.HasPrefix(m.Source, madeOf) {
+			hint = "remove it with 'starling model rm " + m.Name + "', and import or quantise the file again"
+		}
+		return m, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("hub: weights of %s are missing", m.Name), Hint: hint, Err: err}
 	}
 	return m, nil
 }

@@ -258,7 +258,7 @@ func (s *Store) Import(ctx context.Context, i Import) (m Stored, err error) {
 	}
 	m = Stored{Name: cmp.Or(i.Name, strings.TrimSuffix(filepath.Base(file), ".gguf")), Source: "file"}
 	if !importable.MatchString(m.Name) || strings.Contains(m.Name, "..") {
-		return m, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("hub: %q is no name for a model", m.Name), Hint: "say --name with letters, digits, dots and dashes"}
+		return m, badName(m.Name)
 	}
 	if err := s.inspect(&m, file, quantOf(filepath.Base(file))); err != nil {
 		return m, err
@@ -294,28 +294,42 @@ func (s *Store) take(ctx context.Context, file string, size int64, link bool) (f
 	if f, err = s.copySum(ctx, file, out); err != nil {
 		return f, err
 	}
+	return f, s.place(ctx, f, func(to string) error {
+		if link {
+			if os.Link(file, to) == nil {
+				return nil
+			}
+			return os.Symlink(file, to)
+		}
+		if err := errors.Join(copied.Sync(), copied.Close()); err != nil {
+			return err
+		}
+		return os.Rename(copied.Name(), to)
+	})
+}
+
+// place has put give a file its name among the blobs, unless it is there.
+func (s *Store) place(ctx context.Context, f File, put func(to string) error) error {
 	to := s.blob(f.Digest)
+	folder := filepath.Dir(to)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return unwritable(folder, err)
+	}
 	release, err := s.lock(ctx, s.models(), filepath.Base(to))
 	if err != nil {
-		return f, err
+		return err
 	}
 	defer release()
 	if sized(to, f.Size) == nil {
-		return f, nil
+		return nil
 	}
-	if err = gone(to); err == nil && link {
-		if err = os.Link(file, to); err != nil {
-			err = os.Symlink(file, to)
-		}
-	} else if err == nil {
-		if err = errors.Join(copied.Sync(), copied.Close()); err == nil {
-			err = os.Rename(copied.Name(), to)
-		}
+	if err := gone(to); err != nil {
+		return unwritable(to, err)
 	}
-	if err != nil {
-		return f, unwritable(to, err)
+	if err := put(to); err != nil {
+		return unwritable(to, err)
 	}
-	return f, nil
+	return nil
 }
 
 // copySum copies a file and tells its digest.

@@ -76,10 +76,20 @@ func libraryFiles(system string) []string {
 	return []string{"libllama.so", "libggml.so"}
 }
 
-var version = regexp.MustCompile(`v\d+\.\d+\.\d+`)
+// Builders write a version into the names of all libraries; llama.cpp itself writes a bare
+// number into that of each, which is llama.cpp's in the name of libllama alone.
+var (
+	version = regexp.MustCompile(`v\d+\.\d+\.\d+`)
+	number  = regexp.MustCompile(`^libllama(?:\.so)?\.(\d+\.\d+\.\d+)`)
+)
 
 // versionIn finds a version in the name of a file; "" where there is none.
-func versionIn(name string) string { return version.FindString(name) }
+func versionIn(name string) string {
+	if m := number.FindStringSubmatch(name); m != nil {
+		return "v" + m[1]
+	}
+	return version.FindString(name)
+}
 
 // soname returns the name that an ELF file gives itself, and "" of other systems' files.
 func soname(path string) (string, error) {

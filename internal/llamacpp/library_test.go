@@ -70,3 +70,14 @@ func TestALibraryThatDoesNotFitIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAVersionIsReadFromTheNamesThatBuildersGive(t *testing.T) {
+	for name, want := range map[string]string{
+		"libllama.v0.5.0.so": "v0.5.0", "libggml.v0.5.0.so": "v0.5.0", "libllama.so.0.5.0": "v0.5.0", "libllama.0.6.1.dylib": "v0.6.1",
+		"libllama.so": "", "libllama.so.0": "", "libggml.so.0.9.4": "", "libggml-cpu-haswell.so": "", "llama.dll": "",
+	} {
+		if got := versionIn(name); got != want {
+			t.Errorf("%s: %q, not %q", name, got, want)
+		}
+	}
+}
