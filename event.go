@@ -10,7 +10,12 @@ package starling
 // in no dialect. A provider fills Raw when its dialect is the request's, and
 // Deltas whenever the request needs translation or was asked for them
 // ([Call.Deltas]); at least one of the two is there, except in an event that
-// carries only Usage, Finish or Aside.
+// carries only Usage, Finish or Aside, and in one that is Idle.
+//
+// An Idle event says that somebody is still at work, and nothing else. With Raw it is
+// the upstream's own sign of life. Without, a provider that has no upstream says so in
+// no dialect, while a model loads or a queue is waited in: a caller who streams, and
+// whom nobody else can answer any more, is told in the caller's dialect.
 //
 // The bytes of Raw are valid until the next event is asked for.
 type Event struct {

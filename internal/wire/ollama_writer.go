@@ -26,6 +26,10 @@ func (r *ollamaRenderer) pass(raw []byte) []byte { return raw }
 
 func (r *ollamaRenderer) passed(*pen) {}
 
+// idle writes white space before the next line's object: clients take a line that is
+// blank for one that is broken.
+func (r *ollamaRenderer) idle(p *pen) { p.b = append(p.b, ' ') }
+
 // errNoTools is a call in an answer to a question that cannot offer tools.
 var errNoTools = &starling.Error{Kind: starling.Refused, Op: "read answer", Err: errors.New("the upstream called a tool, and none was offered"), Billed: true}
 

@@ -136,6 +136,8 @@ func (r *openAIRenderer) shut(p *pen) {
 	p.b = append(p.b, "\n\n"...)
 }
 
+func (r *openAIRenderer) idle(p *pen) { p.b = append(p.b, comment...) }
+
 func (r *openAIRenderer) begin(p *pen) {
 	if !r.began {
 		r.began = true

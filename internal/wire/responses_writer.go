@@ -47,6 +47,8 @@ func (r *responsesRenderer) pass(raw []byte) []byte {
 
 func (r *responsesRenderer) passed(*pen) {}
 
+func (r *responsesRenderer) idle(p *pen) { p.b = append(p.b, comment...) }
+
 // event writes one event with its number.
 func (r *responsesRenderer) event(p *pen, name string, inside func()) {
 	event(p, name, func() {
