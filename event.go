@@ -44,10 +44,18 @@ type Delta struct {
 	Kind  PartKind // TextPart, ReasoningPart, RefusalPart or CallPart
 	Block int
 
-	Text      string // more text, or more of a call's arguments
-	Signature string // of a ReasoningPart, whole
-	ID        string // of a CallPart: in its first delta
-	Name      string // of a CallPart: in its first delta
+	Text      string  // more text, or more of a call's arguments
+	Tokens    []Token // of a TextPart's Text, if their log-probabilities are asked for and known; nil else
+	Signature string  // of a ReasoningPart, whole
+	ID        string  // of a CallPart: in its first delta
+	Name      string  // of a CallPart: in its first delta
+}
+
+// A Token is a token of a text, and how likely it was.
+type Token struct {
+	Text    string  // its bytes, which need not be whole characters
+	Logprob float64 // the natural logarithm of its probability
+	Top     []Token // that could have stood there, the likeliest first; they have no Top
 }
 
 // A Finish says why an answer ended.

@@ -93,6 +93,8 @@ func (v *completionsViewer) field(name string, value []byte) {
 		v.prompt(value)
 	case "model", "stream", "stream_options", "max_tokens", "temperature", "top_p", "seed", "n", "stop", "user":
 		v.openAIViewer.field(name, value)
+	case "logprobs":
+		v.chat.Logprobs, v.chat.TopLogprobs = true, v.limit(name, value)
 	default:
 		v.extra(name, value)
 	}
@@ -125,7 +127,6 @@ var completionsRules = map[string]rule{
 	"best_of":    {fate: refuse, without: func(v []byte) bool { return string(v) == "1" }},
 	"echo":       {fate: refuse, without: isFalse},
 	"logit_bias": {fate: refuse, without: isEmpty},
-	"logprobs":   {fate: refuse},
 	"prompt":     {fate: refuse}, // several, or tokens
 	"suffix":     {fate: refuse, without: isText("")},
 

@@ -117,15 +117,15 @@ func (r *geminiRenderer) delta(p *pen, d *starling.Delta) error {
 	case d.Text == "": // a signature, which belongs to another model
 	default:
 		r.open(p)
-		r.answer(p, func() { r.text(p, d.Kind, d.Text) }, nil)
+		r.answer(p, d.Tokens, func() { r.text(p, d.Kind, d.Text) }, nil)
 		r.shut(p)
 	}
 	return nil
 }
 
-// answer writes one chunk with the parts that inside writes, and the ending on the
-// last one.
-func (r *geminiRenderer) answer(p *pen, inside func(), e *ending) {
+// answer writes one chunk with the parts that inside writes, the tokens of their text,
+// and the ending on the last one.
+func (r *geminiRenderer) answer(p *pen, tokens []starling.Token, inside func(), e *ending) {
 	p.open('{')
 	p.key("candidates")
 	p.open('[')
@@ -145,6 +145,7 @@ func (r *geminiRenderer) answer(p *pen, inside func(), e *ending) {
 		}
 		p.pairs("finishReason", geminiFinish(finish))
 	}
+	geminiProbs(p, tokens)
 	p.key("index")
 	p.int(0)
 	p.shut('}')
@@ -153,6 +154,38 @@ func (r *geminiRenderer) answer(p *pen, inside func(), e *ending) {
 		geminiCount(p, e.usage)
 	}
 	p.pairs("modelVersion", r.o.Model, "responseId", r.o.ID)
+	p.shut('}')
+}
+
+// geminiProbs writes tokens in this dialect's two lists, if they are known.
+func geminiProbs(p *pen, tokens []starling.Token) {
+	if len(tokens) == 0 {
+		return
+	}
+	list := func(all []starling.Token) {
+		p.open('[')
+		for i := range all {
+			p.open('{')
+			p.pairs("token", all[i].Text)
+			p.key("logProbability")
+			p.float(writable(all[i].Logprob))
+			p.shut('}')
+		}
+		p.shut(']')
+	}
+	p.key("logprobsResult")
+	p.open('{')
+	p.key("chosenCandidates")
+	list(tokens)
+	p.key("topCandidates")
+	p.open('[')
+	for i := range tokens {
+		p.open('{')
+		p.key("candidates")
+		list(tokens[i].Top)
+		p.shut('}')
+	}
+	p.shut(']')
 	p.shut('}')
 }
 
@@ -175,7 +208,7 @@ func (r *geminiRenderer) end(p *pen, e ending) error {
 	var err error
 	start, begun, some := len(p.b), r.begun, r.some
 	r.open(p)
-	r.answer(p, func() {
+	r.answer(p, r.waiting.tokens(), func() {
 		if err = r.blocks(p, &r.waiting, e.finish); len(r.waiting.blocks) == 0 {
 			r.text(p, starling.TextPart, "")
 		}
@@ -262,7 +295,7 @@ func geminiCount(p *pen, u *starling.Usage) {
 }
 
 func (r *geminiRenderer) body(p *pen, g *gathered, e ending) (err error) {
-	r.answer(p, func() { err = r.blocks(p, g, e.finish) }, &e)
+	r.answer(p, g.tokens(), func() { err = r.blocks(p, g, e.finish) }, &e)
 	return err
 }
 

@@ -94,13 +94,24 @@ func (w *Writer) Event(ev starling.Event) error {
 		w.told.vectors = ev.Vectors
 	}
 	for i := range ev.Deltas {
+		d := w.due(&ev.Deltas[i])
 		if !w.request.Stream {
-			w.told.add(&ev.Deltas[i])
-		} else if err := w.out.delta(&w.pen, &ev.Deltas[i]); err != nil {
+			w.told.add(d)
+		} else if err := w.out.delta(&w.pen, d); err != nil {
 			return failure(err)
 		}
 	}
 	return w.flush()
+}
+
+// due returns what the caller hears of d: log-probabilities only who asked for them.
+func (w *Writer) due(d *starling.Delta) *starling.Delta {
+	if d.Tokens == nil || w.request.WantProbs {
+		return d
+	}
+	plain := *d
+	plain.Tokens = nil
+	return &plain
 }
 
 func (w *Writer) pass(ev starling.Event) error {
