@@ -167,3 +167,18 @@ func (completions) requestID() string                            { return openAI
 func (completions) refusal(k starling.Kind) refusal              { return openAI{}.refusal(k) }
 func (completions) meanings() []meaning                          { return openAI{}.meanings() }
 func (completions) envelope(p *pen, e said)                      { openAI{}.envelope(p, e) }
+
+// completionTokens reads the lists in which this dialect tells of tokens.
+func completionTokens(v []byte) (all []starling.Token) {
+	probs, tops := enter(field(v, "token_logprobs")), enter(field(v, "top_logprobs"))
+	for m := enter(field(v, "tokens")); m.next() && probs.next(); {
+		t := starling.Token{Text: text(m.value), Logprob: logprobOf(probs.value)}
+		if tops.next() && kindOf(tops.value) == '{' {
+			for top := enter(tops.value); top.next(); {
+				t.Top = append(t.Top, starling.Token{Text: top.name(), Logprob: logprobOf(top.value)})
+			}
+		}
+		all = append(all, t)
+	}
+	return all
+}

@@ -121,7 +121,7 @@ func mentions() []mention {
 
 var sureTokens = []starling.Token{
 	{Text: "a", Logprob: -0.25, Top: []starling.Token{{Text: "a", Logprob: -0.25}, {Text: "é", Logprob: -2}}},
-	{Text: "b", Logprob: -0.5},
+	{Text: "b", Logprob: -0.5, Top: []starling.Token{{Text: "b", Logprob: -0.5}}},
 }
 
 // textOnly are the dialects that know no tools.

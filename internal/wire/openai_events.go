@@ -147,7 +147,11 @@ func (d *openAIDecoder) choice(v []byte, ev *starling.Event) {
 		d.message(said, index, ev)
 	}
 	if index == 0 && d.deltas && logprobs != nil {
-		d.probs.add(ev, before, tokensOf(field(logprobs, "content")))
+		if d.dialect == starling.Completions {
+			d.probs.add(ev, before, completionTokens(logprobs))
+		} else {
+			d.probs.add(ev, before, tokensOf(field(logprobs, "content")))
+		}
 	}
 	if textLength(finish) > 0 {
 		d.finished[index/64] |= 1 << (index % 64)
