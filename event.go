@@ -10,7 +10,12 @@ package starling
 // in no dialect. A provider fills Raw when its dialect is the request's, and
 // Deltas whenever the request needs translation or was asked for them
 // ([Call.Deltas]); at least one of the two is there, except in an event that
-// carries only Usage, Finish or Aside.
+// carries only Usage, Finish or Aside, and in one that is Idle.
+//
+// An Idle event says that somebody is still at work, and nothing else. With Raw it is
+// the upstream's own sign of life. Without, a provider that has no upstream says so in
+// no dialect, while a model loads or a queue is waited in: a caller who streams, and
+// whom nobody else can answer any more, is told in the caller's dialect.
 //
 // The bytes of Raw are valid until the next event is asked for.
 type Event struct {
@@ -39,10 +44,18 @@ type Delta struct {
 	Kind  PartKind // TextPart, ReasoningPart, RefusalPart or CallPart
 	Block int
 
-	Text      string // more text, or more of a call's arguments
-	Signature string // of a ReasoningPart, whole
-	ID        string // of a CallPart: in its first delta
-	Name      string // of a CallPart: in its first delta
+	Text      string  // more text, or more of a call's arguments
+	Tokens    []Token // of a TextPart's Text, if their log-probabilities are asked for and known; nil else
+	Signature string  // of a ReasoningPart, whole
+	ID        string  // of a CallPart: in its first delta
+	Name      string  // of a CallPart: in its first delta
+}
+
+// A Token is a token of a text, and how likely it was.
+type Token struct {
+	Text    string  // its bytes, which need not be whole characters
+	Logprob float64 // the natural logarithm of its probability
+	Top     []Token // that could have stood there, the likeliest first; they have no Top
 }
 
 // A Finish says why an answer ended.

@@ -109,6 +109,8 @@ type Chat struct {
 	Seed        json.Number
 	Stop        []string
 	Choices     int64 // 1 unless the caller asked for more
+	Logprobs    bool  // the tokens' log-probabilities are asked for
+	TopLogprobs int64 // and those of so many that could have stood there; 0 without Logprobs
 
 	Format      *Format // nil: free text
 	Effort      string  // reasoning effort: "", "none", "minimal", "low", "medium", "high", "xhigh", "max"

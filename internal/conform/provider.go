@@ -123,7 +123,8 @@ type heard struct {
 }
 
 // hear makes the call and checks what must hold of every one: each pair is an
-// event or an error, an event says something, and nothing follows an error.
+// event or an error, an event says something, a sign of life nothing of an answer, and
+// nothing follows an error.
 func (b *Bench) hear(ctx context.Context, t *testing.T, c starling.Call) heard {
 	t.Helper()
 	var h heard
@@ -137,6 +138,12 @@ func (b *Bench) hear(ctx context.Context, t *testing.T, c starling.Call) heard {
 		if h.err = err; err != nil {
 			if _, ok := errors.AsType[*starling.Error](err); !ok {
 				t.Errorf("the error is a %T, not an *Error: %v", err, err)
+			}
+			continue
+		}
+		if ev.Idle {
+			if len(ev.Deltas) > 0 || ev.Usage != nil || ev.Finish != "" || ev.Aside != nil {
+				t.Errorf("a sign of life says more: %+v", ev)
 			}
 			continue
 		}
@@ -162,7 +169,7 @@ func (h *heard) take(ev starling.Event) {
 }
 
 func empty(ev starling.Event) bool {
-	return len(ev.Raw) == 0 && len(ev.Deltas) == 0 && ev.Usage == nil && ev.Finish == "" && ev.Aside == nil
+	return len(ev.Raw) == 0 && len(ev.Deltas) == 0 && ev.Usage == nil && ev.Finish == "" && ev.Aside == nil && !ev.Idle
 }
 
 func (s suite) answers(t *testing.T, stream bool) {

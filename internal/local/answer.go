@@ -25,7 +25,7 @@ type job struct {
 
 // converse has a question answered.
 func (l *Local) converse(ctx context.Context, c starling.Call, q *question, t *telling) error {
-	m := &memo{reader: q.reader, own: q.weights.Speaker.Stops(), asked: c.Request}
+	m := &memo{reader: q.reader, own: q.weights.Speaker.Stops(), asked: c.Request, told: q.told}
 	return l.run(ctx, c, t, &job{
 		asking: asking{model: q.weights.Name, prompt: l.digest(q), background: q.background},
 		order:  engine.Order{Generate: &q.Generate}, size: q.size,
@@ -114,6 +114,8 @@ type memo struct {
 	reader Reader
 	own    []string // stops that are the model's, not the caller's
 	asked  *starling.Request
+	told   bool // with the tokens
+	trail  trail
 
 	sum    float64 // of the log-probabilities
 	tokens int
@@ -126,11 +128,14 @@ func (m *memo) hear(r engine.Report, t *telling) error {
 	switch {
 	case r.Token != nil:
 		m.weigh(r.Token)
-		return m.say(starling.Event{Deltas: m.reader.Add(r.Token.Text)}, t)
+		if m.told {
+			m.trail.add(r.Token)
+		}
+		return m.say(starling.Event{Deltas: m.trail.over(m.reader.Add(r.Token.Text))}, t)
 	case r.Done != nil:
 		rest, finish := m.reader.End()
 		return m.say(starling.Event{
-			Deltas: rest, Finish: m.finish(r.Done, finish), Confidence: m.confidence(), Whole: !m.asked.Stream,
+			Deltas: m.trail.over(rest), Finish: m.finish(r.Done, finish), Confidence: m.confidence(), Whole: !m.asked.Stream,
 			Usage: &starling.Usage{Input: int64(r.Done.Prompt - r.Done.Cached), CacheRead: int64(r.Done.Cached), Output: int64(r.Done.Output)},
 		}, t)
 	}
@@ -166,6 +171,7 @@ func joined(ds []starling.Delta) (all []starling.Delta) {
 			continue
 		}
 		all[i].Text += d.Text
+		all[i].Tokens = append(all[i].Tokens, d.Tokens...)
 		all[i].Name += d.Name
 	}
 	return all

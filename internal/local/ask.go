@@ -23,12 +23,16 @@ import (
 // is written down.
 const mostPrompt = engine.MostFrame / 8
 
+// mostLikely is how many tokens an engine tells of that could have been said.
+const mostLikely = 20
+
 // A question is what a chat asks of an engine.
 type question struct {
 	engine.Generate
 	weights    Weights
 	reader     Reader
-	size       int // bytes of the prompt
+	size       int  // bytes of the prompt
+	told       bool // the caller is told the tokens and their log-probabilities
 	background bool
 }
 
@@ -54,7 +58,8 @@ func (l *Local) question(c starling.Call, w Weights) (*question, error) {
 	if a.err == nil {
 		a.err = a.prompt(r.Dialect)
 	}
-	q.MaxTokens, q.Logprobs = int(min(chat.MaxTokens, math.MaxInt32)), c.Logprobs
+	q.MaxTokens, q.Logprobs, q.told = int(min(chat.MaxTokens, math.MaxInt32)), c.Logprobs || chat.Logprobs, chat.Logprobs
+	q.Top = int(chat.TopLogprobs)
 	for _, s := range slices.Concat(chat.Stop, w.Speaker.Stops()) {
 		if s != "" && !slices.Contains(q.Stop, s) {
 			q.Stop = append(q.Stop, s)
@@ -87,8 +92,8 @@ func refused(field, why string) error {
 func (a *asker) impossible(r *starling.Request) error {
 	chat := a.chat
 	switch last := len(chat.Messages) - 1; {
-	case r.WantProbs:
-		return refused("logprobs", "the tokens' log-probabilities are not told by models on this machine")
+	case chat.TopLogprobs > mostLikely:
+		return refused("top_logprobs", fmt.Sprintf("must be at most %d", mostLikely))
 	case r.Choices > 1 || chat.Choices > 1:
 		return refused("n", "a model on this machine gives one answer")
 	case r.Images+r.Documents > 0:
@@ -216,10 +221,10 @@ func idle(value json.RawMessage) bool {
 // dialect.
 var otherwise = map[string]bool{
 	"_debug_render_only": true, "audio": true, "background": true, "best_of": true, "cached_content": true, "container": true, "context": true, "conversation": true,
-	"echo": true, "function_call": true, "functions": true, "height": true, "instructions": true, "logprobs": true, "mcp_servers": true, "modalities": true,
+	"echo": true, "function_call": true, "functions": true, "height": true, "instructions": true, "mcp_servers": true, "modalities": true,
 	"prediction": true, "previous_response_id": true, "prompt": true, "raw": true, "steps": true, "suffix": true, "template": true, "tool_choice": true,
-	"top_logprobs": true, "web_search_options": true, "width": true, "messages[].audio": true, "messages[].function_call": true,
-	"generation_config.response_logprobs": true, "generation_config.logprobs": true, "generation_config.response_modalities": true,
+	"web_search_options": true, "width": true, "messages[].audio": true, "messages[].function_call": true,
+	"generation_config.response_modalities": true,
 }
 
 // shape holds the answer to the demanded form.

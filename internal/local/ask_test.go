@@ -65,6 +65,8 @@ func TestWhatACallerAsksForIsOrderedOfTheEngine(t *testing.T) {
 		{"a prompt", starling.Completions, `{"prompt":"Once"}`, usual, func(q *question) bool { return q.Prompt[0].Text == "Once" && q.MaxTokens == 16 }, nil},
 		{"a prompt as a turn", starling.Generate, `{"prompt":"Once"}`, usual, func(q *question) bool { return q.Prompt[0].Text == "user:Once" }, nil},
 		{"a prompt as it is", starling.Generate, `{"prompt":"Once","raw":true}`, usual, func(q *question) bool { return q.Prompt[0].Text == "Once" }, nil},
+		{"log-probabilities", starling.OpenAI, `{` + said + `,"logprobs":true,"top_logprobs":3}`, usual, func(q *question) bool { return q.Logprobs && q.Top == 3 && q.told }, nil},
+		{"Completions' log-probabilities", starling.Completions, `{"prompt":"Once","logprobs":2}`, usual, func(q *question) bool { return q.Logprobs && q.Top == 2 }, nil},
 		{"tools that may not be used", starling.OpenAI, `{` + said + `,"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"none"}`, usual, nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -98,7 +100,7 @@ func TestWhatCannotBeDoneIsInvalidBeforeAnythingIsComputed(t *testing.T) {
 		dialect     starling.Dialect
 		body, field string
 	}{
-		{starling.OpenAI, `{` + said + `,"logprobs":true}`, "logprobs"},
+		{starling.OpenAI, `{` + said + `,"logprobs":true,"top_logprobs":21}`, "top_logprobs"},
 		{starling.OpenAI, `{` + said + `,"n":2}`, "n"},
 		{starling.OpenAI, `{` + said + `,"temperature":1000}`, "temperature"},
 		{starling.OpenAI, `{` + said + `,"top_k":1.5}`, "top_k"},

@@ -212,6 +212,8 @@ func asked(r *starling.Request, chat *starling.Chat, l *student.Lesson) (text, w
 		return "", "there is more than text"
 	case r.Choices > 1 || chat.Choices > 1:
 		return "", "more than one answer is asked for"
+	case chat.Logprobs:
+		return "", "it says logprobs"
 	case len(chat.Messages) != 1 || chat.Messages[0].Role != starling.User:
 		return "", "there is more than one message of a user"
 	}

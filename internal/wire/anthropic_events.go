@@ -141,7 +141,7 @@ func (d *anthropicDecoder) start(index int64, content []byte, ev *starling.Event
 	b.block = d.told
 	d.told++
 	d.blocks = append(d.blocks, b)
-	if first != (starling.Delta{}) {
+	if first.Text+first.Signature+first.ID+first.Name != "" {
 		first.Kind, first.Block = b.kind, b.block
 		d.tell(first, ev)
 	}

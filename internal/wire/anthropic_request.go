@@ -30,6 +30,9 @@ func (anthropic) request(o *outgoing) []byte {
 	w.tools()
 	w.sampling()
 	w.output()
+	if c.Logprobs {
+		w.refuse("logprobs", "the upstream's dialect has no log-probabilities")
+	}
 	if c.User != "" {
 		p.key("metadata")
 		p.open('{')

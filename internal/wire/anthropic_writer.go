@@ -31,6 +31,9 @@ func (r *anthropicRenderer) pass(raw []byte) []byte { return raw }
 
 func (r *anthropicRenderer) passed(*pen) {}
 
+// idle writes a ping, which clients skip wherever it stands.
+func (r *anthropicRenderer) idle(p *pen) { event(p, "ping", func() {}) }
+
 func (r *anthropicRenderer) delta(p *pen, d *starling.Delta) error {
 	r.begin(p)
 	switch {

@@ -55,6 +55,7 @@ type piece struct {
 	block     int
 	kind      starling.PartKind
 	said      strings.Builder
+	tokens    []starling.Token
 	signature string
 	id, name  string
 }
@@ -70,6 +71,7 @@ func (g *gathered) add(d *starling.Delta) {
 
 func (p *piece) add(d *starling.Delta) {
 	p.said.WriteString(d.Text)
+	p.tokens = append(p.tokens, d.Tokens...)
 	if d.Signature != "" {
 		p.signature = d.Signature
 	}
@@ -99,6 +101,16 @@ func (g *gathered) text(kind starling.PartKind) string {
 		}
 	}
 	return b.String()
+}
+
+// tokens are those of the text.
+func (g *gathered) tokens() (all []starling.Token) {
+	for _, p := range g.blocks {
+		if p.kind == starling.TextPart {
+			all = append(all, p.tokens...)
+		}
+	}
+	return all
 }
 
 func (g *gathered) calls() (all []starling.ToolCall) {

@@ -93,6 +93,8 @@ func (v *completionsViewer) field(name string, value []byte) {
 		v.prompt(value)
 	case "model", "stream", "stream_options", "max_tokens", "temperature", "top_p", "seed", "n", "stop", "user":
 		v.openAIViewer.field(name, value)
+	case "logprobs":
+		v.chat.Logprobs, v.chat.TopLogprobs = true, v.limit(name, value)
 	default:
 		v.extra(name, value)
 	}
@@ -125,7 +127,6 @@ var completionsRules = map[string]rule{
 	"best_of":    {fate: refuse, without: func(v []byte) bool { return string(v) == "1" }},
 	"echo":       {fate: refuse, without: isFalse},
 	"logit_bias": {fate: refuse, without: isEmpty},
-	"logprobs":   {fate: refuse},
 	"prompt":     {fate: refuse}, // several, or tokens
 	"suffix":     {fate: refuse, without: isText("")},
 
@@ -166,3 +167,18 @@ func (completions) requestID() string                            { return openAI
 func (completions) refusal(k starling.Kind) refusal              { return openAI{}.refusal(k) }
 func (completions) meanings() []meaning                          { return openAI{}.meanings() }
 func (completions) envelope(p *pen, e said)                      { openAI{}.envelope(p, e) }
+
+// completionTokens reads the lists in which this dialect tells of tokens.
+func completionTokens(v []byte) (all []starling.Token) {
+	probs, tops := enter(field(v, "token_logprobs")), enter(field(v, "top_logprobs"))
+	for m := enter(field(v, "tokens")); m.next() && probs.next(); {
+		t := starling.Token{Text: text(m.value), Logprob: logprobOf(probs.value)}
+		if tops.next() && kindOf(tops.value) == '{' {
+			for top := enter(tops.value); top.next(); {
+				t.Top = append(t.Top, starling.Token{Text: top.name(), Logprob: logprobOf(top.value)})
+			}
+		}
+		all = append(all, t)
+	}
+	return all
+}

@@ -1,9 +1,13 @@
 package wire
 
-import "starling"
+import (
+	"unicode/utf8"
+
+	"starling"
+)
 
 func (completions) renderer(o WriterOptions) renderer {
-	r := &completionsRenderer{openAIRenderer{o: o, usage: o.Request.WantUsage}}
+	r := &completionsRenderer{openAIRenderer: openAIRenderer{o: o, usage: o.Request.WantUsage}}
 	h := pen{b: []byte("data: ")}
 	h.open('{')
 	r.identity(&h, "text_completion")
@@ -13,22 +17,25 @@ func (completions) renderer(o WriterOptions) renderer {
 
 // completionsRenderer writes chunks, which have the same object as a whole answer.
 // Thoughts have no place here and are no part of the text; they are in its usage.
-type completionsRenderer struct{ openAIRenderer }
+type completionsRenderer struct {
+	openAIRenderer
+	at int // where in the text the next token stands, in characters
+}
 
 func (r *completionsRenderer) delta(p *pen, d *starling.Delta) error {
 	switch {
 	case d.Kind == starling.CallPart:
 		return errNoTools
 	case d.Kind != starling.ReasoningPart && d.Text != "":
-		r.piece(p, d.Text, "")
+		r.piece(p, d.Text, d.Tokens, "")
 	}
 	return nil
 }
 
 // piece writes a chunk with more of the text.
-func (r *completionsRenderer) piece(p *pen, said, finish string) {
+func (r *completionsRenderer) piece(p *pen, said string, tokens []starling.Token, finish string) {
 	r.open(p)
-	r.choice(p, said, finish)
+	r.choice(p, said, tokens, finish)
 	if r.usage {
 		p.key("usage")
 		p.raw(nil)
@@ -36,14 +43,13 @@ func (r *completionsRenderer) piece(p *pen, said, finish string) {
 	r.shut(p)
 }
 
-func (r *completionsRenderer) choice(p *pen, said, finish string) {
+func (r *completionsRenderer) choice(p *pen, said string, tokens []starling.Token, finish string) {
 	p.key("choices")
 	p.open('[')
 	p.open('{')
 	p.pairs("text", said)
 	p.ints(tally{"index", 0})
-	p.key("logprobs")
-	p.raw(nil)
+	r.logprobs(p, tokens)
 	p.key("finish_reason")
 	if finish == "" {
 		p.raw(nil)
@@ -54,8 +60,48 @@ func (r *completionsRenderer) choice(p *pen, said, finish string) {
 	p.shut(']')
 }
 
+// logprobs writes the tokens in this dialect's four lists, null for none. What could
+// have been said is an object by its text, in which what was said is too.
+func (r *completionsRenderer) logprobs(p *pen, tokens []starling.Token) {
+	p.key("logprobs")
+	if len(tokens) == 0 {
+		p.raw(nil)
+		return
+	}
+	list := func(name string, write func(t *starling.Token)) {
+		p.key(name)
+		p.open('[')
+		for i := range tokens {
+			write(&tokens[i])
+		}
+		p.shut(']')
+	}
+	p.open('{')
+	list("tokens", func(t *starling.Token) { p.string(t.Text) })
+	list("token_logprobs", func(t *starling.Token) { p.float(writable(t.Logprob)) })
+	list("top_logprobs", func(t *starling.Token) { byText(p, t) })
+	list("text_offset", func(t *starling.Token) {
+		p.int(int64(r.at))
+		r.at += utf8.RuneCountInString(t.Text)
+	})
+	p.shut('}')
+}
+
+func byText(p *pen, t *starling.Token) {
+	told := map[string]bool{}
+	p.open('{')
+	for _, one := range append(t.Top[:len(t.Top):len(t.Top)], *t) {
+		if name := wellFormed(one.Text); !told[name] {
+			told[name] = true
+			p.key(name)
+			p.float(writable(one.Logprob))
+		}
+	}
+	p.shut('}')
+}
+
 func (r *completionsRenderer) end(p *pen, e ending) error {
-	r.piece(p, "", completionsFinish(e.finish))
+	r.piece(p, "", nil, completionsFinish(e.finish))
 	r.counted(p, e)
 	p.b = append(p.b, openAIDone...)
 	return nil
@@ -67,7 +113,7 @@ func (r *completionsRenderer) body(p *pen, g *gathered, e ending) error {
 	}
 	p.open('{')
 	r.identity(p, "text_completion")
-	r.choice(p, g.text(starling.TextPart)+g.text(starling.RefusalPart), completionsFinish(e.finish))
+	r.choice(p, g.text(starling.TextPart)+g.text(starling.RefusalPart), g.tokens(), completionsFinish(e.finish))
 	if e.usage != nil {
 		r.count(p, e.usage)
 	}

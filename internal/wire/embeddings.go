@@ -251,6 +251,7 @@ type vectorRenderer struct {
 
 func (vectorRenderer) pass(raw []byte) []byte            { return raw }
 func (vectorRenderer) passed(*pen)                       {}
+func (vectorRenderer) idle(*pen)                         {}
 func (vectorRenderer) delta(*pen, *starling.Delta) error { return errShape }
 func (vectorRenderer) end(*pen, ending) error            { return io.ErrUnexpectedEOF }
 func (vectorRenderer) broke(p *pen, body []byte)         { p.b = append(p.b, body...) }

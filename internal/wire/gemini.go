@@ -154,9 +154,7 @@ var geminiRules = map[string]rule{
 	"contents[].role":                          {fate: refuse},
 
 	"generation_config.image_config":                   {fate: refuse},
-	"generation_config.logprobs":                       {fate: refuse, without: isZero},
 	"generation_config.response_format":                {fate: refuse, without: isEmpty},
-	"generation_config.response_logprobs":              {fate: refuse, without: isFalse},
 	"generation_config.response_modalities":            {fate: refuse, without: isOnlyText},
 	"generation_config.speech_config":                  {fate: refuse},
 	"generation_config.translation_config":             {fate: refuse},

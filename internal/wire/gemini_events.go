@@ -21,6 +21,7 @@ type geminiDecoder struct {
 	scanner   scanner
 	id, model string
 	searches  int64
+	probs     probable
 
 	blocks int // that appeared so far
 	last   starling.PartKind
@@ -87,7 +88,7 @@ func (d *geminiDecoder) chunk(data []byte, ev *starling.Event) error {
 
 func (d *geminiDecoder) candidate(v []byte, ev *starling.Event) error {
 	var index int64
-	var content, finish []byte
+	var content, finish, logprobs []byte
 	for m := enter(v); m.next(); {
 		switch snake(m.name()) {
 		case "index":
@@ -96,16 +97,22 @@ func (d *geminiDecoder) candidate(v []byte, ev *starling.Event) error {
 			content = m.value
 		case "finish_reason":
 			finish = m.value
+		case "logprobs_result":
+			logprobs = m.value
 		case "grounding_metadata":
 			d.searches = max(d.searches, int64(count(geminiField(m.value, "web_search_queries"))))
 		}
 	}
 	d.seen[index/64] |= 1 << (index % 64)
+	before := len(ev.Deltas)
 	for m := enter(field(content, "parts")); m.next(); {
 		if d.blocks > mostBlocks {
 			return errTooLong
 		}
 		d.part(m.value, index == 0, ev)
+	}
+	if index == 0 && d.deltas && logprobs != nil {
+		d.probs.add(ev, before, geminiTokens(logprobs))
 	}
 	reason := text(finish)
 	if reason == "" || reason == "FINISH_REASON_UNSPECIFIED" {
@@ -119,6 +126,23 @@ func (d *geminiDecoder) candidate(v []byte, ev *starling.Event) error {
 		return errBadCall
 	}
 	return nil
+}
+
+// geminiTokens reads the tokens that were chosen, and those that could have been.
+func geminiTokens(v []byte) (all []starling.Token) {
+	token := func(v []byte) starling.Token {
+		return starling.Token{Text: text(field(v, "token")), Logprob: logprobOf(geminiField(v, "log_probability"))}
+	}
+	for m := enter(geminiField(v, "chosen_candidates")); m.next(); {
+		all = append(all, token(m.value))
+	}
+	i := 0
+	for m := enter(geminiField(v, "top_candidates")); m.next() && i < len(all); i++ {
+		for c := enter(field(m.value, "candidates")); c.next(); {
+			all[i].Top = append(all[i].Top, token(c.value))
+		}
+	}
+	return all
 }
 
 // errBadCall ends an answer in which the model meant to call a tool and failed to.

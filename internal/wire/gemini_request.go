@@ -293,6 +293,7 @@ func (w *geminiRequest) generation() {
 		p.int(c.MaxTokens)
 	}
 	w.numbers(digits{"temperature", c.Temperature}, digits{"topP", c.TopP}, digits{"topK", c.TopK}, digits{"seed", c.Seed})
+	w.probs("responseLogprobs", "logprobs")
 	if len(c.Stop) > 0 {
 		p.key("stopSequences")
 		p.open('[')

@@ -137,7 +137,7 @@ func TestWhatOnlyGeminiKnowsIsRefusedOrTold(t *testing.T) {
 		"two candidates":           {ask + `"generationConfig":{"candidateCount":2}}`, "n", ""},
 		"a penalty":                {ask + `"generationConfig":{"presencePenalty":1}}`, "", "generation_config.presence_penalty"},
 		"no penalty":               {ask + `"generationConfig":{"presencePenalty":0.0}}`, "", ""},
-		"the probabilities":        {ask + `"generationConfig":{"responseLogprobs":true}}`, "response_logprobs", ""},
+		"no probabilities":         {ask + `"generationConfig":{"responseLogprobs":false,"logprobs":2}}`, "", "top_logprobs"},
 		"one of the words":         {ask + `"generationConfig":{"responseMimeType":"text/x.enum"}}`, "response_mime_type", ""},
 		"a document":               {`{"contents":[{"parts":[{"inlineData":{"mimeType":"application/pdf","data":"AA"}}]}]}`, "inline_data", ""},
 		"what was uploaded before": {`{"contents":[{"parts":[{"fileData":{"mimeType":"image/png","fileUri":"https://generativelanguage.googleapis.com/v1beta/files/1"}}]}]}`, "file_data", ""},

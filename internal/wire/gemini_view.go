@@ -70,6 +70,10 @@ func (v *geminiViewer) setting(name string, value []byte) {
 		c.TopK = v.number(path, value)
 	case "seed":
 		c.Seed = v.number(path, value)
+	case "response_logprobs":
+		c.Logprobs = v.yes(path, value)
+	case "logprobs":
+		c.TopLogprobs = v.limit(path, value)
 	case "stop_sequences":
 		c.Stop = v.strings(path, value)
 	case "response_mime_type":

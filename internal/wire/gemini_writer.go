@@ -28,7 +28,8 @@ type geminiRenderer struct {
 	o        WriterOptions
 	array    bool // the chunks are elements of an array
 	thoughts bool // they are asked for
-	begun    bool // the array is
+	begun    bool // what stands before the next chunk is written, or before all
+	some     bool // a chunk is
 	refused  bool // a part of the answer was a refusal
 	waiting  gathered
 }
@@ -40,34 +41,61 @@ func (r *geminiRenderer) pass(raw []byte) []byte {
 	if len(data) == 0 {
 		return nil
 	}
-	if !r.array {
+	if !r.array && !r.begun {
 		return raw
 	}
 	p := pen{}
-	r.open(&p)
-	p.b = append(p.b, data...)
+	r.chunk(&p, data)
 	return p.b
 }
 
 func (r *geminiRenderer) passed(p *pen) { r.over(p) }
 
-// open starts a chunk, shut ends it.
-func (r *geminiRenderer) open(p *pen) {
+// idle writes white space where the next chunk will stand. Google's clients read neither
+// comments nor blank lines between events.
+func (r *geminiRenderer) idle(p *pen) {
+	r.begin(p)
+	p.b = append(p.b, ' ')
+}
+
+// begin writes what stands before a chunk, unless it is there: the name of its field,
+// or the bracket of the array.
+func (r *geminiRenderer) begin(p *pen) {
 	switch {
-	case !r.array:
-		p.b = append(p.b, "data: "...)
 	case r.begun:
-		p.b = append(p.b, ",\n"...)
-	default:
+	case r.array:
 		p.b = append(p.b, "[\n"...)
+	default:
+		p.b = append(p.b, dataField...)
 	}
 	r.begun = true
+}
+
+// open starts a chunk, shut ends it.
+func (r *geminiRenderer) open(p *pen) {
+	r.begin(p)
+	if r.array && r.some {
+		p.b = append(p.b, ",\n"...)
+	}
+	r.some = true
 }
 
 func (r *geminiRenderer) shut(p *pen) {
 	if !r.array {
 		p.b = append(p.b, "\n\n"...)
+		r.begun = false
 	}
+}
+
+// chunk writes a chunk that is there as a whole.
+func (r *geminiRenderer) chunk(p *pen, data []byte) {
+	r.open(p)
+	if r.array {
+		p.b = append(p.b, data...)
+		return
+	}
+	p.b = append(p.b, appendData(nil, data)[len(dataField):]...)
+	r.begun = false
 }
 
 // over ends the array.
@@ -89,15 +117,15 @@ func (r *geminiRenderer) delta(p *pen, d *starling.Delta) error {
 	case d.Text == "": // a signature, which belongs to another model
 	default:
 		r.open(p)
-		r.answer(p, func() { r.text(p, d.Kind, d.Text) }, nil)
+		r.answer(p, d.Tokens, func() { r.text(p, d.Kind, d.Text) }, nil)
 		r.shut(p)
 	}
 	return nil
 }
 
-// answer writes one chunk with the parts that inside writes, and the ending on the
-// last one.
-func (r *geminiRenderer) answer(p *pen, inside func(), e *ending) {
+// answer writes one chunk with the parts that inside writes, the tokens of their text,
+// and the ending on the last one.
+func (r *geminiRenderer) answer(p *pen, tokens []starling.Token, inside func(), e *ending) {
 	p.open('{')
 	p.key("candidates")
 	p.open('[')
@@ -117,6 +145,7 @@ func (r *geminiRenderer) answer(p *pen, inside func(), e *ending) {
 		}
 		p.pairs("finishReason", geminiFinish(finish))
 	}
+	geminiProbs(p, tokens)
 	p.key("index")
 	p.int(0)
 	p.shut('}')
@@ -125,6 +154,38 @@ func (r *geminiRenderer) answer(p *pen, inside func(), e *ending) {
 		geminiCount(p, e.usage)
 	}
 	p.pairs("modelVersion", r.o.Model, "responseId", r.o.ID)
+	p.shut('}')
+}
+
+// geminiProbs writes tokens in this dialect's two lists, if they are known.
+func geminiProbs(p *pen, tokens []starling.Token) {
+	if len(tokens) == 0 {
+		return
+	}
+	list := func(all []starling.Token) {
+		p.open('[')
+		for i := range all {
+			p.open('{')
+			p.pairs("token", all[i].Text)
+			p.key("logProbability")
+			p.float(writable(all[i].Logprob))
+			p.shut('}')
+		}
+		p.shut(']')
+	}
+	p.key("logprobsResult")
+	p.open('{')
+	p.key("chosenCandidates")
+	list(tokens)
+	p.key("topCandidates")
+	p.open('[')
+	for i := range tokens {
+		p.open('{')
+		p.key("candidates")
+		list(tokens[i].Top)
+		p.shut('}')
+	}
+	p.shut(']')
 	p.shut('}')
 }
 
@@ -145,15 +206,15 @@ func (r *geminiRenderer) text(p *pen, kind starling.PartKind, s string) {
 // every chunk.
 func (r *geminiRenderer) end(p *pen, e ending) error {
 	var err error
-	start, begun := len(p.b), r.begun
+	start, begun, some := len(p.b), r.begun, r.some
 	r.open(p)
-	r.answer(p, func() {
+	r.answer(p, r.waiting.tokens(), func() {
 		if err = r.blocks(p, &r.waiting, e.finish); len(r.waiting.blocks) == 0 {
 			r.text(p, starling.TextPart, "")
 		}
 	}, &e)
 	if err != nil {
-		p.b, r.begun = p.b[:start], begun
+		p.b, r.begun, r.some = p.b[:start], begun, some
 		return err
 	}
 	r.shut(p)
@@ -234,17 +295,12 @@ func geminiCount(p *pen, u *starling.Usage) {
 }
 
 func (r *geminiRenderer) body(p *pen, g *gathered, e ending) (err error) {
-	r.answer(p, func() { err = r.blocks(p, g, e.finish) }, &e)
+	r.answer(p, g.tokens(), func() { err = r.blocks(p, g, e.finish) }, &e)
 	return err
 }
 
 // broke writes the error as the last chunk.
 func (r *geminiRenderer) broke(p *pen, body []byte) {
-	if !r.array {
-		p.b = appendData(p.b, body)
-		return
-	}
-	r.open(p)
-	p.b = append(p.b, body...)
+	r.chunk(p, body)
 	r.over(p)
 }

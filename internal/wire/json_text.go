@@ -138,6 +138,11 @@ func (p *pen) int(n int64) {
 	p.b = strconv.AppendInt(p.b, n, 10)
 }
 
+func (p *pen) float(x float64) {
+	p.comma()
+	p.b = strconv.AppendFloat(p.b, x, 'g', -1, 64)
+}
+
 func (p *pen) bool(v bool) {
 	p.comma()
 	p.b = strconv.AppendBool(p.b, v)

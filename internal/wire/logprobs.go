@@ -2,17 +2,20 @@ package wire
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"strconv"
 
 	"starling"
 )
 
-// Log-probabilities of the tokens say how sure a model was of its answer. The
-// openai and ollama dialects have them, and only who asks gets them.
+// Log-probabilities of the tokens say how sure a model was of its answer. All dialects
+// but anthropic have them, and only who asks gets them. What an upstream says of itself
+// counts as its confidence in the openai and ollama dialects.
 //
-// Source: OpenAI's OpenAPI document 2.3.0 (2026-08-21), CreateChatCompletionRequest
-// and ChatCompletionTokenLogprob; api/types.go of Ollama v0.17.4.
+// Source: OpenAI's OpenAPI document 2.3.0 (2026-08-21), CreateChatCompletionRequest,
+// ChatCompletionTokenLogprob, LogProb and CreateCompletionResponse; api/types.go of
+// Ollama v0.17.4; LogprobsResult of google.golang.org/genai v1.77.0.
 
 func readLogprobs(r *starling.Request, v []byte) error {
 	r.WantProbs = kindOf(v) != 'f'
@@ -115,4 +118,114 @@ func splicedEvent(dst, raw, data []byte, edits []edit) []byte {
 		edits[i].from, edits[i].to = edits[i].from+start, edits[i].to+start
 	}
 	return appendEdited(dst, raw, edits...)
+}
+
+// logprobs writes the tokens of a choice of the openai dialect, null for none.
+func (p *pen) logprobs(tokens []starling.Token) {
+	p.key("logprobs")
+	if len(tokens) == 0 {
+		p.raw(nil)
+		return
+	}
+	p.open('{')
+	p.key("content")
+	p.tokens(tokens)
+	p.key("refusal")
+	p.raw(nil)
+	p.shut('}')
+}
+
+// tokens writes tokens as OpenAI and Ollama do.
+func (p *pen) tokens(all []starling.Token) {
+	p.open('[')
+	for i := range all {
+		p.open('{')
+		p.token(&all[i])
+		p.key("top_logprobs")
+		p.open('[')
+		for j := range all[i].Top {
+			p.open('{')
+			p.token(&all[i].Top[j])
+			p.shut('}')
+		}
+		p.shut(']')
+		p.shut('}')
+	}
+	p.shut(']')
+}
+
+func (p *pen) token(t *starling.Token) {
+	p.pairs("token", t.Text)
+	p.key("logprob")
+	p.float(writable(t.Logprob))
+	p.key("bytes")
+	p.open('[')
+	for _, b := range []byte(t.Text) {
+		p.int(int64(b))
+	}
+	p.shut(']')
+}
+
+// leastLogprob is what OpenAI writes for a token that could hardly have been said. JSON
+// has no infinity.
+const leastLogprob = -9999
+
+func writable(logprob float64) float64 {
+	if math.IsNaN(logprob) {
+		return leastLogprob
+	}
+	return min(max(logprob, leastLogprob), 0)
+}
+
+// tokensOf reads what tokens writes.
+func tokensOf(v []byte) (all []starling.Token) {
+	for m := enter(v); m.next(); {
+		t := tokenOf(m.value)
+		for top := enter(field(m.value, "top_logprobs")); top.next(); {
+			t.Top = append(t.Top, tokenOf(top.value))
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+func tokenOf(v []byte) starling.Token {
+	t := starling.Token{Text: text(field(v, "token")), Logprob: logprobOf(field(v, "logprob"))}
+	if bytes := field(v, "bytes"); kindOf(bytes) == '[' {
+		var raw []byte
+		for m := enter(bytes); m.next(); {
+			raw = append(raw, byte(tokens(m.value)))
+		}
+		t.Text = string(raw)
+	}
+	return t
+}
+
+// logprobOf reads a number; what is none is hardly likely.
+func logprobOf(v []byte) float64 {
+	x, err := strconv.ParseFloat(string(v), 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return leastLogprob
+	}
+	return x
+}
+
+// A probable gives the tokens that an upstream tells of to the text that it tells.
+type probable struct {
+	waiting []starling.Token // their text is not there yet: it ends within a character
+}
+
+// add gives tokens to the first text among an event's deltas from that number on. Those
+// of thoughts, which some servers count among them, are left out.
+func (p *probable) add(ev *starling.Event, from int, tokens []starling.Token) {
+	if p.waiting = append(p.waiting, tokens...); len(p.waiting) == 0 || len(ev.Deltas) == from {
+		return
+	}
+	for i := from; i < len(ev.Deltas); i++ {
+		if ev.Deltas[i].Kind == starling.TextPart {
+			ev.Deltas[i].Tokens = p.waiting
+			break
+		}
+	}
+	p.waiting = nil
 }

@@ -21,7 +21,7 @@ import (
 
 // answered writes an answer for a caller of a dialect, and reads it.
 func answered(t failing, d starling.Dialect, stream bool, events ...starling.Event) heard {
-	r := &starling.Request{Dialect: d, Stream: stream, WantUsage: stream, Model: "asked", Body: []byte(`{}`)}
+	r := &starling.Request{Dialect: d, Stream: stream, WantUsage: stream, WantProbs: true, Model: "asked", Body: []byte(`{}`)}
 	var out bytes.Buffer
 	w := NewWriter(&out, WriterOptions{Request: r, ID: "id_1", Created: time.Unix(1_764_000_000, 0), Model: "m"})
 	for _, ev := range events {
@@ -47,6 +47,9 @@ func answered(t failing, d starling.Dialect, stream bool, events ...starling.Eve
 	for _, b := range c.told.blocks {
 		if b.signature != "" && b.signature != ourMark {
 			h.raw += "signature " + b.signature
+		}
+		if len(b.tokens) > 0 {
+			h.raw += fmt.Sprintf("tokens %v", b.tokens)
 		}
 		if b.kind == starling.RefusalPart {
 			h.raw += "refusal " + b.said.String()
@@ -102,6 +105,7 @@ func mentions() []mention {
 	return slices.Concat([]mention{
 		{"text", []starling.Event{textDelta(0, "Grüße <&> 🐦\u2028"), textDelta(0, "\n"), end}, func(h heard) string { return h.answer.Text }, "Grüße <&> 🐦\u2028\n"},
 		{"thoughts", []starling.Event{{Deltas: []starling.Delta{{Kind: starling.ReasoningPart, Text: "hm"}}}, textDelta(1, "x"), end}, func(h heard) string { return h.think }, "hm"},
+		{"log-probabilities", []starling.Event{{Deltas: []starling.Delta{{Kind: starling.TextPart, Text: "ab", Tokens: sureTokens}}}, end}, func(h heard) string { return h.raw }, fmt.Sprintf("tokens %v", sureTokens)},
 		{"their signature", []starling.Event{{Deltas: []starling.Delta{{Kind: starling.ReasoningPart, Text: "hm", Signature: "S"}}}, textDelta(1, "x"), end}, func(h heard) string { return h.raw }, "signature S"},
 		{"a refusal in words", []starling.Event{{Deltas: []starling.Delta{{Kind: starling.RefusalPart, Text: "no"}}}, end}, func(h heard) string { return h.raw }, "refusal no"},
 		{"tool calls, several at once", []starling.Event{callDelta(0, "a", "f", `{"x":`), callDelta(1, "b", "g", `{}`), callDelta(0, "", "", `1}`), called}, calls, `f{"x":1}g{}`},
@@ -113,6 +117,11 @@ func mentions() []mention {
 		}, "call_a"},
 		{"ended: tool_calls", []starling.Event{callDelta(0, "a", "f", `{}`), called}, func(h heard) string { return string(h.answer.Finish) }, "tool_calls"},
 	}, reasons(), counts())
+}
+
+var sureTokens = []starling.Token{
+	{Text: "a", Logprob: -0.25, Top: []starling.Token{{Text: "a", Logprob: -0.25}, {Text: "é", Logprob: -2}}},
+	{Text: "b", Logprob: -0.5, Top: []starling.Token{{Text: "b", Logprob: -0.5}}},
 }
 
 // textOnly are the dialects that know no tools.

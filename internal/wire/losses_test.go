@@ -312,6 +312,12 @@ var ofHow = []utterance{
 	number("seed", func(c *starling.Chat) *json.Number { return &c.Seed }, "9007199254740993"),
 	{"stop sequences", func(c *starling.Chat) { c.Stop = []string{"END", "<&>"} }, func(c *starling.Chat) string { return strings.Join(c.Stop, " ") }},
 	{"several choices", func(c *starling.Chat) { c.Choices = 2 }, func(c *starling.Chat) string { return strings.Trim(fmt.Sprint(c.Choices), "1") }},
+	{"log-probabilities, and of which other tokens", func(c *starling.Chat) { c.Logprobs, c.TopLogprobs = true, 3 }, func(c *starling.Chat) string {
+		if !c.Logprobs {
+			return ""
+		}
+		return fmt.Sprint(c.TopLogprobs)
+	}},
 	{"JSON of any kind", demands(starling.Format{Kind: "json_object"}), ofShape(func(f *starling.Format) string { return strings.TrimSuffix(f.Kind, "json_schema") })},
 	{"JSON of a schema", demands(starling.Format{Kind: "json_schema", Schema: json.RawMessage(someSchema)}), ofShape(func(f *starling.Format) string { return compactJSON(f.Schema) })},
 	{"a schema's name", demands(starling.Format{Kind: "json_schema", Name: "invoice", Schema: json.RawMessage(someSchema)}), ofShape(func(f *starling.Format) string { return strings.TrimPrefix(f.Name, "answer") })},

@@ -107,12 +107,10 @@ var ollamaRules = map[string]rule{
 	"_debug_render_only": {fate: refuse, without: isFalse},
 	"context":            {fate: refuse, without: isEmpty},
 	"height":             {fate: refuse, without: isZero},
-	"logprobs":           {fate: refuse, without: isFalse},
 	"raw":                {fate: refuse, without: isFalse},
 	"steps":              {fate: refuse, without: isZero},
 	"suffix":             {fate: refuse, without: isText("")},
 	"template":           {fate: refuse, without: isText("")},
-	"top_logprobs":       {fate: refuse, without: isZero},
 	"width":              {fate: refuse, without: isZero},
 
 	"messages[].role":              {fate: refuse},

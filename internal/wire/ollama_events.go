@@ -18,6 +18,7 @@ type ollamaDecoder struct {
 	scanner scanner
 	model   string
 	sure    certainty
+	probs   probable
 
 	blocks int // that appeared so far
 	last   starling.PartKind
@@ -62,7 +63,7 @@ func (d *ollamaDecoder) read(line []byte, ev *starling.Event) error {
 	if f != "" || kindOf(line) != '{' {
 		return errNotJSON
 	}
-	var message, reason []byte
+	var message, reason, logprobs []byte
 	var input, output int64
 	for _, m := range top {
 		switch string(m.key) {
@@ -80,6 +81,7 @@ func (d *ollamaDecoder) read(line []byte, ev *starling.Event) error {
 			output = tokens(m.value)
 		case "logprobs":
 			d.sure.add(m.value)
+			logprobs = m.value
 		case "error":
 			if len(m.value) > 2 && kindOf(m.value) != 'n' {
 				return saidInStream(d.dialect, line, m.value)
@@ -94,6 +96,9 @@ func (d *ollamaDecoder) read(line []byte, ev *starling.Event) error {
 	}
 	ev.Model, ev.Confidence = d.model, d.sure.confidence()
 	err := d.message(message, ev)
+	if d.deltas && logprobs != nil {
+		d.probs.add(ev, 0, tokensOf(logprobs))
+	}
 	if d.done {
 		ev.Finish = d.finish(text(reason))
 	}

@@ -27,6 +27,7 @@ func (ollama) request(o *outgoing) []byte {
 	w.format()
 	w.think()
 	w.options()
+	w.probs("logprobs", "top_logprobs")
 	if c.User != "" {
 		w.leave("user")
 	}

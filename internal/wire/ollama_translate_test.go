@@ -54,7 +54,6 @@ func TestWhatWouldChangeTheAnswerIsRefusedFromAndToOllama(t *testing.T) {
 		from, to starling.Dialect
 		body, op string
 	}{
-		{starling.Ollama, starling.OpenAI, ollamaChat(`"logprobs":true`), "logprobs"},
 		{starling.Ollama, starling.OpenAI, ollamaChat(`"format":"xml"`), "format"},
 		{starling.Ollama, starling.OpenAI, ollamaChat(`"think":3`), "think"},
 		{starling.Ollama, starling.OpenAI, ollamaChat(`"_debug_render_only":true`), "_debug_render_only"},
@@ -72,7 +71,6 @@ func TestWhatWouldChangeTheAnswerIsRefusedFromAndToOllama(t *testing.T) {
 		{starling.Completions, starling.OpenAI, `{"model":"m","prompt":[1]}`, "prompt"},
 		{starling.Completions, starling.OpenAI, `{"model":"m","prompt":"x","echo":true}`, "echo"},
 		{starling.Completions, starling.OpenAI, `{"model":"m","prompt":"x","suffix":"y"}`, "suffix"},
-		{starling.Completions, starling.OpenAI, `{"model":"m","prompt":"x","logprobs":0}`, "logprobs"},
 		{starling.Completions, starling.OpenAI, `{"model":"m","prompt":"x","best_of":2}`, "best_of"},
 		{starling.Completions, starling.OpenAI, `{"model":"m","prompt":"x","n":2}`, "n"},
 		{starling.OpenAI, starling.Ollama, openAIChat(`"n":2`), "n"},

@@ -62,6 +62,8 @@ func (v *ollamaViewer) field(name string, value []byte) {
 		v.format(value)
 	case "think":
 		v.think(value)
+	case "logprobs", "top_logprobs":
+		v.openAIViewer.field(name, value)
 	case "options":
 		for m := v.object(name, value); m.next(); {
 			if !m.null() {

@@ -26,6 +26,10 @@ func (r *ollamaRenderer) pass(raw []byte) []byte { return raw }
 
 func (r *ollamaRenderer) passed(*pen) {}
 
+// idle writes white space before the next line's object: clients take a line that is
+// blank for one that is broken.
+func (r *ollamaRenderer) idle(p *pen) { p.b = append(p.b, ' ') }
+
 // errNoTools is a call in an answer to a question that cannot offer tools.
 var errNoTools = &starling.Error{Kind: starling.Refused, Op: "read answer", Err: errors.New("the upstream called a tool, and none was offered"), Billed: true}
 
@@ -42,18 +46,27 @@ func (r *ollamaRenderer) delta(p *pen, d *starling.Delta) error {
 	case d.Kind == starling.ReasoningPart:
 		r.line(p, "", d.Text, nil)
 	default:
-		r.line(p, d.Text, "", nil)
+		r.line(p, d.Text, "", d.Tokens)
 	}
 	return nil
 }
 
 // line writes one line that is not the last.
-func (r *ollamaRenderer) line(p *pen, said, thought string, calls []starling.ToolCall) {
+func (r *ollamaRenderer) line(p *pen, said, thought string, tokens []starling.Token) {
 	r.open(p)
-	_ = r.message(p, said, thought, calls, starling.Stopped) // calls were looked at
+	_ = r.message(p, said, thought, nil, starling.Stopped) // without calls nothing is wrong
+	r.probable(p, tokens)
 	p.key("done")
 	p.bool(false)
 	r.shut(p)
+}
+
+// probable writes the tokens of a text, if they are known.
+func (r *ollamaRenderer) probable(p *pen, tokens []starling.Token) {
+	if len(tokens) > 0 {
+		p.key("logprobs")
+		p.tokens(tokens)
+	}
 }
 
 func (r *ollamaRenderer) open(p *pen) {
@@ -188,6 +201,7 @@ func (r *ollamaRenderer) body(p *pen, g *gathered, e ending) error {
 	}
 	r.open(p)
 	err := r.message(p, string(said), g.text(starling.ReasoningPart), calls, e.finish)
+	r.probable(p, g.tokens())
 	r.last(p, e)
 	p.shut('}')
 	return err

@@ -79,12 +79,10 @@ var openAIRules = map[string]rule{
 	"function_call":      {fate: refuse, without: isText("none", "auto")},
 	"functions":          {fate: refuse, without: isEmpty},
 	"logit_bias":         {fate: refuse, without: isEmpty},
-	"logprobs":           {fate: refuse, without: isFalse},
 	"modalities":         {fate: refuse, without: func(v []byte) bool { return string(v) == `["text"]` || isEmpty(v) }},
 	"moderation":         {fate: refuse},
 	"prediction":         {fate: refuse},
 	"tool_choice":        {fate: refuse},
-	"top_logprobs":       {fate: refuse, without: isZero},
 	"web_search_options": {fate: refuse},
 
 	"messages[].audio":             {fate: refuse},

@@ -22,7 +22,8 @@ type openAIDecoder struct {
 	id, model string
 	tier      string
 
-	sure certainty // of the first choice
+	sure  certainty // of the first choice
+	probs probable
 
 	blocks int // that appeared so far
 	last   starling.PartKind
@@ -138,11 +139,19 @@ func (d *openAIDecoder) choice(v []byte, ev *starling.Event) {
 		d.sure.add(field(logprobs, "content"))
 	}
 	d.seen[index/64] |= 1 << (index % 64)
+	before := len(ev.Deltas)
 	if d.dialect == starling.Completions {
 		s := saying{openAIDecoder: d, ev: ev, first: index == 0}
 		s.text(starling.TextPart, plain)
 	} else {
 		d.message(said, index, ev)
+	}
+	if index == 0 && d.deltas && logprobs != nil {
+		if d.dialect == starling.Completions {
+			d.probs.add(ev, before, completionTokens(logprobs))
+		} else {
+			d.probs.add(ev, before, tokensOf(field(logprobs, "content")))
+		}
 	}
 	if textLength(finish) > 0 {
 		d.finished[index/64] |= 1 << (index % 64)

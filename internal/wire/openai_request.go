@@ -317,6 +317,7 @@ func (w *openAIRequest) sampling() {
 	if c.TopK != "" {
 		w.leave("top_k")
 	}
+	w.probs("logprobs", "top_logprobs")
 	if len(c.Stop) > 0 {
 		p.key("stop")
 		p.open('[')

@@ -49,6 +49,10 @@ func (v *openAIViewer) field(name string, value []byte) {
 		c.Seed = v.number(name, value)
 	case "n":
 		c.Choices = v.limit(name, value)
+	case "logprobs":
+		c.Logprobs = v.yes(name, value)
+	case "top_logprobs":
+		c.TopLogprobs = v.limit(name, value)
 	case "stop":
 		c.Stop = v.strings(name, value)
 	case "response_format":

@@ -84,8 +84,8 @@ func cutMember(object []byte, m member) edit {
 	return edit{from: m.from, to: after}
 }
 
-// chunk writes one choice's chunk around what inside writes.
-func (r *openAIRenderer) chunk(p *pen, finish string, inside func()) {
+// chunk writes one choice's chunk around what inside writes, with the tokens of its text.
+func (r *openAIRenderer) chunk(p *pen, finish string, tokens []starling.Token, inside func()) {
 	r.open(p)
 	p.key("choices")
 	p.open('[')
@@ -96,8 +96,7 @@ func (r *openAIRenderer) chunk(p *pen, finish string, inside func()) {
 	p.open('{')
 	inside()
 	p.shut('}')
-	p.key("logprobs")
-	p.raw(nil)
+	p.logprobs(tokens)
 	p.key("finish_reason")
 	if finish == "" {
 		p.raw(nil)
@@ -136,10 +135,12 @@ func (r *openAIRenderer) shut(p *pen) {
 	p.b = append(p.b, "\n\n"...)
 }
 
+func (r *openAIRenderer) idle(p *pen) { p.b = append(p.b, comment...) }
+
 func (r *openAIRenderer) begin(p *pen) {
 	if !r.began {
 		r.began = true
-		r.chunk(p, "", func() { p.pairs("role", "assistant", "content", "") })
+		r.chunk(p, "", nil, func() { p.pairs("role", "assistant", "content", "") })
 	}
 }
 
@@ -150,7 +151,7 @@ func (r *openAIRenderer) delta(p *pen, d *starling.Delta) error {
 		r.call(p, d)
 	case d.Text == "": // a signature, which has no place here
 	default:
-		r.chunk(p, "", func() { p.pairs(openAIFields[d.Kind], d.Text) })
+		r.chunk(p, "", d.Tokens, func() { p.pairs(openAIFields[d.Kind], d.Text) })
 	}
 	return nil
 }
@@ -166,7 +167,7 @@ var openAIFields = map[starling.PartKind]string{
 // call writes a piece of a call: its number always, id and name only at first.
 func (r *openAIRenderer) call(p *pen, d *starling.Delta) {
 	n, isNew := r.number(d.Block)
-	r.chunk(p, "", func() {
+	r.chunk(p, "", nil, func() {
 		p.key("tool_calls")
 		p.open('[')
 		p.open('{')
@@ -208,7 +209,7 @@ func (r *openAIRenderer) callID(id string, n int) string {
 
 func (r *openAIRenderer) end(p *pen, e ending) error {
 	r.begin(p)
-	r.chunk(p, openAIFinish(e.finish, len(r.calls) > 0), func() {})
+	r.chunk(p, openAIFinish(e.finish, len(r.calls) > 0), nil, func() {})
 	r.counted(p, e)
 	p.b = append(p.b, openAIDone...)
 	return nil
@@ -270,8 +271,7 @@ func (r *openAIRenderer) body(p *pen, g *gathered, e ending) error {
 	p.int(0)
 	p.key("message")
 	r.message(p, g)
-	p.key("logprobs")
-	p.raw(nil)
+	p.logprobs(g.tokens())
 	p.pairs("finish_reason", openAIFinish(e.finish, len(g.calls()) > 0))
 	p.shut('}')
 	p.shut(']')

@@ -173,6 +173,23 @@ func (o *outgoing) numbers(all ...digits) {
 	}
 }
 
+// probs asks for log-probabilities by these names, if the caller does.
+func (o *outgoing) probs(asked, top string) {
+	if !o.chat.Logprobs {
+		return
+	}
+	o.pen.key(asked)
+	o.pen.bool(true)
+	o.mostLikely(top)
+}
+
+// mostLikely asks for the tokens that could have been said.
+func (o *outgoing) mostLikely(top string) {
+	if o.chat.TopLogprobs > 0 {
+		o.pen.ints(tally{top, o.chat.TopLogprobs})
+	}
+}
+
 // fromUser writes a turn of the user where the results of tools are messages of their
 // own. They come first, as they must follow the calls; result returns their images,
 // which follow in the user's message, because a result can only be text there.

@@ -91,7 +91,6 @@ func TestWhatWouldChangeTheAnswerIsRefused(t *testing.T) {
 	}{
 		{starling.OpenAI, `"n":2`, "n"},
 		{starling.OpenAI, `"logprobs":true`, "logprobs"},
-		{starling.OpenAI, `"top_logprobs":2`, "top_logprobs"},
 		{starling.OpenAI, `"logit_bias":{"1":2}`, "logit_bias"},
 		{starling.OpenAI, `"modalities":["text","audio"]`, "modalities"},
 		{starling.OpenAI, `"audio":{"voice":"x"}`, "audio"},

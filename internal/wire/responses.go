@@ -26,6 +26,17 @@ var responsesAsked = []ask{
 	{name: "background", read: readBackground},
 	{name: "text", read: readFormat(func(v []byte) *starling.Format { return responsesFormat(field(v, "format")) })},
 	{name: "prompt_cache_key", read: readTalk},
+	{name: "include", read: readInclude},
+}
+
+// includedProbs is what asks for log-probabilities among what an answer is to include.
+const includedProbs = "message.output_text.logprobs"
+
+func readInclude(r *starling.Request, v []byte) error {
+	for m := enter(v); m.next(); {
+		r.WantProbs = r.WantProbs || text(m.value) == includedProbs
+	}
+	return nil
 }
 
 func readInput(_ *starling.Request, v []byte) error {
@@ -94,9 +105,6 @@ var responsesRules = map[string]rule{
 	"previous_response_id": {fate: refuse},
 	"prompt":               {fate: refuse},
 	"tool_choice":          {fate: refuse},
-	"top_logprobs":         {fate: refuse, without: isZero},
-
-	"include[].message.output_text.logprobs": {fate: refuse},
 
 	"input[].call_id":           {fate: refuse},
 	"input[].content[].file_id": {fate: refuse},

@@ -20,8 +20,9 @@ type responsesDecoder struct {
 	searches  int64
 
 	blocks []responsesBlock // in order of appearance
-	calls  bool             // a tool was called
-	done   bool             // the response has ended
+	probs  probable
+	calls  bool // a tool was called
+	done   bool // the response has ended
 }
 
 // responsesBlock is a part of an item as far as it was told.
@@ -67,6 +68,7 @@ type responsesEvent struct {
 	kind                             string
 	item, part                       int64 // output_index; content_index or summary_index
 	response, content, delta, id, is []byte
+	logprobs                         []byte
 	err                              []byte
 }
 
@@ -89,6 +91,8 @@ func (e *responsesEvent) read(top []member) {
 			e.id = m.value
 		case "delta":
 			e.delta = m.value
+		case "logprobs":
+			e.logprobs = m.value
 		case "text", "refusal", "arguments", "input":
 			e.is = m.value
 		case "error":
@@ -159,6 +163,7 @@ func (d *responsesDecoder) about(response []byte) {
 
 // piece reads an event about a text: more of it, or all of it.
 func (d *responsesDecoder) piece(name string, e *responsesEvent, ev *starling.Event) {
+	defer d.probable(ev, len(ev.Deltas), e.logprobs)
 	what, how, _ := strings.Cut(name, ".")
 	kind, known := responsesTexts[what]
 	switch {
@@ -175,6 +180,13 @@ func (d *responsesDecoder) piece(name string, e *responsesEvent, ev *starling.Ev
 		d.reasons(e.item, e.part, e.is, ev)
 	case how == "done":
 		d.rest(d.open(e.item, e.part, kind), e.is, ev)
+	}
+}
+
+// probable gives a text that was told its tokens.
+func (d *responsesDecoder) probable(ev *starling.Event, before int, logprobs []byte) {
+	if d.deltas && len(ev.Deltas) > before { // what was told before has its own
+		d.probs.add(ev, before, tokensOf(logprobs))
 	}
 }
 
@@ -275,7 +287,9 @@ func (d *responsesDecoder) item(item int64, v []byte, ev *starling.Event) {
 		part := int64(0)
 		for m := enter(field(v, "content")); m.next(); part++ {
 			if said := field(m.value, "text"); said != nil {
+				before := len(ev.Deltas)
 				d.rest(d.open(item, part, starling.TextPart), said, ev)
+				d.probable(ev, before, field(m.value, "logprobs"))
 			} else if said := field(m.value, "refusal"); said != nil {
 				d.rest(d.open(item, part, starling.RefusalPart), said, ev)
 			}

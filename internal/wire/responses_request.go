@@ -222,6 +222,11 @@ func (w *responsesRequest) sampling() {
 	if c.Seed != "" {
 		w.leave("seed")
 	}
+	if c.Logprobs {
+		p.key("include")
+		p.raw([]byte(`["` + includedProbs + `"]`))
+		w.mostLikely("top_logprobs")
+	}
 	if len(c.Stop) > 0 {
 		w.refuse("stop", "the upstream's dialect has no stop sequences")
 	}

@@ -58,8 +58,6 @@ func TestWhatResponsesCannotSayElsewhereIsRefusedByName(t *testing.T) {
 		{`"input":"x","conversation":"conv_1"`, "conversation"},
 		{`"input":"x","prompt":{"id":"p"}`, "prompt"},
 		{`"input":"x","moderation":{"model":"m"}`, "moderation"},
-		{`"input":"x","top_logprobs":2`, "top_logprobs"},
-		{`"input":"x","include":["message.output_text.logprobs"]`, "include[].message.output_text.logprobs"},
 		{`"input":"x","tools":[{"type":"file_search"}]`, "tools[].type"},
 		{`"input":"x","tools":[{"type":"mcp"}]`, "tools[].type"},
 		{`"input":"x","tools":[{"type":"web_search"}],"tool_choice":{"type":"web_search_preview"}`, "tool_choice"},

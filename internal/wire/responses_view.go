@@ -60,6 +60,8 @@ func (v *responsesViewer) field(name string, value []byte) {
 		c.Temperature = v.number(name, value)
 	case "top_p":
 		c.TopP = v.number(name, value)
+	case "top_logprobs":
+		c.TopLogprobs = v.limit(name, value)
 	case "text":
 		v.text(value)
 	case "reasoning":
@@ -129,6 +131,10 @@ func (v *responsesViewer) reasoning(value []byte) {
 // is about tools that the vendor runs, and reasoning for its own eyes.
 func (v *responsesViewer) include(value []byte) {
 	for m := v.array("include", value); m.next(); {
+		if text(m.value) == includedProbs {
+			v.chat.Logprobs = true
+			continue
+		}
 		v.extra("include[]."+text(m.value), m.value)
 	}
 }

@@ -47,6 +47,8 @@ func (r *responsesRenderer) pass(raw []byte) []byte {
 
 func (r *responsesRenderer) passed(*pen) {}
 
+func (r *responsesRenderer) idle(p *pen) { p.b = append(p.b, comment...) }
+
 // event writes one event with its number.
 func (r *responsesRenderer) event(p *pen, name string, inside func()) {
 	event(p, name, func() {
@@ -85,7 +87,7 @@ func (r *responsesRenderer) delta(p *pen, d *starling.Delta) error {
 	it.add(d)
 	switch {
 	case it.number >= 0:
-		r.more(p, it, d.Text)
+		r.more(p, it, d.Text, d.Tokens)
 	case it.tellable():
 		r.announce(p, it)
 	}
@@ -145,7 +147,7 @@ func (r *responsesRenderer) announce(p *pen, it *responsesItem) {
 	default:
 		r.about(p, it, "response.content_part.added", func() { r.part(p, it, "") })
 	}
-	r.more(p, it, said)
+	r.more(p, it, said, it.tokens)
 }
 
 // about writes an event about an item, or about the only part of it.
@@ -182,7 +184,11 @@ func (it *responsesItem) content(p *pen, said string) {
 		p.key("annotations")
 		p.raw([]byte("[]"))
 		p.key("logprobs")
-		p.raw([]byte("[]"))
+		if said == "" { // it only begins
+			p.raw([]byte("[]"))
+		} else {
+			p.tokens(it.tokens)
+		}
 	}
 	p.shut('}')
 }
@@ -200,7 +206,7 @@ const customInputEvent = "response.custom_tool_call_input"
 
 // more writes a piece. What is free text to the caller came as JSON, so it is told
 // when it is complete.
-func (r *responsesRenderer) more(p *pen, it *responsesItem, said string) {
+func (r *responsesRenderer) more(p *pen, it *responsesItem, said string, tokens []starling.Token) {
 	if said == "" || r.tool(it).custom {
 		return
 	}
@@ -208,7 +214,7 @@ func (r *responsesRenderer) more(p *pen, it *responsesItem, said string) {
 		p.pairs("delta", said)
 		if it.kind == starling.TextPart {
 			p.key("logprobs")
-			p.raw([]byte("[]"))
+			p.tokens(tokens)
 		}
 	})
 }
@@ -234,7 +240,7 @@ func (r *responsesRenderer) shut(p *pen, it *responsesItem) {
 			p.pairs(names[1], said)
 			if it.kind == starling.TextPart {
 				p.key("logprobs")
-				p.raw([]byte("[]"))
+				p.tokens(it.tokens)
 			}
 		})
 		r.about(p, it, "response.content_part.done", func() { r.part(p, it, said) })
@@ -275,7 +281,7 @@ func (r *responsesRenderer) end(p *pen, e ending) error {
 
 func (r *responsesRenderer) body(p *pen, g *gathered, e ending) error {
 	for _, b := range g.blocks {
-		it := &responsesItem{piece: piece{block: b.block, kind: b.kind, signature: b.signature, id: b.id, name: b.name}, number: len(r.items)}
+		it := &responsesItem{piece: piece{block: b.block, kind: b.kind, signature: b.signature, tokens: b.tokens, id: b.id, name: b.name}, number: len(r.items)}
 		it.said.WriteString(b.said.String())
 		if it.kind == starling.CallPart || it.said.Len() > 0 {
 			r.items = append(r.items, it)

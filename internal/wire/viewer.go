@@ -18,6 +18,10 @@ func (v *viewer) done() (*starling.Chat, error) {
 	if v.err != nil {
 		return nil, v.err
 	}
+	if n := v.chat.TopLogprobs; n > 0 && !v.chat.Logprobs { // what goes with nothing
+		v.extra("top_logprobs", strconv.AppendInt(nil, n, 10))
+		v.chat.TopLogprobs = 0
+	}
 	return &v.chat, nil
 }
 
@@ -82,6 +86,11 @@ func (v *viewer) bool(field string, value []byte) *bool {
 	}
 	b := value[0] == 't'
 	return &b
+}
+
+// yes reports whether a value is true.
+func (v *viewer) yes(field string, value []byte) bool {
+	return v.is('t', field, value) && kindOf(value) == 't'
 }
 
 func (v *viewer) object(field string, value []byte) walk {

@@ -50,6 +50,8 @@ type renderer interface {
 	pass(raw []byte) []byte
 	// passed ends a stream that passed.
 	passed(p *pen)
+	// idle writes what every client of the dialect skips, into a stream.
+	idle(p *pen)
 	// delta writes a piece of a stream, end its end.
 	delta(p *pen, d *starling.Delta) error
 	end(p *pen, e ending) error
@@ -69,7 +71,11 @@ func NewWriter(w io.Writer, o WriterOptions) *Writer {
 	return &Writer{w: w, request: o.Request, lang: lang, out: lang.renderer(o)}
 }
 
-// Event writes what ev says. Without anything to say there is no Write. Errors:
+// comment is a sign of life among server-sent events: it belongs to none.
+const comment = ": waiting\n\n"
+
+// Event writes what ev says. Without anything to say there is no Write. A sign of life
+// is written into a stream in the dialect's own way, and begins no answer. Errors:
 // Overloaded, when pieces of a call come after its end was written.
 func (w *Writer) Event(ev starling.Event) error {
 	if ev.Finish != "" {
@@ -81,17 +87,31 @@ func (w *Writer) Event(ev starling.Event) error {
 	if ev.Raw != nil && ev.Whole != w.request.Stream {
 		return w.pass(ev)
 	}
+	if ev.Idle && ev.Raw == nil && w.request.Stream {
+		w.out.idle(&w.pen)
+	}
 	if ev.Vectors != nil {
 		w.told.vectors = ev.Vectors
 	}
 	for i := range ev.Deltas {
+		d := w.due(&ev.Deltas[i])
 		if !w.request.Stream {
-			w.told.add(&ev.Deltas[i])
-		} else if err := w.out.delta(&w.pen, &ev.Deltas[i]); err != nil {
+			w.told.add(d)
+		} else if err := w.out.delta(&w.pen, d); err != nil {
 			return failure(err)
 		}
 	}
 	return w.flush()
+}
+
+// due returns what the caller hears of d: log-probabilities only who asked for them.
+func (w *Writer) due(d *starling.Delta) *starling.Delta {
+	if d.Tokens == nil || w.request.WantProbs {
+		return d
+	}
+	plain := *d
+	plain.Tokens = nil
+	return &plain
 }
 
 func (w *Writer) pass(ev starling.Event) error {
@@ -171,10 +191,13 @@ func (w *Writer) write(b []byte) error {
 	return nil
 }
 
+// dataField stands before each line of a server-sent event's data.
+const dataField = "data: "
+
 // appendData appends b as the data of a server-sent event, line by line.
 func appendData(dst, b []byte) []byte {
 	for {
-		dst = append(dst, "data: "...)
+		dst = append(dst, dataField...)
 		i := lineEnd(b)
 		if i < 0 {
 			return append(append(dst, b...), "\n\n"...)
