@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -33,7 +34,10 @@ func (p *program) hubStore(o hub.Options) (*hub.Store, error) {
 	}
 	o.Token = os.Getenv("HF_TOKEN")
 	o.Progress = p.bytesProgress()
-	o.Inspect, o.Fits = inspectWeights, fitsHere(machine.Here())
+	o.Inspect, o.Fits = inspectWeights, cfg.Local.fitsHere(machine.Here(), sync.OnceValue(func() float64 {
+		bandwidth, _ := memoryBandwidth(p.ctx) // 0: then nothing is said of speed
+		return bandwidth
+	}))
 	return hub.Open(cfg.dataDir(p.flags.Data), o)
 }
 

@@ -103,7 +103,7 @@ func openRung(cfg Config, dir string, log *slog.Logger) (*rung, error) {
 	}
 	cfg.Local.watch(&o, dir)
 	o.Need = func(w local.Weights) (int64, error) {
-		return heads[w.Name].Memory(gguf.Use{Context: int64(w.Context), Sequences: int64(w.Sequences), CacheType: w.CacheType, Whole: true}).Total(), nil
+		return heads[w.Name].Memory(cfg.Local.use(heads[w.Name])).Total(), nil
 	}
 	p, err := local.New(o)
 	if err != nil {
@@ -233,10 +233,10 @@ func (c Config) powered() (starling.Price, error) {
 
 // weights say how a kept model is used.
 func (l Local) weights(m hub.Stored, f *gguf.File) local.Weights {
+	use := l.use(f)
 	pooling, _ := f.Int(f.Architecture() + ".pooling_type")
 	w := local.Weights{
-		Name: m.Name, File: m.Path, Digest: m.Digest(), CacheType: l.Cache, Sequences: cmp.Or(l.Sequences, usualSequences),
-		Context: int(min(int64(cmp.Or(l.Context, plannedContext)), max(f.Trained(), 1))),
+		Name: m.Name, File: m.Path, Digest: m.Digest(), CacheType: l.Cache, Sequences: int(use.Sequences), Context: int(use.Context),
 		Vectors: pooling > 0 || catalog.Takes(m.Name) == starling.Embeddings,
 	}
 	if !w.Vectors {
@@ -248,13 +248,12 @@ func (l Local) weights(m hub.Stored, f *gguf.File) local.Weights {
 // watch has a provider look at this machine.
 func (l Local) watch(o *local.Options, dir string) {
 	host, rules := machine.Here(), l.rules()
-	reserve := cmp.Or(l.Reserve<<20, spared)
 	o.Room = func(engines []int) int64 {
 		here, err := host.Look()
 		if err != nil {
 			return math.MaxInt64 // nothing is known that speaks against it
 		}
-		return here.Available + host.Held(engines...) - reserve
+		return here.Available + host.Held(engines...) - l.reserve()
 	}
 	before := host.Sample()
 	o.Idle = func(engines []int) int {

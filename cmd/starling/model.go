@@ -47,10 +47,20 @@ func (c modelPullCmd) Run(p *program) error {
 
 // kept tells what is there now.
 func (p *program) kept(m hub.Stored, asJSON bool) error {
+	o := p.outlook(m)
 	if asJSON {
-		return p.encode(listedModel(m))
+		return p.encode(struct {
+			modelLine
+			outlook
+		}{listedModel(m), o})
 	}
 	printf(p.stdout, "%s: %s, licence %s\n", m.Name, megabytes(m.Bytes()), dash(m.Licence))
+	if o.Memory > 0 {
+		printf(p.stdout, "  memory  %s, with its window\n", megabytes(o.Memory))
+	}
+	if o.Speed > 0 {
+		printf(p.stdout, "  speed   %s here, by measured bandwidth\n", tokensASecond(o.Speed))
+	}
 	return nil
 }
 

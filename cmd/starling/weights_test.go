@@ -24,15 +24,15 @@ func TestAModelThatDoesNotFitIsToldWithItsNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := hub.Candidate{Name: "tiny", Bytes: 600e6, Header: bytes.NewReader(file.Bytes()), Size: int64(file.Len())}
-	if ok, advice := fitsHere(having(4000))(c); !ok {
-		t.Error(advice)
+	if ok, advice := (Local{}).fitsHere(having(4000), func() float64 { return 16e9 })(c); !ok || !strings.Contains(advice, "tokens/s") {
+		t.Error(ok, advice)
 	}
-	ok, advice := fitsHere(having(1000))(c)
+	ok, advice := Local{}.fitsHere(having(1000), nil)(c)
 	if ok || !strings.Contains(advice, "MB can be had") && !strings.Contains(advice, "GB can be had") {
 		t.Errorf("%t %q", ok, advice)
 	}
 	c.Header, c.Size = strings.NewReader("no weights"), 10
-	if ok, _ := fitsHere(having(1000))(c); ok {
+	if ok, _ := (Local{}).fitsHere(having(1000), nil)(c); ok {
 		t.Error("one whose header cannot be read is not weighed")
 	}
 }

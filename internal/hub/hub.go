@@ -47,8 +47,9 @@ type Options struct {
 	// Inspect reads the facts of a file of weights. Nil: only its magic is looked at.
 	Inspect func(path string) (Facts, error)
 
-	// Fits says whether a model that is not here yet fits this machine, and why not. If
-	// not, it is asked again of smaller ones of the same source. Nil: everything fits.
+	// Fits says whether a model that is not here yet fits this machine, and why not, or
+	// what to expect of it. If it does not, smaller ones of the same source are asked
+	// after too. Nil: everything fits.
 	Fits func(Candidate) (ok bool, advice string)
 
 	// Check tells the version of the library in a folder, without harm to this process.

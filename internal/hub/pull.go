@@ -101,8 +101,11 @@ func (s *Store) fits(ctx context.Context, r Reference, o offer, others []offer) 
 	slices.SortStableFunc(others, func(a, b offer) int { return cmp.Compare(b.bytes(), a.bytes()) })
 	for i := range others {
 		if smaller := &others[i]; smaller.bytes() < o.bytes() {
-			if ok, _ := ask(smaller); ok {
-				hint = fmt.Sprintf("starling model pull %s takes %d MB and fits; %s", smaller.name, smaller.bytes()/1e6, hint)
+			if ok, outlook := ask(smaller); ok {
+				if outlook != "" {
+					outlook = ", " + outlook
+				}
+				hint = fmt.Sprintf("starling model pull %s takes %d MB and fits%s; %s", smaller.name, smaller.bytes()/1e6, outlook, hint)
 				break
 			}
 		}
