@@ -209,7 +209,7 @@ func drop(t *testing.T, file string) {
 // by itself, answers with a model or says that it is too large. The system ends nobody.
 func TestNobodyIsEndedForWantOfMemoryInARealGroup(t *testing.T) {
 	realLibrary(t)
-	limits, sizes := []int64{96, 256}, []int64{2, 7}
+	limits, sizes := []int64{96, 256}, []int64{2, 5}
 	if testing.Short() {
 		sizes = sizes[:1]
 	}
@@ -225,7 +225,7 @@ func TestNobodyIsEndedForWantOfMemoryInARealGroup(t *testing.T) {
 	if testing.Short() {
 		return
 	}
-	other := weighing(t, 7)
+	other := weighing(t, 5)
 	drop(t, file)
 	drop(t, other)
 	if kind := rent(t, 128<<20, file, other); kind != "" {
