@@ -126,7 +126,7 @@ func damages(t testing.TB, chance int) (all []damage) {
 // TestADamagedFileEndsItsChildAtMost: each is answered with, refused, or ends its child.
 // None is waited for in vain, and nobody else notices.
 func TestADamagedFileEndsItsChildAtMost(t *testing.T) {
-	all := damages(t, 180)
+	all := damages(t, 130)
 	if testing.Short() {
 		all = append(all[:12], all[len(all)-20:]...)
 	}

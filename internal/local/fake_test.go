@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(realVar) != "" {
 		serveReally()
 	}
+	if s := os.Getenv(tenantVar); s != "" {
+		moveIn(s)
+	}
 	if s := os.Getenv(childVar); s != "" {
 		var f fake
 		if err := json.Unmarshal([]byte(s), &f.script); err != nil {

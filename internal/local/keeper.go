@@ -32,6 +32,7 @@ type keeper struct {
 	bad    suspects
 
 	room   int64  // bytes that all children together may need
+	murky  bool   // room may be too small: a child ended since, or had not quite when it was measured
 	idle   int    // cores that nobody else uses
 	barred string // why the machine lets nobody work now; "" it does
 	ticks  int
@@ -243,6 +244,7 @@ func (k *keeper) bury(now time.Time, ev isGone) {
 		return
 	}
 	was := m.stage
+	k.murky = true
 	m.stage, m.child, m.drain, m.frozen, m.eased, m.governor = cold, 0, false, time.Time{}, false, governor{}
 	for id, a := range m.working {
 		delete(m.working, id)
@@ -280,6 +282,7 @@ func mayPass(err error) bool {
 
 func (k *keeper) measure(now time.Time, ev measured) {
 	k.room, k.idle, k.ticks = ev.room, ev.idle, k.ticks+1
+	k.murky = slices.ContainsFunc(k.names, func(name string) bool { return k.models[name].stage == ending })
 	k.barred = ""
 	if !ev.allowed {
 		k.barred = cmp.Or(ev.why, "the rules of this machine let no model run now")
@@ -350,7 +353,7 @@ func (k *keeper) seat() {
 }
 
 func (k *keeper) end(m *resident) {
-	m.stage, m.drain = ending, false
+	m.stage, m.drain, k.murky = ending, false, true
 	k.out = append(k.out, endIt{m.child})
 }
 
@@ -441,7 +444,7 @@ func (k *keeper) away(m *resident) string {
 		return k.barred
 	case m.wrong != nil:
 		return m.wrong.Error()
-	case m.need > k.room:
+	case m.need > k.room && !k.murky:
 		return k.tooLarge(m).Error()
 	}
 	return ""

@@ -413,6 +413,33 @@ func TestAModelThatHasNoRoomIsRefusedWithNumbers(t *testing.T) {
 	}
 }
 
+// What a child held is in nobody's account while the system takes it back: the room that
+// is measured then is too small.
+func TestRoomThatIsMissingWhileAChildEndsRefusesAndEndsNobody(t *testing.T) {
+	h := newHouse(100, usual(), t.Fatalf, 60, 60, 30)
+	h.ask("a")
+	h.ask("c")
+	h.settle()
+	b := h.ask("b")
+	if got := h.named(h.dying); !slices.Equal(got, []string{"a"}) {
+		t.Fatalf("%v are ended", got)
+	}
+	h.measure(20)
+	h.bury(1, nil)
+	if h.refused[b] != nil || len(h.loadingOnes()) > 0 || len(h.named(h.dying)) > 1 {
+		t.Errorf("%v; loading %v, ending %v", h.refused[b], h.loadingOnes(), h.named(h.dying))
+	}
+	h.measure(100)
+	if got := h.loadingOnes(); len(got) != 1 || h.living[got[0]] != "b" || len(h.living) != 2 {
+		t.Errorf("loading %v of %v", got, h.living)
+	}
+	h.settle()
+	h.measure(20)
+	if h.settle(); len(h.named(h.dying)) != 3 {
+		t.Errorf("of those that have no room any more %v were ended", h.named(h.dying))
+	}
+}
+
 // TestWhatIsPlannedFitsEachMachine: of models of these sizes, asked for one after the
 // other, each that fits alone is answered, and the others are refused.
 func TestWhatIsPlannedFitsEachMachine(t *testing.T) {

@@ -2,4 +2,7 @@
 
 package local
 
+const tenantVar = "STARLING_TEST_TENANT"
+
 func abandon(string) {}
+func moveIn(string)  {}

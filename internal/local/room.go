@@ -37,6 +37,9 @@ func (k *keeper) makeRoom(now time.Time) {
 			k.refuseAll(m, m.wrong)
 			continue
 		}
+		if m.need > k.room && k.murky {
+			break // the next measurement tells
+		}
 		if m.need > k.room {
 			k.refuseAll(m, k.tooLarge(m))
 			continue
@@ -56,7 +59,7 @@ func (k *keeper) makeRoom(now time.Time) {
 // shrink gives back what the machine needs for others, and what nobody works in any
 // more that is to be given back.
 func (k *keeper) shrink() {
-	if over := k.held() - k.coming() - k.room; over > 0 {
+	if over := k.held() - k.coming() - k.room; over > 0 && !k.murky {
 		k.free(over, nil)
 	}
 	for _, name := range k.names {
