@@ -32,6 +32,8 @@ type Model struct {
 	Drained bool          `json:"-"` // an answer that nobody wants any more is made to its end
 	Longest time.Duration `json:"-"` // that a call may take; 0 unknown
 	Counts  bool          `json:"-"` // its server says how many tokens a request has
+	Reads   float64       `json:"-"` // tokens of a prompt a second, as measured of late; 0 unknown
+	Writes  float64       `json:"-"` // tokens of an answer a second, alike
 }
 
 // StudentName is the provider of all students. In a rubric it is the candidate that

@@ -70,6 +70,17 @@ func (m Model) Expect(r *Request) Usage {
 	return Usage{Input: r.TextBytes()/4 + r.PictureTokens(), Output: output, Estimated: true}
 }
 
+// Time is how long the model is expected to work for a use, until the first token of its
+// answer and in all, by its measured speeds; 0 and 0 where those are unknown.
+func (m Model) Time(u Usage) (first, all time.Duration) {
+	if m.Reads <= 0 || m.Writes <= 0 {
+		return 0, 0
+	}
+	seconds := func(s float64) time.Duration { return time.Duration(min(s, 1e6) * float64(time.Second)) }
+	read := float64(u.Input) / m.Reads
+	return seconds(read), seconds(read + float64(u.Output)/m.Writes)
+}
+
 // PictureTokens returns the tokens that a request's pictures and documents usually take.
 func (r *Request) PictureTokens() int64 { return int64(r.Images+r.Documents) * usualImage }
 

@@ -21,9 +21,9 @@ const (
 )
 
 // recall has the board count what verifiers said in the exchanges before this
-// gateway's; its own are counted as they are settled. It takes about a second for
-// all, in which answers are already given.
-func (g *gateway) recall(ctx context.Context) error {
+// gateway's, and the models of this machine when they were asked; its own are counted as
+// they are settled. It takes about a second for all, in which answers are already given.
+func (g *gateway) recall(ctx context.Context, models *rung) error {
 	q := ledger.Query{Newest: true, Limit: mostRecalled, Since: g.began.Add(-recalledFor), Until: g.began}
 	for r, err := range g.ledger.Receipts(ctx, q) {
 		if err != nil {
@@ -33,6 +33,7 @@ func (g *gateway) recall(ctx context.Context) error {
 			return nil
 		}
 		g.news.Board.FoldReceipt(r)
+		models.recall(r)
 	}
 	return nil
 }

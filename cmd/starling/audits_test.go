@@ -96,7 +96,7 @@ func TestAGatewayRecallsWhatVerifiersSaidBeforeIt(t *testing.T) {
 	if err := g.ledger.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.recall(t.Context()); err != nil {
+	if err := g.recall(t.Context(), g.parts.rung); err != nil {
 		t.Fatal(err)
 	}
 	if got := g.news.Board.Standing("sorting", "r", "u"); got.Tried != 3 || got.Accepted != 2 {

@@ -36,6 +36,7 @@ type parts struct {
 	providers map[string]*provider.HTTP
 	students  *provider.Students
 	embedder  *provider.Embedder // for students; nil if none is configured
+	rung      *rung              // the models on this machine
 	guard     *provider.Guard
 	catalog   *catalog.Catalog
 	warnings  []string // of what may be missed now
@@ -57,29 +58,36 @@ func (p *parts) retire(ctx context.Context) {
 	p.close()
 }
 
+// takeOver has parts that are about to replace others go on with the models that those
+// have loaded, if they are the same. What is closed with the others then is not in use.
+func (p *parts) takeOver(others *parts) {
+	if p.rung.made == others.rung.made {
+		p.rung, others.rung = others.rung, p.rung
+	}
+}
+
 // close hangs up on the upstreams. It is for when no call is under way.
 func (p *parts) close() {
 	for _, up := range p.providers {
 		up.Close()
 	}
+	p.rung.close()
 	p.guard.Close()
 }
 
-// build makes the parts of a configuration, with the students of a data folder. It
-// calls nobody but the local servers whose models nobody listed.
-func build(ctx context.Context, cfg Config, dir string) (*parts, error) {
+// build makes the parts of a configuration, with the students and the models of a data
+// folder. It calls nobody but the local servers whose models nobody listed. What fares
+// ill later on is logged; a nil log keeps silent.
+func build(ctx context.Context, cfg Config, dir string, log *slog.Logger) (p *parts, err error) {
 	policy, err := policyOf(cfg)
 	if err != nil {
 		return nil, err
 	}
 	cat := catalog.Embedded().With(cfg.Prices)
-	p := &parts{policy: policy, observe: cfg.observing(), providers: map[string]*provider.HTTP{}, catalog: cat, warnings: cat.Warnings()}
+	p = &parts{policy: policy, observe: cfg.observing(), providers: map[string]*provider.HTTP{}, catalog: cat, warnings: cat.Warnings()}
 	ups, err := upstreams(cfg)
 	if err != nil {
 		return nil, err
-	}
-	if len(ups) == 0 {
-		p.warnings = append(p.warnings, "no provider is configured: set OPENAI_API_KEY or ANTHROPIC_API_KEY, write a configuration, or try starling demo")
 	}
 	if p.guard, err = cfg.guard(ups); err != nil {
 		return nil, err
@@ -113,7 +121,19 @@ func build(ctx context.Context, cfg Config, dir string) (*parts, error) {
 	if err := together(errs); err != nil {
 		return nil, err
 	}
-	if p.upstreams, err = cfg.directory(models, silent); err != nil {
+	if p.rung, err = openRung(cfg, dir, log); err != nil {
+		return nil, err
+	}
+	rung := p.rung
+	defer func() {
+		if err != nil {
+			rung.close()
+		}
+	}()
+	if len(ups)+len(rung.models) == 0 {
+		p.warnings = append(p.warnings, "no provider is configured: set OPENAI_API_KEY or ANTHROPIC_API_KEY, fetch a model with starling model pull, write a configuration, or try starling demo")
+	}
+	if p.upstreams, err = cfg.directory(append(models, rung.models...), silent); err != nil {
 		return nil, err
 	}
 	if err := p.teach(readStudents(dir)); err != nil {
@@ -178,9 +198,12 @@ func (p *parts) cascade(set *skill.Set, l *ledger.Ledger, board *evidence.Board,
 		providers[name] = up
 	}
 	providers[starling.StudentName] = p.students
+	if p.rung.provider != nil {
+		providers[localName] = p.rung.provider
+	}
 	return &cascade.Cascade{
 		Policy:    p.policy,
-		Router:    &route.Router{Directory: p.directory, Skills: set, Verifiers: verifiers, Board: board, Default: p.standard},
+		Router:    &route.Router{Directory: p.directory, Skills: set, Verifiers: verifiers, Board: board, Default: p.standard, Now: p.rung.now},
 		Providers: providers,
 		Ledger:    l,
 		Log:       log,

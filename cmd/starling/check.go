@@ -24,10 +24,11 @@ func (c checkCmd) Run(p *program) error {
 	if _, err := cfg.ledgerURL(); err != nil {
 		return err
 	}
-	parts, err := build(p.ctx, cfg, cfg.dataDir(p.flags.Data))
+	parts, err := build(p.ctx, cfg, cfg.dataDir(p.flags.Data), nil)
 	if err != nil {
 		return err
 	}
+	defer parts.close()
 	set, err := cfg.loadSkills()
 	if err != nil {
 		return err

@@ -47,6 +47,7 @@ type Config struct {
 	Prices    []catalog.Override   `yaml:"prices"`
 	Budgets   []BudgetLimit        `yaml:"budgets"`
 
+	Local      Local  `yaml:"local"`
 	Embeddings string `yaml:"embeddings"` // "provider/model", which students may learn with
 
 	Observe bool     `yaml:"observe"`
@@ -143,7 +144,7 @@ func (c *Config) root(dir string) {
 func (c Config) check() error {
 	_, listen := c.address()
 	_, class := policyOf(c)
-	errs := []error{c.at(listen, "listen"), class}
+	errs := []error{c.at(listen, "listen"), class, c.at(c.Local.rules().Check(), "local", "hours")}
 	for i, own := range c.Prices {
 		errs = append(errs, c.at(own.Validate(), "prices", strconv.Itoa(i)))
 	}

@@ -6,11 +6,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
+	"starling"
 	"starling/internal/skill"
 	"starling/internal/verify"
 )
@@ -75,7 +78,7 @@ func TestTheConfigurationInTheDocumentIsAConfiguration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		parts, err := build(t.Context(), cfg, t.TempDir())
+		parts, err := build(t.Context(), cfg, t.TempDir(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,5 +123,27 @@ func TestTheRubricAndTheCaseInTheSpecificationAreSuch(t *testing.T) {
 		if ok, why, err := verify.Grade(t.Context(), c, s.Rubric.Grade, c.Answer, verifiers); !ok || err != nil {
 			t.Errorf("the ideal answer does not pass: %s, %v", why, err)
 		}
+	}
+}
+
+// TestTheModelsOfThisMachineInTheDocumentAreConfigured holds without any that are kept.
+func TestTheModelsOfThisMachineInTheDocumentAreConfigured(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "starling.yaml")
+	if err := os.WriteFile(file, []byte(blocks(t, "configuration.md", "yaml")[1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := loadConfig(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Local{
+		Models: []string{"Qwen/Qwen3-0.6B-GGUF:Q4_0"}, Context: 4096, Sequences: 2, Threads: 4, Cache: "f16", Reserve: 512, Keep: 30 * time.Minute,
+		Watts: "15", PerKWh: starling.Dollar * 30 / 100, MaxCelsius: 85, Hours: "22:00-06:00",
+	}
+	if !reflect.DeepEqual(cfg.Local, want) {
+		t.Errorf("%+v, want %+v", cfg.Local, want)
+	}
+	if _, err := openRung(cfg, t.TempDir(), nil); starling.KindOf(err) != starling.Invalid || !strings.Contains(err.Error(), "starling model pull") {
+		t.Errorf("a model that is not kept: %v", err)
 	}
 }

@@ -17,6 +17,9 @@ type engineCmd struct {
 	List    engineListCmd    `cmd:"" help:"List what is installed."`
 	Remove  engineRemoveCmd  `cmd:"" help:"Remove an installed version."`
 	Doctor  engineDoctorCmd  `cmd:"" help:"Say what works, what is missing, and the command that mends it."`
+
+	Child    engineChildCmd    `cmd:"" hidden:"" help:"Be the engine of the process that starts it."`
+	Quantize engineQuantizeCmd `cmd:"" hidden:"" help:"Write a smaller file of weights."`
 }
 
 // hubStore opens the store of the data folder, with its progress on the terminal.

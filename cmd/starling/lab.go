@@ -71,7 +71,7 @@ func (l *lab) beside(p *program, gateway string) (err error) {
 		return err
 	}
 	l.asks(cmp.Or(gateway, "http://"+addr), os.Getenv("STARLING_KEY"))
-	if l.parts, err = build(p.ctx, l.cfg, l.cfg.dataDir(p.flags.Data)); err != nil {
+	if l.parts, err = build(p.ctx, l.cfg, l.cfg.dataDir(p.flags.Data), nil); err != nil {
 		return err
 	}
 	l.later(func() error { l.parts.close(); return nil })

@@ -44,8 +44,10 @@ type commands struct {
 	Budget    budgetCmd    `cmd:"" help:"Show how far each budget is used."`
 	Key       keyCmd       `cmd:"" help:"Make, list and revoke the gateway's keys."`
 	Models    modelsCmd    `cmd:"" help:"List the models that can be called, with zones and prices."`
-	Model     modelCmd     `cmd:"" help:"Pull, import, list and remove models for this machine; the gateway does not answer with them yet."`
-	Engine    engineCmd    `cmd:"" help:"Install llama.cpp, which is to run them, and say what is missing."`
+	Model     modelCmd     `cmd:"" help:"Pull, import, quantise, list and remove models that answer on this machine."`
+	Pause     pauseCmd     `cmd:"" help:"Have the models on this machine stop, at once."`
+	Resume    resumeCmd    `cmd:"" help:"Have them go on."`
+	Engine    engineCmd    `cmd:"" help:"Install llama.cpp, which runs them, and say what is missing."`
 	Skill     skillCmd     `cmd:"" help:"List and check skills and their rubrics."`
 	Check     checkCmd     `cmd:"" help:"Check the configuration and the skills, and say what would be served."`
 

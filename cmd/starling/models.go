@@ -17,10 +17,11 @@ func (c modelsCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	parts, err := build(p.ctx, cfg, cfg.dataDir(p.flags.Data))
+	parts, err := build(p.ctx, cfg, cfg.dataDir(p.flags.Data), nil)
 	if err != nil {
 		return err
 	}
+	defer parts.close()
 	models := parts.directory.Models()
 	if c.JSON {
 		return p.encode(orEmpty(models))

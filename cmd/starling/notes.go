@@ -18,7 +18,7 @@ import (
 // binds nothing, what will be refused. The keys are nil where nobody can know
 // them.
 func (c Config) notes(p *parts, set *skill.Set, keys []ledger.Key) []string {
-	return slices.Concat(p.warnings, p.damaged, p.away(), c.gaps(p, set), c.classless(p, set), c.priced(p), p.kept, c.capped(set, keys), c.watched(set), keeping(set), peopleOnly(set))
+	return slices.Concat(p.warnings, p.damaged, p.rung.damaged, p.away(), c.gaps(p, set), c.classless(p, set), c.priced(p), p.kept, c.capped(set, keys), c.watched(set), keeping(set), peopleOnly(set))
 }
 
 // place is where in its file a value stands, for the beginning of a note.
@@ -30,10 +30,14 @@ func (c Config) place(path ...string) string {
 	return fmt.Sprintf("%s:%d:%d: ", at.File, at.Line, at.Column)
 }
 
-// away names the students that cannot be asked.
+// away names the students and the models of this machine that cannot be asked.
 func (p *parts) away() []string {
 	var out []string
-	for _, m := range p.students.Models() {
+	all := p.students.Models()
+	for _, m := range p.rung.models {
+		all = append(all, p.rung.now(m))
+	}
+	for _, m := range all {
 		if m.Away != "" {
 			out = append(out, fmt.Sprintf("%s answers nothing: %s", m.ID(), m.Away))
 		}

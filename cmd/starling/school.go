@@ -276,7 +276,7 @@ func (p *program) openSchool() (*school, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	parts, err := build(p.ctx, cfg, books.Dir)
+	parts, err := build(p.ctx, cfg, books.Dir, nil)
 	if err != nil {
 		return nil, nil, err
 	}

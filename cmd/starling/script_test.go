@@ -39,7 +39,14 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata",
 		RequireUniqueNames: true,
-		Setup:              stage,
+		Condition: func(name string) (bool, error) {
+			if name != "models" {
+				return false, fmt.Errorf("nobody knows the condition %q", name)
+			}
+			library, whole, _ := realModels()
+			return library != "" && whole != "", nil
+		},
+		Setup: stage,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"absent": absent, "ask": ask, "end": end, "eventually": eventually, "exits": exits, "expand": expand,
 			"logged": logged, "outside": outside, "weights": weights, "packs": packs, "remember": remember, "send": send, "shop": shop, "start": start, "tamper": tamper,
@@ -66,6 +73,10 @@ func stage(env *testscript.Env) error {
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, ".config"))
 	env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, ".data"))
+	library, whole, small := realModels()
+	env.Setenv("STARLING_TEST_ENGINE", library)
+	env.Setenv("STORIES", whole)
+	env.Setenv("SMALL", small)
 	all := running{}
 	env.Values["running"] = all
 	env.Defer(func() {
@@ -202,6 +213,20 @@ func expand(ts *testscript.TestScript, neg bool, args []string) {
 		text := os.Expand(ts.ReadFile(file), ts.Getenv)
 		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
 	}
+}
+
+// realModels returns the folder of llama.cpp's library and the files of a tiny trained
+// model, whole and quantised; "" where they are not at hand.
+func realModels() (library, whole, small string) {
+	dir := os.Getenv("STARLING_TEST_WEIGHTS")
+	if dir == "" {
+		dir, _ = filepath.Abs("../../../shared/weights")
+	}
+	whole, small = filepath.Join(dir, "stories260K.gguf"), filepath.Join(dir, "stories260K-Q8_0.gguf")
+	if _, err := os.Stat(small); err != nil {
+		return os.Getenv("STARLING_TEST_ENGINE"), "", ""
+	}
+	return os.Getenv("STARLING_TEST_ENGINE"), whole, small
 }
 
 // remember NAME FILE|stdout|stderr REGEXP sets $NAME to what the group matches.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -101,6 +102,7 @@ type gateway struct {
 	study  *study // what is learned beside the requests
 
 	roll    string        // of the students' folder, before it was read
+	kept    string        // of the kept models', alike
 	look    time.Duration // between two looks at it
 	lessons time.Duration // between two looks whether a student has more to learn
 	schools chan school   // whoever receives gets the one in force then, while the gateway runs
@@ -110,12 +112,12 @@ type gateway struct {
 
 // open puts a gateway together and listens. Nothing is served before run.
 func open(ctx context.Context, cfg Config, dir string, log *slog.Logger) (*gateway, error) {
-	g := &gateway{cfg: cfg, dir: dir, log: log, began: time.Now(), roll: rollCall(dir), look: time.Second, lessons: 5 * time.Minute, schools: make(chan school), study: newStudy(cfg.skillFiles(), log)}
+	g := &gateway{cfg: cfg, dir: dir, log: log, began: time.Now(), roll: rollCall(dir), kept: keptCall(dir), look: time.Second, lessons: 5 * time.Minute, schools: make(chan school), study: newStudy(cfg.skillFiles(), log)}
 	var err error
-	if g.parts, err = build(ctx, cfg, dir); err != nil {
+	if g.parts, err = build(ctx, cfg, dir, log); err != nil {
 		return nil, err
 	}
-	for _, why := range g.parts.damaged {
+	for _, why := range slices.Concat(g.parts.damaged, g.parts.rung.damaged) {
 		log.Error(why)
 	}
 	if g.set, err = cfg.loadSkills(); err != nil {
@@ -188,21 +190,23 @@ func (g *gateway) run(ctx context.Context, hup <-chan os.Signal, reload func() (
 	group.Go(func() error { return g.server.Serve(ctx, g.ln) })
 	group.Go(func() error { return g.follow(ctx, hup, reload) })
 	group.Go(func() error { return g.keepUp(ctx) })
-	group.Go(func() error { return g.recall(ctx) })
+	models := g.parts.rung // read here: a reload may replace it
+	group.Go(func() error { return g.recall(ctx, models) })
 	group.Go(func() error { return g.study.run(ctx, g.ledger.Outcomes) })
 	group.Go(func() error { g.study.recall(ctx, g.ledger.Records); return nil })
 	return group.Wait()
 }
 
-// follow takes changes in: of the skills' folder at once, of the students' soon, of
-// the configuration on SIGHUP. What is invalid is logged and changes nothing. This
+// follow takes changes in: of the skills' folder at once, of the students' and the kept
+// models' soon, of the configuration on SIGHUP. What is invalid is logged and changes nothing. This
 // goroutine alone replaces parts and set.
 func (g *gateway) follow(ctx context.Context, hup <-chan os.Signal, reload func() (Config, error)) error {
-	sets, classes := make(chan *skill.Set), make(chan class)
+	sets, classes, kept := make(chan *skill.Set), make(chan class), make(chan struct{})
 	group, ctx := errgroup.WithContext(ctx)
 	first := g.set // read here: the watcher may begin after the first swap
 	group.Go(func() error { return g.watchSkills(ctx, first, sets) })
 	group.Go(func() error { return g.watchStudents(ctx, classes) })
+	group.Go(func() error { return g.watchModels(ctx, kept) })
 	lessons := newLessons(g)
 	group.Go(func() error { return lessons.run(ctx) })
 	group.Go(func() error {
@@ -211,7 +215,9 @@ func (g *gateway) follow(ctx context.Context, hup <-chan os.Signal, reload func(
 			case <-ctx.Done():
 				return nil
 			case <-hup:
-				g.reconfigure(ctx, reload)
+				g.reconfigure(ctx, "configuration", reload)
+			case <-kept:
+				g.reconfigure(ctx, "models of this machine", func() (Config, error) { return g.cfg, nil })
 			case set := <-sets:
 				g.swap("skills", g.cfg, g.parts, set)
 			case c := <-classes:
@@ -241,18 +247,22 @@ func (g *gateway) watchSkills(ctx context.Context, first *skill.Set, sets chan<-
 	})
 }
 
-func (g *gateway) reconfigure(ctx context.Context, reload func() (Config, error)) {
+// reconfigure makes all parts anew: of another configuration, or because of what has
+// changed beside it.
+func (g *gateway) reconfigure(ctx context.Context, what string, reload func() (Config, error)) {
 	cfg, err := reload()
 	var fresh *parts
 	if err == nil {
-		fresh, err = build(ctx, cfg, g.dir)
+		fresh, err = build(ctx, cfg, g.dir, g.log)
 	}
 	if err != nil {
-		g.log.Error("configuration not reloaded; the old one stays in force", "err", err)
+		g.log.Error(what+" not reloaded; what was in force stays so", "err", err)
 		return
 	}
 	old := g.parts
-	if !g.swap("configuration", cfg, fresh, g.set) {
+	fresh.takeOver(old)
+	if !g.swap(what, cfg, fresh, g.set) {
+		old.takeOver(fresh)
 		fresh.close()
 		return
 	}

@@ -88,13 +88,15 @@ func writeStudent(dir string, t *student.Taught) error {
 	return nil
 }
 
-// rollCall tells whether the folder has changed: names, sizes and times of the
-// files in it.
-func rollCall(dir string) string {
-	entries, _ := os.ReadDir(filepath.Join(dir, studentsFolder)) // none is a state too
+// rollCall tells whether the folder of the students has changed.
+func rollCall(dir string) string { return listing(filepath.Join(dir, studentsFolder), studentEnding) }
+
+// listing is the names, sizes and times of the files in a folder, for comparison.
+func listing(folder, ending string) string {
+	entries, _ := os.ReadDir(folder) // none is a state too
 	var all bytes.Buffer
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && strings.HasSuffix(e.Name(), studentEnding) {
+		if info, err := e.Info(); err == nil && strings.HasSuffix(e.Name(), ending) {
 			fmt.Fprintln(&all, e.Name(), info.Size(), info.ModTime().UnixNano())
 		}
 	}

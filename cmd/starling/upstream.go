@@ -20,6 +20,9 @@ func (c Config) upstream(name string, own *Upstream) (*upstream, error) {
 	if name == starling.StudentName {
 		return nil, c.ofProvider(&starling.Error{Kind: starling.Invalid, Op: "the name is that of the students' own provider", Hint: "choose another name"}, name, "")
 	}
+	if name == localName {
+		return nil, c.ofProvider(&starling.Error{Kind: starling.Invalid, Op: "the name is that of the models that are kept on this machine", Hint: "choose another name"}, name, "")
+	}
 	vendor, known := catalog.VendorNamed(cmp.Or(own.Vendor, name))
 	if !known && (own.Dialect == "" || own.URL == "" || own.Zone == starling.Nowhere) {
 		return nil, c.ofProvider(unknownVendor(cmp.Or(own.Vendor, name)), name, "vendor")

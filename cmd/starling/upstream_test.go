@@ -11,7 +11,7 @@ import (
 func offers(t *testing.T, name string, own Upstream) map[string]starling.Model {
 	t.Helper()
 	cfg := Config{Providers: map[string]*Upstream{name: &own}}
-	parts, err := build(t.Context(), cfg, t.TempDir())
+	parts, err := build(t.Context(), cfg, t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestAProviderOffersWhatEmbedsAndWhatModeratesBesideWhatConverses(t *testing
 		t.Errorf("%+v", both)
 	}
 	own := Upstream{Models: []string{"text-embed-x"}}
-	if _, err := build(t.Context(), Config{Providers: map[string]*Upstream{"anthropic": &own}}, t.TempDir()); starling.KindOf(err) != starling.Invalid || !strings.Contains(err.Error(), "text-embed-x") {
+	if _, err := build(t.Context(), Config{Providers: map[string]*Upstream{"anthropic": &own}}, t.TempDir(), nil); starling.KindOf(err) != starling.Invalid || !strings.Contains(err.Error(), "text-embed-x") {
 		t.Errorf("nobody could ask it: %v", err)
 	}
 	t.Setenv("X_KEY", "k")

@@ -57,7 +57,7 @@ func (p *program) warrants(l *ledger.Records) ([]warranted, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts, err := build(p.ctx, cfg, cfg.dataDir(p.flags.Data))
+	parts, err := build(p.ctx, cfg, cfg.dataDir(p.flags.Data), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,9 @@ type File struct {
 	Tensors []Tensor
 	Size    int64 // bytes of the file, or of all files of the set
 
-	meta map[string]any // string, bool, int64, float64 or list
+	meta     map[string]any // string, bool, int64, float64 or list
+	pieces   int64          // where the texts of the vocabulary begin in the file; 0: nowhere
+	bos, eos string
 }
 
 // Text returns a text of the metadata, "" if there is none of that key.
@@ -114,6 +116,13 @@ func (f *File) Architecture() string { return f.Text("general.architecture") }
 
 // Name returns what the model is called, or "".
 func (f *File) Name() string { return f.Text("general.name") }
+
+// BOS and EOS return the texts of the tokens with which a sequence begins and ends, ""
+// where the file names none, and of a header that [Read] read.
+func (f *File) BOS() string { return f.bos }
+
+// EOS: see [File.BOS].
+func (f *File) EOS() string { return f.eos }
 
 // Licence returns under what terms it is given, "" if the file does not say.
 func (f *File) Licence() string { return f.Text("general.license") }

@@ -317,6 +317,35 @@ func TestChanceIsNormalAndAsWideAsItMustBe(t *testing.T) {
 	}
 }
 
+func TestTheTokensThatBeginAndEndAreNamed(t *testing.T) {
+	for _, s := range []Shape{TinyQwen, TinyLlama} {
+		path := filepath.Join(t.TempDir(), "m.gguf")
+		var b bytes.Buffer
+		spec := s.Spec(F16, 1)
+		if err := Write(&b, spec); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tokens []string
+		for _, e := range spec.Metadata {
+			if e.Key == piecesKey {
+				tokens = e.Value.([]string)
+			}
+		}
+		bos, _ := f.Int("tokenizer.ggml.bos_token_id")
+		eos, _ := f.Int("tokenizer.ggml.eos_token_id")
+		if f.BOS() != tokens[bos] || f.EOS() != tokens[eos] || f.BOS() == "" || f.EOS() == "" || f.BOS() == f.EOS() {
+			t.Errorf("%s: %q and %q, not %q and %q", s.Name, f.BOS(), f.EOS(), tokens[bos], tokens[eos])
+		}
+	}
+}
+
 func TestTheTokenizersHaveWhatTheLibraryAsksFor(t *testing.T) {
 	for _, s := range []Shape{TinyQwen, TinyLlama} {
 		meta := map[string]any{}

@@ -52,7 +52,15 @@ func open(path string) (*File, error) {
 	if err != nil {
 		return nil, &starling.Error{Kind: starling.Internal, Op: "gguf: open", Err: err}
 	}
-	return Read(r, info.Size())
+	f, err := Read(r, info.Size())
+	if err != nil {
+		return nil, err
+	}
+	if f.bos, err = f.piece(r, "bos"); err != nil {
+		return nil, err
+	}
+	f.eos, err = f.piece(r, "eos")
+	return f, err
 }
 
 // Read reads the header of a file of the given bytes, versions 2 and 3. It reads
@@ -63,13 +71,35 @@ func open(path string) (*File, error) {
 //
 // Source: ggml's docs/gguf.md.
 func Read(r io.ReaderAt, size int64) (*File, error) {
-	d := &decoder{r: bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 64<<10), size: size}
+	d := decode(r, 0, size)
 	f := d.file()
 	if d.err != nil {
 		return nil, d.err
 	}
 	return f, nil
 }
+
+// decode reads from a place in a file on.
+func decode(r io.ReaderAt, at, size int64) *decoder {
+	return &decoder{r: bufio.NewReaderSize(io.NewSectionReader(r, at, size-at), 64<<10), size: size, at: at}
+}
+
+// piece looks up the text of a special token, "" if the file names none: of a long
+// vocabulary only the length was kept.
+func (f *File) piece(r io.ReaderAt, which string) (string, error) {
+	id, ok := f.Int("tokenizer.ggml." + which + "_token_id")
+	if !ok || f.pieces == 0 || id < 0 || id >= f.Len(piecesKey) {
+		return "", nil
+	}
+	d := decode(r, f.pieces, f.Size)
+	for range id {
+		d.skip(d.length(1))
+	}
+	text := d.name()
+	return text, d.err
+}
+
+const piecesKey = "tokenizer.ggml.tokens"
 
 // A decoder reads values one after the other. The first error stays, and what is read
 // after it is zero.
@@ -79,6 +109,8 @@ type decoder struct {
 	at   int64 // bytes read
 	held int64 // bytes kept
 	err  error
+
+	items int64 // where the texts of the latest array begin; 0 of another
 }
 
 // fail keeps the first error.
@@ -177,7 +209,7 @@ func (d *decoder) file() *File {
 	if tensors > mostTensors || keys > mostKeys {
 		d.fail("%d tensors and %d keys", tensors, keys)
 	}
-	f.meta = d.metadata(keys)
+	f.meta = d.metadata(keys, f)
 	f.Tensors = d.tensors(tensors)
 	d.place(f)
 	return f
@@ -190,7 +222,7 @@ const (
 	alignment   = 32 // where general.alignment says nothing
 )
 
-func (d *decoder) metadata(n int64) map[string]any {
+func (d *decoder) metadata(n int64, f *File) map[string]any {
 	meta := map[string]any{}
 	for ; n > 0 && d.err == nil; n-- {
 		key := d.name()
@@ -198,7 +230,9 @@ func (d *decoder) metadata(n int64) map[string]any {
 			d.fail("a key is there twice")
 		}
 		d.keep(64) // of the map
-		meta[key] = d.value(d.u32())
+		if meta[key] = d.value(d.u32()); key == piecesKey {
+			f.pieces = d.items
+		}
 	}
 	return meta
 }
@@ -273,6 +307,9 @@ func (d *decoder) array() list {
 	}
 	each := widths[kind]
 	l := list{length: d.length(max(each, 1))}
+	if d.items = 0; kind == isText {
+		d.items = d.at
+	}
 	if l.length <= mostItems {
 		d.keep(16 * l.length)
 		for i := int64(0); i < l.length && d.err == nil; i++ {

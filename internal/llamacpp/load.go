@@ -173,8 +173,8 @@ func (m *model) enter(p llama.ContextParams) (err error) {
 		return refused("make room for the model", "memory does not suffice, or the model cannot be used so")
 	}
 	m.memory, _ = llama.GetMemory(m.context)
-	m.window = int(llama.NCtxSeq(m.context))
-	m.batch = min(m.batch, int(llama.NBatch(m.context))) // more at once would end the process
+	m.window = min(int(llama.NCtxSeq(m.context)), int(p.NCtx/p.NSeqMax)) // it rounds up, and no model knows what comes then
+	m.batch = min(m.batch, int(llama.NBatch(m.context)))                 // more at once would end the process
 	return nil
 }
 
@@ -286,5 +286,5 @@ func (m *model) piece(t llama.Token) []byte {
 }
 
 func (m *model) tooLong(tokens int) error {
-	return &starling.Error{Kind: starling.TooLarge, Op: fmt.Sprintf("llamacpp: the prompt has %d tokens, the window %d", tokens, m.window)}
+	return &starling.Error{Kind: starling.TooLarge, Op: fmt.Sprintf("prompt is too long: %d tokens > %d maximum", tokens, m.window)}
 }

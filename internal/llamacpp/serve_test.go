@@ -181,14 +181,14 @@ func TestACancelledWorkEndsAndTheOthersGoOn(t *testing.T) {
 }
 
 func TestAFullWindowIsSaid(t *testing.T) {
-	c := begin(t, engine.Load{Model: stories(t, ""), Context: 256})
+	c := begin(t, engine.Load{Model: stories(t, ""), Context: 200})
 	window := c.loaded.Context
 	a := c.ask(engine.Generate{Prompt: plain("Once upon a time"), Grammar: `root ::= "a" root`})
 	if d := a.Done; d.Finish != starling.Length || !d.Window || d.Prompt+d.Output != window+1 {
 		t.Errorf("of %d: %+v", window, d)
 	}
 	a = c.ask(engine.Generate{Prompt: plain(words(window)), MaxTokens: 1})
-	if f := a.Fault; f == nil || f.Kind != starling.TooLarge || !strings.Contains(f.Op, "the window 256") {
+	if f := a.Fault; f == nil || f.Kind != starling.TooLarge || !strings.Contains(f.Op, "> 200 maximum") {
 		t.Errorf("%+v", a.Report)
 	}
 }

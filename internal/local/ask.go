@@ -41,7 +41,7 @@ func (l *Local) question(c starling.Call, w Weights) (*question, error) {
 		return nil, err
 	}
 	q := &question{weights: w, background: r.Agent == starling.TrialAgent}
-	q.Sampling = w.Speaker.Defaults()
+	q.Sampling = w.Speaker.Defaults(chat.Effort)
 	a := &asker{question: q, chat: chat, left: c.Left}
 	if err := a.impossible(&r); err != nil {
 		return nil, err
@@ -273,7 +273,7 @@ func (a *asker) prompt(d starling.Dialect) (err error) {
 		if a.Prompt, err = a.weights.Speaker.Prompt(&chat); err != nil {
 			return err
 		}
-		a.reader = a.weights.Speaker.Reader(chat.Tools)
+		a.reader = a.weights.Speaker.Reader(chat.Tools, a.Prompt)
 	}
 	for _, t := range a.Prompt {
 		a.size += len(t.Text)

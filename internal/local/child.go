@@ -111,6 +111,7 @@ func (c *child) start() error {
 	}
 	c.process.Store(int64(c.cmd.Process.Pid))
 	_ = lower(c.cmd.Process.Pid) // where it may not be, it runs as everybody
+	_ = expose(c.cmd.Process.Pid)
 	c.pumps.Go(c.write)
 	c.pumps.Go(c.read)
 	return nil
@@ -227,12 +228,15 @@ func (c *child) reason(why, left error) error {
 	case !errors.Is(why, io.EOF) && !errors.Is(why, io.ErrUnexpectedEOF):
 		left = why
 	case killed(left):
-		left = errors.New("signal 9, as the system ends what it has no memory for")
+		left = errKilled
 	case left == nil:
 		left = errors.New("it hung up")
 	}
 	return &starling.Error{Kind: starling.Overloaded, Op: "the engine of " + c.name + " ended", Hint: "it is started again; the log says more", Err: left}
 }
+
+// errKilled is how a child ends that took more memory than it was expected to.
+var errKilled = errors.New("signal 9, as the system ends what it has no memory for")
 
 // end tells the child that nobody needs it any more.
 func (c *child) end() { c.once.Do(func() { close(c.stop) }) }

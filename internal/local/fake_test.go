@@ -352,7 +352,7 @@ func (echo) Prompt(chat *starling.Chat) (all []engine.Text, err error) {
 	return all, nil
 }
 
-func (echo) Reader([]starling.Tool) Reader { return &plainReader{} }
-func (echo) Defaults() engine.Sampling     { return engine.Sampling{Temperature: 0.7, TopK: 20} }
-func (echo) Stops() []string               { return []string{"<end>"} }
-func (echo) CallsTools() bool              { return false }
+func (echo) Reader([]starling.Tool, []engine.Text) Reader { return &plainReader{} }
+func (echo) Defaults(string) engine.Sampling              { return engine.Sampling{Temperature: 0.7, TopK: 20} }
+func (echo) Stops() []string                              { return []string{"<end>"} }
+func (echo) CallsTools() bool                             { return false }

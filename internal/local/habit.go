@@ -21,10 +21,14 @@ type habit struct {
 	at    time.Time // of which the sums are
 }
 
-// used counts a use.
-func (h *habit) used(now time.Time) {
-	h.fade(now)
-	h.hours[now.Hour()]++
+// used counts a use, also one of long ago.
+func (h *habit) used(when time.Time) {
+	if when.Before(h.at) {
+		h.hours[when.Hour()] += kept(h.at.Sub(when))
+		return
+	}
+	h.fade(when)
+	h.hours[when.Hour()]++
 }
 
 // due is how often the model was used at this hour of the day.
@@ -35,13 +39,16 @@ func (h *habit) due(now time.Time) float64 {
 
 func (h *habit) fade(now time.Time) {
 	if since := now.Sub(h.at); !h.at.IsZero() && since > 0 {
-		left := math.Exp2(-float64(since) / float64(forgetting))
+		left := kept(since)
 		for i := range h.hours {
 			h.hours[i] *= left
 		}
 	}
 	h.at = now
 }
+
+// kept is what a use counts after so long.
+func kept(since time.Duration) float64 { return math.Exp2(-float64(since) / float64(forgetting)) }
 
 // A speed is in tokens a second, as the latest answers had it; 0 unknown.
 type speed struct{ reads, writes float64 }

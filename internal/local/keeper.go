@@ -34,7 +34,6 @@ type keeper struct {
 	room   int64  // bytes that all children together may need
 	idle   int    // cores that nobody else uses
 	barred string // why the machine lets nobody work now; "" it does
-	paused bool   // somebody said so
 	ticks  int
 
 	out []effect
@@ -62,7 +61,7 @@ const (
 // A resident is a model, and its child if it has one.
 type resident struct {
 	name  string
-	need  int64 // bytes, of a child
+	need  int64 // bytes, of a child; more than was expected once one was killed for want of memory
 	seats int   // works at once
 
 	stage   stage
@@ -114,7 +113,10 @@ type (
 		allowed bool
 		why     string
 	}
-	paused  struct{ yes bool }
+	recalled struct { // a use that was before there was a keeper
+		model string
+		when  time.Time
+	}
 	closing struct{}
 )
 
@@ -175,8 +177,10 @@ func (k *keeper) step(now time.Time, event any) []effect {
 		k.bury(now, ev)
 	case measured:
 		k.measure(now, ev)
-	case paused:
-		k.paused = ev.yes
+	case recalled:
+		if m := k.models[ev.model]; m != nil {
+			m.habit.used(ev.when)
+		}
 	case closing:
 		k.close()
 		return k.out
@@ -250,6 +254,9 @@ func (k *keeper) bury(now time.Time, ev isGone) {
 	if ev.err == nil || was == ending { // one that was told to end may fall on the way
 		return
 	}
+	if errors.Is(ev.err, errKilled) {
+		m.need += m.need / 4
+	}
 	m.rest = now.Add(k.rules.pause(m.fails))
 	m.fails++
 	if was == loading {
@@ -283,22 +290,14 @@ func (k *keeper) measure(now time.Time, ev measured) {
 		}
 	}
 	k.govern()
-	if k.shut() == "" {
+	if k.barred == "" {
 		k.dismiss(now)
 	}
 }
 
-// shut says why nobody may be seated now, "" if somebody may.
-func (k *keeper) shut() string {
-	if k.paused {
-		return "models on this machine are paused"
-	}
-	return k.barred
-}
-
 // settle does what follows from where everything stands.
 func (k *keeper) settle(now time.Time) {
-	if k.shut() != "" {
+	if k.barred != "" {
 		k.stand(now)
 		return
 	}
@@ -321,7 +320,7 @@ func (k *keeper) settle(now time.Time) {
 // and then the children are frozen, and ended once it takes long.
 func (k *keeper) stand(now time.Time) {
 	k.shrink()
-	err := &starling.Error{Kind: starling.Overloaded, Op: "local: " + k.shut(), Hint: "ask again later, or another model"}
+	err := &starling.Error{Kind: starling.Overloaded, Op: "local: " + k.barred, Hint: "ask again later, or another model"}
 	for _, name := range k.names {
 		m := k.models[name]
 		k.refuseAll(m, err)
@@ -438,8 +437,8 @@ var errClosed = &starling.Error{Kind: starling.Overloaded, Op: "local: the progr
 // away says why a model cannot be asked now, "" if it can.
 func (k *keeper) away(m *resident) string {
 	switch {
-	case k.shut() != "":
-		return k.shut()
+	case k.barred != "":
+		return k.barred
 	case m.wrong != nil:
 		return m.wrong.Error()
 	case m.need > k.room:

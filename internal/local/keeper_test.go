@@ -107,6 +107,9 @@ func (h *house) measure(room int64) {
 	h.tell(measured{room: room, idle: 4, allowed: true})
 }
 
+// pause has nobody let in any more.
+func (h *house) pause() { h.tell(measured{room: h.room, idle: 4, why: "paused"}) }
+
 func (h *house) ask(model string) uint64 { return h.askAs(model, false) }
 
 func (h *house) askAs(model string, background bool) uint64 {
@@ -241,7 +244,6 @@ func TestWhateverHappensTheKeeperKeepsItsWord(t *testing.T) {
 			"idle":  func(t *rapid.T) { h.tell(measured{h.room, rapid.IntRange(0, 9).Draw(t, "idle"), true, ""}) },
 			"shift": func(t *rapid.T) { h.measure(rapid.Int64Range(0, 12).Draw(t, "room")) },
 			"bar":   func(*rapid.T) { h.tell(measured{room: h.room, idle: 0, why: "on battery"}) },
-			"pause": func(t *rapid.T) { h.tell(paused{rapid.Bool().Draw(t, "yes")}) },
 			"": func(t *rapid.T) {
 				h.crowded()
 				if len(h.k.asks) != len(h.open)+len(h.seated) {
@@ -249,7 +251,7 @@ func TestWhateverHappensTheKeeperKeepsItsWord(t *testing.T) {
 				}
 			},
 		})
-		h.tell(paused{false})
+		h.measure(h.room)
 		h.settle()
 		if want := uint64(h.last); uint64(len(h.open)) != 0 {
 			t.Fatalf("of %d asks %d are open", want, len(h.open))
@@ -351,10 +353,31 @@ func TestAPausedModelGivesItsMemoryBackWhereItIsNeeded(t *testing.T) {
 	h := newHouse(4, usual(), t.Fatalf, 3)
 	h.ask("a")
 	h.settle()
-	h.tell(paused{true})
-	h.measure(2)
+	h.tell(measured{room: 2, idle: 4, why: "paused"})
 	if len(h.named(h.dying)) != 1 {
 		t.Error("it is frozen with more memory than there is")
+	}
+}
+
+func TestAModelThatTookMoreMemoryThanExpectedIsExpectedToTakeMore(t *testing.T) {
+	h := newHouse(5, usual(), t.Fatalf, 4)
+	h.ask("a")
+	h.load(h.loadingOnes()[0])
+	h.bury(1, gone)
+	if need := h.k.models["a"].need; need != 4 {
+		t.Errorf("one that fell for another reason needs %d", need)
+	}
+	h.now = h.now.Add(time.Hour)
+	h.measure(5)
+	h.ask("a")
+	h.load(h.loadingOnes()[0])
+	h.bury(2, &starling.Error{Kind: starling.Overloaded, Op: "ended", Err: errKilled})
+	h.now = h.now.Add(time.Hour)
+	h.measure(4)
+	last := h.ask("a")
+	h.measure(4)
+	if err := h.refused[last]; h.k.models["a"].need != 5 || starling.KindOf(err) != starling.TooLarge {
+		t.Errorf("it needs %d, %v", h.k.models["a"].need, err)
 	}
 }
 
@@ -429,7 +452,7 @@ func TestWhatIsPausedStandsStillAndIsEndedWhenItTakesLong(t *testing.T) {
 	child := h.loadingOnes()[0]
 	h.load(child)
 	waiting := []uint64{h.ask("a"), h.ask("a")} // one has the second seat
-	h.tell(paused{true})
+	h.pause()
 	if h.seated[ask] == 0 || h.refused[waiting[1]] == nil || h.frozen[child] {
 		t.Error("who is answered is interrupted, or who waits still waits")
 	}
@@ -438,7 +461,7 @@ func TestWhatIsPausedStandsStillAndIsEndedWhenItTakesLong(t *testing.T) {
 	if !h.frozen[child] {
 		t.Error("nobody works, and it is not frozen")
 	}
-	h.tell(paused{false})
+	h.measure(h.room)
 	if h.frozen[child] {
 		t.Error("it is frozen though nobody pauses")
 	}

@@ -143,12 +143,9 @@ func (l *Local) publish(k *keeper) {
 // Standings tells how each model stands, in the order of [Options.Weights].
 func (l *Local) Standings() []Standing { return slices.Clone(*l.stand.Load()) }
 
-// Pause has nobody answered any more but those who are being answered. Engines keep
-// their memory for a while, in which Resume has them go on at once.
-func (l *Local) Pause() { l.tell(paused{true}) }
-
-// Resume ends a Pause.
-func (l *Local) Resume() { l.tell(paused{false}) }
+// Recall says that a model was asked at a time before this provider was there, so that
+// it is expected at such hours. A model that is not here is passed over.
+func (l *Local) Recall(model string, when time.Time) { l.tell(recalled{model, when}) }
 
 // Close refuses who waits, ends every child, and waits until they are gone. Whoever is
 // being answered gets an error.

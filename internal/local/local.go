@@ -8,7 +8,6 @@ import (
 	"iter"
 	"log/slog"
 	"os/exec"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,11 +69,11 @@ type Weights struct {
 type Speaker interface {
 	// Prompt renders a chat, up to where the model's own turn begins. Errors are Invalid.
 	Prompt(chat *starling.Chat) ([]engine.Text, error)
-	// Reader reads one answer to a chat with these tools.
-	Reader(tools []starling.Tool) Reader
+	// Reader reads the answer that follows a prompt, of a chat with these tools.
+	Reader(tools []starling.Tool, prompt []engine.Text) Reader
 
-	Defaults() engine.Sampling // where a caller says nothing
-	Stops() []string           // texts that end the model's turn, in case it writes them as such
+	Defaults(effort string) engine.Sampling // where a caller says no more
+	Stops() []string                        // texts that end the model's turn, in case it writes them as such
 	CallsTools() bool
 }
 
@@ -170,11 +169,31 @@ func (l *Local) model(w Weights) starling.Model {
 // Models implements [starling.Provider]: those that cannot be asked now are away, with
 // the reason. One counts tokens while it is loaded.
 func (l *Local) Models() []starling.Model {
-	all := slices.Clone(l.models)
+	all := make([]starling.Model, len(l.models))
 	for i, s := range *l.stand.Load() {
-		all[i].Away, all[i].Counts = s.Away, s.Loaded && all[i].Takes == ""
+		all[i] = l.standing(i, s)
 	}
 	return all
+}
+
+// Now returns a model of this provider as it stands now, and any other as it is.
+func (l *Local) Now(m starling.Model) starling.Model {
+	if m.Provider != l.opts.Name {
+		return m
+	}
+	for i, s := range *l.stand.Load() {
+		if s.Model == m.Name {
+			return l.standing(i, s)
+		}
+	}
+	return m
+}
+
+// standing is a model with how it stands.
+func (l *Local) standing(i int, s Standing) starling.Model {
+	m := l.models[i]
+	m.Away, m.Counts, m.Reads, m.Writes = s.Away, s.Loaded && m.Takes == "", s.Reads, s.Writes
+	return m
 }
 
 // Generate implements [starling.Provider]. Who has to wait, for a model to be loaded or

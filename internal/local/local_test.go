@@ -217,18 +217,32 @@ func TestAPromptUnderWhichEnginesFallIsRefusedAndNotTheModel(t *testing.T) {
 	}
 }
 
+func TestWhatWasAskedBeforeIsExpectedAgain(t *testing.T) {
+	th := play(t, script{Words: []string{"fine"}}, func(o *Options) { o.Lazy = false })
+	now := time.Now()
+	for day := range 3 {
+		th.Recall("m", now.AddDate(0, 0, -day))
+	}
+	th.Recall("nobody", now)
+	eventually(t, "it is loaded though nobody asked", func() bool { return th.Standings()[0].Loaded })
+}
+
 func TestPausedModelsAreAwayAndGoOnAtOnce(t *testing.T) {
-	th := play(t, script{Words: []string{"fine"}})
+	var paused atomic.Bool
+	th := play(t, script{Words: []string{"fine"}}, func(o *Options) {
+		o.Allowed = func() (bool, string) { return !paused.Load(), "models on this machine are paused" }
+	})
 	if h := th.hear(t.Context(), th.call(plain(t, true))); h.err != nil {
 		t.Fatal(h.err)
 	}
-	th.Pause()
+	paused.Store(true)
 	eventually(t, "it is away", func() bool { return th.Models()[0].Away != "" })
 	h := th.hear(t.Context(), th.call(plain(t, true)))
 	if starling.KindOf(h.err) != starling.Overloaded || !strings.Contains(h.err.Error(), "paused") {
 		t.Errorf("got %v", h.err)
 	}
-	th.Resume()
+	paused.Store(false)
+	eventually(t, "it is there again", func() bool { return th.Models()[0].Away == "" })
 	if h = th.hear(t.Context(), th.call(plain(t, true))); h.err != nil || th.started() != 1 {
 		t.Errorf("%v, %d children", h.err, th.started())
 	}

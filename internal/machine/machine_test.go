@@ -225,6 +225,13 @@ func TestIdleIsWhatOthersLeave(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatAProcessHasToItselfIsHeld(t *testing.T) {
+	h := New(files(map[string]string{"proc/7/status": "VmRSS:\t  900 kB\nRssAnon:\t     300 kB\nRssFile:\t     600 kB\n", "proc/8/status": "RssAnon:\t 4 kB\n"}))
+	if n := h.Held(7, 8, 9); n != 304<<10 {
+		t.Errorf("%d", n)
+	}
+}
+
 func TestOtherCoresThanOursAreNobodysBusiness(t *testing.T) {
 	tree := func(busy, idle int64) fstest.MapFS {
 		return files(map[string]string{"proc/self/status": "Cpus_allowed_list:\t1\n", "proc/stat": stat([2]int64{0, idle}, [2]int64{busy, 0})})

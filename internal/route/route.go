@@ -34,7 +34,8 @@ const Prefix = "starling/"
 // header or the key names.
 const Auto = Prefix + "auto"
 
-// usualTime is how long a call is expected to run, for what electricity costs.
+// usualTime is how long a call is expected to run, for what electricity costs, where
+// nobody has measured how fast the model is.
 const usualTime = time.Second
 
 // longest bounds how long a call can run, for the worst case of electricity, where
@@ -45,12 +46,13 @@ const longest = 10 * time.Minute
 type Router struct {
 	Directory *Directory
 	Skills    *skill.Set
-	Verifiers map[string][]starling.Verifier // by skill
-	Board     *evidence.Board                // what evidence says of candidates; nil nothing
-	Insight   *Insight                       // what was learned from it in the background; nil nothing
-	Factors   *tokens.Factors                // how models' tokens compare with those that are counted; nil they don't differ
-	Sessions  *Sessions                      // what providers' prompt caches may know; nil nothing
-	bare      bool                           // there are no safety nets: it is only observed
+	Verifiers map[string][]starling.Verifier      // by skill
+	Board     *evidence.Board                     // what evidence says of candidates; nil nothing
+	Insight   *Insight                            // what was learned from it in the background; nil nothing
+	Factors   *tokens.Factors                     // how models' tokens compare with those that are counted; nil they don't differ
+	Sessions  *Sessions                           // what providers' prompt caches may know; nil nothing
+	Now       func(starling.Model) starling.Model // a model as it stands now, for those that come and go; nil as the directory has it
+	bare      bool                                // there are no safety nets: it is only observed
 
 	Default string // who answers where no skill was named or recognised: an alias or "provider/model"; "" nobody
 }
@@ -230,6 +232,9 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 		p.leave(name, starling.NotFound, "no provider offers it: "+p.Directory.hint(name))
 		return
 	}
+	if p.Now != nil {
+		m = p.Now(m)
+	}
 	if p.req.Dialect == starling.CountTokens {
 		m.Price = counted
 	}
@@ -247,6 +252,10 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 	}
 	if why := p.overfull(m); why != "" {
 		p.leave(m.ID(), starling.TooLarge, why)
+		return
+	}
+	if first, _ := m.Time(m.Expect(p.req)); p.Patience > 0 && first > p.Patience && !trusted {
+		p.leave(m.ID(), starling.Invalid, fmt.Sprintf("at %.0f tokens a second it reads the prompt for about %s, and the skill allows %s to the first byte", m.Reads, first.Round(100*time.Millisecond), p.Patience))
 		return
 	}
 	worst := worst(p.req, m, input, output)
@@ -287,8 +296,15 @@ func (p *planning) add(c starling.Candidate, proof proof) {
 	}
 	p.tries = append(p.tries, p.weigh(&c))
 	c.Why += p.close
-	c.Expected = min(c.Model.Price.Amount(c.Model.Expect(p.req), usualTime), c.Worst)
+	c.Expected = min(expected(c.Model, c.Model.Expect(p.req)), c.Worst)
 	p.Candidates = append(p.Candidates, c)
+}
+
+// expected is what a use of a model should cost. What electricity costs follows from its
+// speed, if that is known.
+func expected(m starling.Model, u starling.Usage) starling.Money {
+	_, long := m.Time(u)
+	return m.Price.Amount(u, cmp.Or(long, usualTime))
 }
 
 // number says of each candidate which it is.

@@ -60,7 +60,7 @@ func (t *talk) rung(p *planning, k *starling.Candidate) rung {
 		if cached && read+fresh >= leastCached {
 			cost = starling.Usage{CacheRead: read, CacheWrite: fresh, Output: u.Output}
 		}
-		return float64(k.Model.Price.Amount(cost, usualTime))
+		return float64(expected(k.Model, cost))
 	}
 	before := t.of(k.Model.ID())
 	cached := p.caches(&k.Model) && (before == nil || !before.blind)

@@ -3,9 +3,11 @@ package route_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"starling"
 	"starling/internal/route"
@@ -47,6 +49,40 @@ func factorOf(model string, factor float64) *tokens.Factors {
 		f.Fold(&starling.Receipt{Attempts: []starling.Attempt{{Model: model, Counted: 10_000, Usage: starling.Usage{Input: int64(10_000 * factor)}}}})
 	}
 	return f
+}
+
+func TestAModelThatReadsTooSlowlyForASkillIsLeftOutAndItsTimeIsItsPrice(t *testing.T) {
+	small, large := windowed(starling.Machine, "small", 0), windowed(starling.Cloud, "large", 0)
+	r := windows(nil, small, large)
+	s, _ := r.Skills.Find("test")
+	s.Rubric.Latency = 2 * time.Second
+	var reads float64
+	r.Now = func(m starling.Model) starling.Model {
+		if m.Name == "small" {
+			m.Reads, m.Writes, m.Price = reads, 10, starling.Price{Milliwatts: 16_000, PerKWh: starling.Dollar, Source: "test"}
+		}
+		return m
+	}
+	req := saying("starling/test", 2000, `,"max_tokens":100`)
+	ask := func() (plan starling.Plan) {
+		return must(r.Plan(req, starling.Screen{Class: "public", Furthest: starling.Cloud}, s))
+	}
+	if plan := ask(); len(plan.Candidates) != 2 {
+		t.Errorf("of unknown speed it is left out: %+v", plan.Left)
+	}
+	reads = 10_000
+	quick := ask()
+	if len(quick.Candidates) != 2 || quick.Candidates[0].Expected <= 0 {
+		t.Fatalf("fast enough, it is left out: %+v", quick.Left)
+	}
+	if want := 16.0 * 10 / 3.6e6; math.Abs(float64(quick.Candidates[0].Expected)/float64(starling.Dollar)-want) > want/10 {
+		t.Errorf("it costs %s, not about %g, for ten seconds", quick.Candidates[0].Expected, want)
+	}
+	reads = 100
+	slow := ask()
+	if len(slow.Candidates) != 1 || len(slow.Left) != 1 || !strings.Contains(slow.Left[0].Why, "allows 2s to the first byte") {
+		t.Errorf("%+v, left %+v", slow.Candidates, slow.Left)
+	}
 }
 
 func TestWhatDoesNotFitAWindowGoesToALargerOneOrNowhere(t *testing.T) {

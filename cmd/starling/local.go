@@ -1,0 +1,303 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"starling"
+	"starling/internal/catalog"
+	"starling/internal/engine"
+	"starling/internal/family"
+	"starling/internal/gguf"
+	"starling/internal/grammar"
+	"starling/internal/hub"
+	"starling/internal/local"
+	"starling/internal/machine"
+)
+
+// localName is the provider of the models that are kept on this machine.
+const localName = "local"
+
+// A Local says which of the kept models may be asked, and what they may take of this
+// machine. The zero value is a good one.
+type Local struct {
+	Off        bool           `yaml:"off"`
+	Models     []string       `yaml:"models"` // nil: all
+	Context    int            `yaml:"context"`
+	Sequences  int            `yaml:"sequences"`
+	Threads    int            `yaml:"threads"`
+	Cache      string         `yaml:"cache"`
+	Reserve    int64          `yaml:"reserve"` // MiB
+	Keep       time.Duration  `yaml:"keep"`
+	Watts      string         `yaml:"watts"`
+	PerKWh     starling.Money `yaml:"per_kwh"`
+	OnBattery  bool           `yaml:"on_battery"`
+	MaxCelsius float64        `yaml:"max_celsius"`
+	Hours      string         `yaml:"hours"`
+}
+
+// usualSequences is how many answers a model on this machine writes at once: two read
+// the weights once for both of their next tokens.
+const usualSequences = 2
+
+func (l Local) rules() machine.Rules {
+	return machine.Rules{OnBattery: l.OnBattery, MaxCelsius: l.MaxCelsius, Hours: l.Hours}
+}
+
+// A rung is the models that are kept on this machine, as a provider.
+type rung struct {
+	provider *local.Local     // nil: there is nobody to ask
+	models   []starling.Model // each with the reason if it cannot be asked at all
+	damaged  []string         // files that cannot be read
+	made     string           // of what: a rung that was made of the same is the same
+}
+
+// openRung makes the rung of a data folder. Nothing is loaded. Errors are those of the
+// configuration, and Internal if the folder cannot be read.
+func openRung(cfg Config, dir string, log *slog.Logger) (*rung, error) {
+	if cfg.Local.Off {
+		return &rung{}, nil
+	}
+	store, err := hub.Open(dir, hub.Options{})
+	if err != nil {
+		return nil, err
+	}
+	stored, err := store.Models()
+	if err != nil {
+		return nil, err
+	}
+	if stored, err = cfg.chosen(stored); err != nil || len(stored) == 0 {
+		return &rung{}, err
+	}
+	price, err := cfg.powered()
+	if err != nil {
+		return nil, err
+	}
+	library, missing := store.Library()
+	if missing == nil || !hasEngine {
+		_, missing = checkLibrary(library.Dir)
+	}
+	r := &rung{made: madeOf(cfg.Local, stored, library.Dir)}
+	o := local.Options{
+		Name: localName, Library: library.Dir, Command: engineCommand, Grammar: grammar.FromSchema, Price: price, Log: log,
+		Cores: cfg.Local.Threads, Keep: cfg.Local.Keep,
+	}
+	heads := map[string]*gguf.File{}
+	for _, m := range stored {
+		f, err := gguf.Open(m.Path)
+		if err != nil {
+			r.damaged = append(r.damaged, fmt.Sprintf("the model %s is left out: %v", m.Name, err))
+			continue
+		}
+		heads[m.Name] = f
+		o.Weights = append(o.Weights, cfg.Local.weights(m, f))
+	}
+	cfg.Local.watch(&o, dir)
+	o.Need = func(w local.Weights) (int64, error) {
+		return heads[w.Name].Memory(gguf.Use{Context: int64(w.Context), Sequences: int64(w.Sequences), CacheType: w.CacheType, Whole: true}).Total(), nil
+	}
+	p, err := local.New(o)
+	if err != nil {
+		return nil, err
+	}
+	if r.models = p.Models(); missing == nil {
+		r.provider = p
+		return r, nil
+	}
+	p.Close()
+	for i := range r.models {
+		r.models[i].Away = missing.Error()
+	}
+	return r, nil
+}
+
+// keptCall tells whether other models are kept, or another library is installed.
+func keptCall(dir string) string {
+	return listing(filepath.Join(dir, "models", "manifests"), "") + listing(filepath.Join(dir, "engines"), "")
+}
+
+// watchModels says whenever what is kept has changed, until ctx ends.
+func (g *gateway) watchModels(ctx context.Context, changed chan<- struct{}) error {
+	every := time.NewTicker(g.look)
+	defer every.Stop()
+	last := g.kept
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
+		}
+		now := keptCall(g.dir)
+		if now == last {
+			continue
+		}
+		last = now
+		select {
+		case changed <- struct{}{}:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// now is how a model stands at the moment.
+func (r *rung) now(m starling.Model) starling.Model {
+	if r.provider == nil {
+		return m
+	}
+	return r.provider.Now(m)
+}
+
+// recall takes in when models were asked before this gateway's time.
+func (r *rung) recall(past *starling.Receipt) {
+	if r.provider == nil {
+		return
+	}
+	for _, a := range past.Attempts {
+		if name, own := strings.CutPrefix(a.Model, localName+"/"); own {
+			r.provider.Recall(name, past.Time.Local())
+		}
+	}
+}
+
+func (r *rung) close() {
+	if r.provider != nil {
+		r.provider.Close()
+	}
+}
+
+// madeOf names all that a rung depends on.
+func madeOf(all ...any) string {
+	text, err := json.Marshal(all)
+	if err != nil {
+		panic("what a rung is made of cannot be written down: " + err.Error())
+	}
+	return string(text)
+}
+
+// chosen returns the models that may be asked. Errors are Invalid.
+func (c Config) chosen(stored []hub.Stored) ([]hub.Stored, error) {
+	if c.Local.Models == nil {
+		return stored, nil
+	}
+	var names []string
+	for _, m := range stored {
+		names = append(names, m.Name)
+	}
+	var some []hub.Stored
+	var errs []error
+	for i, name := range c.Local.Models {
+		at := slices.Index(names, name)
+		if at < 0 {
+			err := &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("local: no model %q is kept here", name), Hint: meant(name, names, "starling model pull fetches one")}
+			errs = append(errs, c.at(err, "local", "models", strconv.Itoa(i)))
+			continue
+		}
+		some = append(some, stored[at])
+	}
+	return some, together(errs)
+}
+
+// powered is what models on this machine cost: its electricity, for as long as they
+// work. Errors are Invalid.
+func (c Config) powered() (starling.Price, error) {
+	watts, basis := c.Local.Watts, "as configured"
+	if watts == "" {
+		host := machine.Here()
+		cores := 1
+		if here, err := host.Look(); err == nil {
+			cores = here.Threads()
+		}
+		if c.Local.Threads > 0 {
+			cores = min(cores, c.Local.Threads)
+		}
+		watts = strconv.FormatFloat(machine.Modelled(float64(cores), host.Power().Supply).Watts, 'f', -1, 64)
+		basis = fmt.Sprintf("modelled for %d cores", cores)
+	}
+	perKWh := cmp.Or(c.Local.PerKWh, usualPerKWh)
+	price, err := catalog.Electricity(watts, perKWh)
+	if err != nil {
+		return price, c.at(err, "local", "watts")
+	}
+	price.Source = fmt.Sprintf("electricity of this machine: %s W %s, at %s a kWh", watts, basis, perKWh)
+	return price, nil
+}
+
+// weights say how a kept model is used.
+func (l Local) weights(m hub.Stored, f *gguf.File) local.Weights {
+	pooling, _ := f.Int(f.Architecture() + ".pooling_type")
+	w := local.Weights{
+		Name: m.Name, File: m.Path, Digest: m.Digest(), CacheType: l.Cache, Sequences: cmp.Or(l.Sequences, usualSequences),
+		Context: int(min(int64(cmp.Or(l.Context, plannedContext)), max(f.Trained(), 1))),
+		Vectors: pooling > 0 || catalog.Takes(m.Name) == starling.Embeddings,
+	}
+	if !w.Vectors {
+		w.Speaker = speakerOf(f)
+	}
+	return w
+}
+
+// watch has a provider look at this machine.
+func (l Local) watch(o *local.Options, dir string) {
+	host, rules := machine.Here(), l.rules()
+	reserve := cmp.Or(l.Reserve<<20, spared)
+	o.Room = func(engines []int) int64 {
+		here, err := host.Look()
+		if err != nil {
+			return math.MaxInt64 // nothing is known that speaks against it
+		}
+		return here.Available + host.Held(engines...) - reserve
+	}
+	before := host.Sample()
+	o.Idle = func(engines []int) int {
+		now := host.Sample(engines...)
+		idle := now.Idle(before)
+		before = now
+		return int(idle.Cores + nearly)
+	}
+	o.Allowed = func() (bool, string) {
+		if until, yes := paused(dir, time.Now()); yes {
+			return false, "models on this machine are paused" + until
+		}
+		return rules.Allows(host.Power(), time.Now())
+	}
+}
+
+// nearly is how much of a core may be missing that is called idle: what this program
+// itself takes, and what is always going on.
+const nearly = 0.25
+
+// A speaker speaks to the model of one file, in the way of its family.
+type speaker struct {
+	profile *family.Profile
+	options family.PromptOptions
+}
+
+func speakerOf(f *gguf.File) speaker {
+	template := f.Template()
+	return speaker{family.Find(f.Architecture(), f.Name(), template), family.PromptOptions{Template: template, BOS: f.BOS(), EOS: f.EOS()}}
+}
+
+func (s speaker) Prompt(chat *starling.Chat) ([]engine.Text, error) {
+	o := s.options
+	o.Now = time.Now()
+	return s.profile.Prompt(chat, o)
+}
+
+func (s speaker) Reader(tools []starling.Tool, prompt []engine.Text) local.Reader {
+	r := s.profile.Reader(tools)
+	r.After(prompt)
+	return r
+}
+
+func (s speaker) Defaults(effort string) engine.Sampling { return s.profile.Sample(effort) }
+func (s speaker) Stops() []string                        { return s.profile.Stop }
+func (s speaker) CallsTools() bool                       { return s.profile.Tools != "" }
