@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -77,7 +78,7 @@ func command(ctx context.Context, args []string, stdout io.Writer) error {
 	p := whole
 	if *short {
 		p = quick
-	} else if f.NFlag() == 1 { // the library alone: nothing is left out
+	} else if *shapes+*some+*threads+*widths == "" { // nothing is left out
 		o.out = cmp.Or(o.out, resultFile)
 	}
 	for _, err := range []error{
@@ -188,12 +189,15 @@ func run(ctx context.Context, o options, p plan, stdout io.Writer, said string) 
 		return err
 	}
 	b := &bench{options: o, plan: p, program: program, store: store{o.scratch, o.library}, stdout: stdout}
-	text, err := b.all(ctx, said)
+	t, err := b.all(ctx, said)
 	if err != nil {
 		return err
 	}
-	if o.out == "" {
-		return nil
+	if o.out != "" {
+		err = os.WriteFile(o.out, []byte(t.String()), 0o644)
 	}
-	return os.WriteFile(o.out, []byte(text), 0o644)
+	if n := len(t.failed); n > 0 {
+		err = errors.Join(err, fmt.Errorf("%d settings could not be measured, the first: %s", n, t.failed[0]))
+	}
+	return err
 }

@@ -91,8 +91,8 @@ type bench struct {
 	deadline time.Time
 }
 
-// all measures every setting and returns the text of the result.
-func (b *bench) all(ctx context.Context, said string) (string, error) {
+// all measures every setting.
+func (b *bench) all(ctx context.Context, said string) (*text, error) {
 	t := &text{said: said, began: time.Now(), machine: process.Machine(), before: readClocks(), perKWh: b.perKWh}
 	own := lived()
 	b.left = len(b.shapes) * len(b.kinds) * len(b.threads) * len(b.widths)
@@ -101,24 +101,22 @@ func (b *bench) all(ctx context.Context, said string) (string, error) {
 		for _, kind := range b.kinds {
 			w, err := b.store.supply(ctx, shape, kind)
 			if err != nil {
-				return "", err
+				return nil, err
 			}
-			more, err := b.measure(ctx, w, t)
-			if err != nil {
-				return "", fmt.Errorf("%s: %w", w.name(), err)
+			if err := b.measure(ctx, w, t); err != nil {
+				return nil, fmt.Errorf("%s: %w", w.name(), err)
 			}
-			t.results = append(t.results, more...)
 		}
 	}
 	t.after, t.own = readClocks(), lived()-own
 	fmt.Fprint(b.stdout, t.findings())
-	return t.String(), nil
+	return t, nil
 }
 
-// measure measures every setting of a model.
-func (b *bench) measure(ctx context.Context, w *weights, t *text) (all []*result, err error) {
+// measure measures every setting of a model. One that cannot be measured is noted.
+func (b *bench) measure(ctx context.Context, w *weights, t *text) error {
 	if err := b.program.run(ctx, "model", "import", w.file, "--name", w.name(), "--link"); err != nil {
-		return nil, err
+		return err
 	}
 	for _, threads := range b.threads {
 		for _, width := range b.widths {
@@ -126,21 +124,24 @@ func (b *bench) measure(ctx context.Context, w *weights, t *text) (all []*result
 				b.deadline = time.Now().Add(b.limit)
 			}
 			r, err := b.row(ctx, &setting{w, threads, width, window})
-			if err != nil {
-				return nil, fmt.Errorf("%d threads, %d sequences: %w", threads, width, err)
+			b.left--
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil { // the others are measured all the same
+				t.failed = append(t.failed, fmt.Sprintf("%s, threads %d, at once %d: %v", w.name(), threads, width, err))
+				continue
 			}
 			fmt.Fprint(b.stdout, t.row(r))
-			all = append(all, r)
-			b.left--
+			t.results = append(t.results, r)
 		}
 	}
-	return all, b.program.run(ctx, "model", "rm", w.name())
+	return b.program.run(ctx, "model", "rm", w.name())
 }
 
 // row measures a setting.
 func (b *bench) row(ctx context.Context, s *setting) (r *result, err error) {
-	share := time.Until(b.deadline) / time.Duration(b.left)
-	began := time.Now()
+	began, share := time.Now(), time.Until(b.deadline)/time.Duration(b.left)
 	r = &result{setting: s}
 	library, err := startDirect(ctx, b.library, s)
 	if err != nil {

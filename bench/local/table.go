@@ -28,9 +28,10 @@ type text struct {
 	own           time.Duration // processor time of the run
 	perKWh        starling.Money
 	results       []*result
+	failed        []string // what could not be measured, and why
 }
 
-const head = `| model | threads | at once | prompt, tok/s: library | API | ratio | generation, tok/s: library | API | ratio | first token, ms: library | API | above | cold, then warm, ms: library | API | peak memory, MiB: library | API | cores busy: library | API | a million tokens read | written |
+const head = `| model | threads | at once | prompt, tok/s: library | API | ratio | generation, tok/s: library | API | ratio | first token, ms: library | API | above | cold, then warm, ms: library | API | peak memory, MiB: library | API | cores busy: library | API | estimated cost of a million tokens: read | written |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 `
 
@@ -98,7 +99,8 @@ func (t *text) cost(f *figures, speeds []float64) string {
 		return "unknown" // it took no processor time that could be seen
 	}
 	seconds := 1e6 / process.Median(speeds)
-	return price.Amount(starling.Usage{}, time.Duration(seconds*float64(time.Second))).String()
+	amount := price.Amount(starling.Usage{}, time.Duration(seconds*float64(time.Second)))
+	return fmt.Sprintf("$%.4f", float64(amount)/float64(starling.Dollar))
 }
 
 // A comparison is a figure of each round, of the API against the library.
@@ -138,7 +140,13 @@ func (c comparison) String() string {
 
 // findings say what the table says.
 func (t *text) findings() string {
+	if len(t.results) == 0 {
+		return "\nNothing could be measured.\n"
+	}
 	var b strings.Builder
+	for _, what := range t.failed {
+		fmt.Fprintf(&b, "\nNot measured: %s.\n", strings.ReplaceAll(what, "\n", "; "))
+	}
 	b.WriteString("\n## Against the targets\n\n")
 	for _, target := range []struct {
 		name string
@@ -163,7 +171,7 @@ func (t *text) verdict(of func(*result) comparison) string {
 		last = of(r)
 		medians = append(medians, last.median)
 		if !last.met {
-			missed = append(missed, fmt.Sprintf("%s, %d threads, %d at once: %s", r.weights.name(), r.threads, r.width, last))
+			missed = append(missed, fmt.Sprintf("%s, threads %d, at once %d: %s", r.weights.name(), r.threads, r.width, last))
 		}
 	}
 	text := fmt.Sprintf("**met in %d of %d settings**, median of all %.*f, from %.*f to %.*f.", len(medians)-len(missed), len(medians),
