@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,13 +36,15 @@ func TestTokensWrittenWhileOthersStillReadDoNotCountAsGenerated(t *testing.T) {
 
 func TestNoPromptBeginsAsAnotherDid(t *testing.T) {
 	b, seen := &bench{}, map[string]bool{}
+	var last []string // words with which the latest ones begin
 	for range 100 {
 		for _, p := range b.prompts(8, 32) {
-			first := strings.Join(strings.Fields(p)[:4], " ")
-			if seen[first] {
-				t.Fatalf("two begin with %q", first)
+			word := strings.Fields(p)[0]
+			if seen[p] || slices.Contains(last, word) {
+				t.Fatalf("%q was asked, or begins as one of the latest did", p)
 			}
-			seen[first] = true
+			seen[p], last = true, append(last, word)
+			last = last[max(0, len(last)-32):]
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -251,13 +252,15 @@ var errSilent = fmt.Errorf("no answer within %s", patience)
 // common are words that the tokenizers of the written shapes have whole.
 var common = strings.Fields("the of and to in is that it was for on with as he be at by this had not are but from or have an they which one you were her all she there would their we him been has when who will more no if out so said what up its about into than them can only other")
 
-// prompts are texts of about so many tokens that begin differently, each time.
+// prompts are texts of about so many tokens, each another one. Already the first token is
+// not that of the prompts before, so that nothing that was kept of them is of any use: a
+// short one would be read noticeably sooner.
 func (b *bench) prompts(n, tokens int) []string {
 	all := make([]string, n)
 	for i := range all {
 		b.asked++
-		begin := fmt.Sprint(b.asked)
-		rest := make([]string, max(tokens-len(begin), 1))
+		begin := fmt.Sprintf(" %s %d", common[b.asked%len(common)], b.asked)
+		rest := make([]string, max(tokens-3-len(strconv.Itoa(b.asked)), 1)) // a digit is a token
 		for j := range rest {
 			rest[j] = common[(j*j+j*b.asked+b.asked)%len(common)]
 		}
