@@ -54,7 +54,7 @@ const patience = 2 * time.Minute
 
 const (
 	window   = 512 // tokens
-	generate = 24  // tokens
+	generate = 32  // tokens
 	shortest = 8   // tokens of a prompt whose answer is one token
 
 	block = 1500 * time.Millisecond // that a subject is asked in a round
