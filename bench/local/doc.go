@@ -33,7 +33,12 @@
 //
 // Where engines may have two threads, the gateway gets a rest before its turn: it counts the
 // library's threads as somebody else's and gives up its own at once, as it should, and
-// takes them back after three seconds of peace. It runs on Linux.
+// takes them back after three seconds of peace. How many cores were busy is in the table.
+//
+// Leave the machine alone while it runs: of two threads each waits for the other in every
+// step, so that one program beside them can make both subjects many times slower. The
+// result says whose the cores were. A setting in which nothing was answered within two
+// minutes is named, and the others are measured all the same. It runs on Linux.
 //
 // Start reading at main.go, then measure.go.
 package main

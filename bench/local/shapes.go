@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -139,7 +140,16 @@ func (s store) quantise(ctx context.Context, from, to, kind string) error {
 	cmd.Stderr = os.Stderr
 	cmd.Env = withLibrary(s.library)
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("make %s: %w", filepath.Base(to), err)
+		return errors.Join(fmt.Errorf("make %s: %w", filepath.Base(to), err), s.clean())
 	}
 	return nil
+}
+
+// clean removes what a process left behind that was ended in the middle of its work.
+func (s store) clean() error {
+	halves, err := filepath.Glob(filepath.Join(s.dir, ".quantize-*"))
+	for _, half := range halves {
+		err = errors.Join(err, os.RemoveAll(half))
+	}
+	return err
 }
