@@ -8,19 +8,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
 )
 
-const (
-	maxSequences = 8
-	maxContext   = 1024 // tokens of a sequence
-	batchSize    = 512
-)
+// batchSize is how many tokens are read at once, as in the gateway's engine.
+const batchSize = 512
 
 // A direct is the library in a process of its own, which this run talks to in lines of
 // JSON. The times are measured there.
@@ -36,14 +31,20 @@ type question struct {
 	N       int
 }
 
-func newDirect(ctx context.Context, library, file string, threads int) (*direct, error) {
+// withLibrary is the environment in which the library finds its parts.
+func withLibrary(library string) []string {
+	return append(os.Environ(), "LD_LIBRARY_PATH="+library)
+}
+
+func startDirect(ctx context.Context, library string, s *setting) (*direct, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "-child", file, "-library", library, "-threads", strconv.Itoa(threads))
+	cmd := exec.CommandContext(ctx, self, "-child", s.weights.file, "-library", library,
+		"-threads", strconv.Itoa(s.threads), "-sequences", strconv.Itoa(s.width), "-window", strconv.Itoa(s.window))
 	cmd.Stderr = os.Stderr
-	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+library)
+	cmd.Env = withLibrary(library)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -57,7 +58,9 @@ func newDirect(ctx context.Context, library, file string, threads int) (*direct,
 
 func (d *direct) Name() string { return "library" }
 
-func (d *direct) Ask(_ context.Context, prompts []string, n int) (a Answer, err error) {
+// Ask ends the process with ctx: the library cannot be interrupted.
+func (d *direct) Ask(ctx context.Context, prompts []string, n int) (a answer, err error) {
+	defer context.AfterFunc(ctx, func() { _ = d.cmd.Process.Kill() })()
 	if err := d.enc.Encode(question{prompts, n}); err != nil {
 		return a, err
 	}
@@ -65,51 +68,21 @@ func (d *direct) Ask(_ context.Context, prompts []string, n int) (a Answer, err 
 	return a, err
 }
 
-func (d *direct) Peak() int64 { return peak(d.cmd.Process.Pid) }
+func (d *direct) Processes() []int { return []int{d.cmd.Process.Pid} }
 
 func (d *direct) Close() error { return errors.Join(d.in.Close(), d.cmd.Wait()) }
 
-// peak is the high water mark of a process's resident memory, 0 where it cannot be read.
-func peak(pid int) int64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
-			return kib << 10
-		}
-	}
-	return 0
-}
-
-func open(library string) error {
+// serveChild answers questions until there are no more.
+func serveChild(library string, s *setting) error {
 	if err := llama.Load(library); err != nil {
 		return fmt.Errorf("load the library in %q: %w", library, err)
 	}
 	llama.LogSet(llama.LogSilent())
 	llama.Init()
-	return nil
-}
-
-// serveChild answers questions until there are no more.
-func serveChild(library, file string, threads int) error {
-	if err := open(library); err != nil {
-		return err
-	}
-	model, err := llama.ModelLoadFromFile(file, llama.ModelDefaultParams())
+	l, err := load(s)
 	if err != nil {
 		return err
 	}
-	p := llama.ContextDefaultParams()
-	p.NCtx, p.NBatch, p.NSeqMax = maxSequences*maxContext, batchSize, maxSequences
-	p.NThreads, p.NThreadsBatch = int32(threads), int32(threads)
-	ctx, err := llama.InitFromModel(model, p)
-	if err != nil {
-		return err
-	}
-	l := &loaded{ctx, llama.ModelGetVocab(model), llama.SamplerInitGreedy(), llama.BatchInit(batchSize, 0, maxSequences)}
 	dec, enc := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
 	for {
 		var q question
@@ -128,123 +101,103 @@ func serveChild(library, file string, threads int) error {
 	}
 }
 
+// loaded is a model with room for some sequences.
 type loaded struct {
-	ctx    llama.Context
-	vocab  llama.Vocab
-	greedy llama.Sampler
-	batch  llama.Batch
+	setting *setting
+	context llama.Context
+	memory  llama.Memory
+	vocab   llama.Vocab
+	greedy  llama.Sampler
+	batch   llama.Batch
+	rows    []int32 // of the batch, at which a sequence's next token is said; -1: none
 }
 
-// answer reads the prompts one after the other, and then writes all sequences in step. An
-// end of the text is written over, so that every answer has its length.
-func (l *loaded) answer(q question) (a Answer, err error) {
-	if len(q.Prompts) > maxSequences {
-		return a, fmt.Errorf("at most %d sequences", maxSequences)
-	}
-	memory, err := llama.GetMemory(l.ctx)
+// load gives each sequence a cache of its own, as the gateway's engine does.
+func load(s *setting) (*loaded, error) {
+	model, err := llama.ModelLoadFromFile(s.weights.file, llama.ModelDefaultParams())
 	if err != nil {
-		return a, err
+		return nil, err
 	}
-	if err := llama.MemoryClear(memory, true); err != nil {
+	p := llama.ContextDefaultParams()
+	p.NCtx, p.NBatch, p.NSeqMax, p.KVUnified = uint32(s.width*s.window), batchSize, uint32(s.width), 0
+	p.NThreads, p.NThreadsBatch = int32(s.threads), int32(s.threads)
+	l := &loaded{setting: s, vocab: llama.ModelGetVocab(model), greedy: llama.SamplerInitGreedy(), batch: llama.BatchInit(batchSize, 0, 1), rows: make([]int32, s.width)}
+	if l.context, err = llama.InitFromModel(model, p); err != nil {
+		return nil, err
+	}
+	l.memory, err = llama.GetMemory(l.context)
+	return l, err
+}
+
+// A line is a sequence: what it has to read, where it stands, and what it said last.
+type line struct {
+	ahead []llama.Token
+	at    int
+	said  llama.Token
+}
+
+// answer reads all prompts, as many tokens at once as a batch holds, and then writes all
+// sequences in step. An end of the text is written over, so that every answer has its
+// length.
+func (l *loaded) answer(q question) (a answer, err error) {
+	if len(q.Prompts) > l.setting.width {
+		return a, fmt.Errorf("at most %d sequences", l.setting.width)
+	}
+	if err := llama.MemoryClear(l.memory, true); err != nil {
 		return a, err
 	}
 	began := time.Now()
-	last, at := make([]llama.Token, len(q.Prompts)), make([]int, len(q.Prompts))
+	lines := make([]line, len(q.Prompts))
 	for s, prompt := range q.Prompts {
-		tokens := llama.Tokenize(l.vocab, prompt, true, false)
-		tokens = tokens[:min(len(tokens), maxContext-q.N)]
-		if last[s], err = l.read(s, tokens); err != nil {
+		lines[s].ahead = llama.Tokenize(l.vocab, prompt, true, false)
+		a.Prompt += len(lines[s].ahead)
+	}
+	for unread := a.Prompt; unread > 0; {
+		read, err := l.step(lines)
+		if err != nil {
 			return a, err
 		}
-		at[s] = len(tokens)
-		a.Prompt += len(tokens)
+		unread -= read
 	}
 	a.First = time.Since(began)
-	a.Tokens = len(q.Prompts)
 	for range q.N - 1 {
-		if err := l.step(last, at); err != nil {
+		for s := range lines {
+			lines[s].ahead = append(lines[s].ahead, lines[s].said)
+		}
+		if _, err := l.step(lines); err != nil {
 			return a, err
 		}
-		a.Tokens += len(last)
 	}
-	a.Total = time.Since(began)
+	a.Total, a.Tokens = time.Since(began), q.N*len(lines)
 	return a, nil
 }
 
-// read feeds a prompt and returns the first token after it.
-func (l *loaded) read(s int, tokens []llama.Token) (llama.Token, error) {
-	for from := 0; from < len(tokens); from += batchSize {
-		to := min(from+batchSize, len(tokens))
-		l.batch.NTokens = 0
-		for i := from; i < to; i++ {
-			if err := l.batch.Add(tokens[i], llama.Pos(i), []llama.SeqId{llama.SeqId(s)}, i == len(tokens)-1); err != nil {
+// step reads one batch of what is ahead, and returns how many tokens it had. A line that
+// has nothing more ahead says its next token.
+func (l *loaded) step(lines []line) (read int, err error) {
+	l.batch.NTokens = 0
+	for s := range lines {
+		n := &lines[s]
+		take := min(len(n.ahead), batchSize-int(l.batch.NTokens))
+		l.rows[s] = -1
+		for i, token := range n.ahead[:take] {
+			last := i == len(n.ahead)-1
+			if last {
+				l.rows[s] = l.batch.NTokens
+			}
+			if err := l.batch.Add(token, llama.Pos(n.at+i), []llama.SeqId{llama.SeqId(s)}, last); err != nil {
 				return 0, err
 			}
 		}
-		if err := l.decode(); err != nil {
-			return 0, err
+		n.ahead, n.at, read = n.ahead[take:], n.at+take, read+take
+	}
+	if code, err := llama.Decode(l.context, l.batch); err != nil || code != 0 {
+		return 0, fmt.Errorf("the library says %d: %w", code, err)
+	}
+	for s := range lines {
+		if l.rows[s] >= 0 {
+			lines[s].said = llama.SamplerSample(l.greedy, l.context, l.rows[s])
 		}
 	}
-	return llama.SamplerSample(l.greedy, l.ctx, -1), nil
-}
-
-// step writes one token of every sequence.
-func (l *loaded) step(last []llama.Token, at []int) error {
-	l.batch.NTokens = 0
-	for s := range last {
-		if err := l.batch.Add(last[s], llama.Pos(at[s]), []llama.SeqId{llama.SeqId(s)}, true); err != nil {
-			return err
-		}
-		at[s]++
-	}
-	if err := l.decode(); err != nil {
-		return err
-	}
-	for s := range last {
-		last[s] = llama.SamplerSample(l.greedy, l.ctx, int32(s))
-	}
-	return nil
-}
-
-func (l *loaded) decode() error {
-	code, err := llama.Decode(l.ctx, l.batch)
-	if err == nil && code != 0 {
-		err = fmt.Errorf("the library says %d", code)
-	}
-	return err
-}
-
-// kinds are made of what is F16.
-var kinds = map[string]llama.Ftype{"Q8_0": llama.FtypeMostlyQ8_0, "Q4_0": llama.FtypeMostlyQ4_0, "Q4_K_M": llama.FtypeMostlyQ4_K_M}
-
-// quantise makes the kinds of model that are missing.
-func quantise(ctx context.Context, o options) error {
-	files, err := filepath.Glob(filepath.Join(o.models, "*-F16.gguf"))
-	if err != nil || len(files) == 0 {
-		return err
-	}
-	if err := open(o.library); err != nil {
-		return err
-	}
-	for _, file := range files {
-		for kind, to := range kinds {
-			target := strings.TrimSuffix(file, "F16.gguf") + kind + ".gguf"
-			if _, err := os.Stat(target); err == nil {
-				continue
-			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			p := llama.ModelQuantizeDefaultParams()
-			p.Ftype = to
-			part := target + ".part"
-			if code := llama.ModelQuantize(file, part, &p); code != 0 {
-				return fmt.Errorf("quantise %s to %s: the library says %d", filepath.Base(file), kind, code)
-			}
-			if err := os.Rename(part, target); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return read, nil
 }

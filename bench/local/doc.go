@@ -1,24 +1,44 @@
 // Command local measures what Starling costs a model on this machine: the library called
-// directly, and the same file through an HTTP API, in turn, in one run.
+// directly, and the same file through the gateway's HTTP API, in turn, in one run.
 //
-//	go run ./bench/local -library DIR -models DIR                     the library alone
-//	go run ./bench/local -library DIR -models DIR -url URL -pid PID   beside a server
-//	go run ./bench/local -quick ...                                   a look
+//	go run ./bench/local -library DIR            the whole run, at most 25 minutes
+//	go run ./bench/local -library DIR -quick     a look, about four
 //
-// The folder has the models as GGUF files, such as qwen3-0.6b-F16.gguf. Of one that ends
-// in -F16.gguf the kinds Q8_0, Q4_0 and Q4_K_M are made beside it, by the library, where
-// they are missing. The server at the URL speaks the OpenAI dialect and calls a model by
-// its file's name without .gguf, or as -name has it; the process -pid is whose memory is
-// read, which is the engine's. How many threads a server uses it says itself: give it as
-// many as -threads.
+// DIR has llama.cpp's shared libraries, of the version that the gateway pins: starling
+// engine install says where it puts them. The models have the shapes of real ones and
+// weights by chance, in F16 as this program writes them, and in Q8_0, Q4_0 and Q4_K_M as
+// the library makes them of that. They are kept in the folder -scratch for the next run:
+// 8 GB, or 5 where the disk has no more, of one shape at a time. Speed does not depend on
+// what weights say, and what is said means nothing.
 //
-// A round asks each subject the same prompt of 512 tokens for 128 tokens, in so many
-// sequences at once; no prompt is asked twice, so that nobody is helped by what was kept.
-// Prompt speed is all prompts' tokens by the time until each sequence has its first token,
-// generation speed all tokens after the first by the time since then. The library runs in
-// a process of its own, so that its memory and its cold start are what a user sees. Figures
-// are wall-clock time, medians over rounds in turn, in brackets the interval of 95 % by
-// the bootstrap. It runs on Linux.
+// For each model, number of threads and number of sequences both subjects start anew. The
+// gateway is this tree's, with a data folder of its own, all of it as a user would have
+// it: starling engine install, model import, serve. The library runs in a process that
+// does no more than read and write, its batches filled from all sequences, so that its
+// memory and its start are what a program of the user's own would have. Both have the
+// same threads, the same window, and no more sequences than are asked at once.
 //
-// Start reading at main.go, then direct.go and server.go.
+// The first question finds nothing loaded: it is the cold start, measured by who asks.
+// Then a round is both subjects, each for a second and a half: one question for some
+// tokens in all sequences at once, and short ones for a single token; again and again.
+// Rounds come in pairs, the second in the opposite order, so that a machine that becomes
+// slower is unjust to nobody. No prompt is asked twice, which would help who keeps what
+// was read. What ends an answer is forbidden, so that every answer has its length.
+//
+// Prompt speed is all prompts' tokens by the time until each sequence has its first token.
+// Generation speed is all tokens after that moment by the time since then. The library's
+// times are taken beside the library, the gateway's by who asks, and nothing is taken off.
+// A figure is the median of the rounds; a ratio that of the rounds' ratios, in brackets
+// from the smallest to the largest.
+//
+// Where engines may have two threads, the gateway gets a rest before its turn: it counts the
+// library's threads as somebody else's and gives up its own at once, as it should, and
+// takes them back after three seconds of peace. How many cores were busy is in the table.
+//
+// Leave the machine alone while it runs: of two threads each waits for the other in every
+// step, so that one program beside them can make both subjects many times slower. The
+// result says whose the cores were. A setting in which nothing was answered within two
+// minutes is named, and the others are measured all the same. It runs on Linux.
+//
+// Start reading at main.go, then measure.go.
 package main
