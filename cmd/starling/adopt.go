@@ -124,6 +124,23 @@ func (c Config) adopt(ctx context.Context) (ups []*upstream, notes []string, err
 	return ups, notes, nil
 }
 
+// adoptable finds names that are nobody's. Errors are Invalid.
+func (c Config) adoptable() error {
+	known := []string{everyNeighbour}
+	for _, n := range neighbours.all {
+		known = append(known, n.vendor)
+	}
+	var errs []error
+	for i, name := range c.Local.Adopt {
+		if slices.Contains(known, name) {
+			continue
+		}
+		err := &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("local: nobody knows how to find %q", name), Hint: meant(name, known, "name some of "+strings.Join(known, ", "))}
+		errs = append(errs, c.at(err, "local", "adopt", strconv.Itoa(i)))
+	}
+	return together(errs)
+}
+
 // adopts reports whether a neighbour is to be looked for.
 func (c Config) adopts(vendor string) bool {
 	switch {
@@ -220,6 +237,7 @@ func ollamaHost(said string) *url.URL {
 		usual = "443"
 	}
 	rest, _, _ = strings.Cut(rest, "/")
+	rest = rest[strings.LastIndexByte(rest, '@')+1:] // no Ollama asks who one is, and notes show the rest
 	host, port, err := net.SplitHostPort(rest)
 	if err != nil {
 		host, port = strings.Trim(rest, "[]"), usual
