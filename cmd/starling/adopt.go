@@ -83,7 +83,8 @@ type sighting struct {
 // Nothing but this program's name is sent to anybody, and nothing to another machine.
 //
 // Without providers in the configuration whoever is found is adopted; with some, only
-// those that it names. A provider of the configuration is never doubled.
+// those that it names. A provider of the configuration is never doubled. They come sorted
+// by name.
 func (c Config) adopt(ctx context.Context) (ups []*upstream, notes []string, err error) {
 	places, notes := c.places()
 	if len(places) == 0 {

@@ -283,8 +283,8 @@ func TestWhoIsFoundIsAdoptedAsTheConfigurationAllows(t *testing.T) {
 		{"none", Config{Local: Local{Adopt: []string{}}}, nil},
 		{"nothing on this machine", Config{Local: Local{Off: true, Adopt: []string{"all"}}}, nil},
 		{"beside providers none", Config{Providers: own(nobody)}, []string{"ours/m"}},
-		{"beside providers those that are named", Config{Providers: own(nobody), Local: Local{Adopt: []string{"ollama"}}}, []string{small, "ours/m"}},
-		{"an address that a provider has is that provider's", Config{Providers: own(strings.Replace(neighbours.urls["vllm"], "127.0.0.1", "localhost", 1)), Local: Local{Adopt: []string{"ollama", "vllm"}}}, []string{small, "ours/m"}},
+		{"beside providers those that are named", Config{Providers: own(nobody), Local: Local{Adopt: []string{"ollama"}}}, []string{"ours/m", small}},
+		{"an address that a provider has is that provider's", Config{Providers: own(strings.Replace(neighbours.urls["vllm"], "127.0.0.1", "localhost", 1)), Local: Local{Adopt: []string{"ollama", "vllm"}}}, []string{"ours/m", small}},
 		{"so is its name", Config{Providers: map[string]*Upstream{"ollama": {URL: "http://10.0.0.5:11434", Zone: starling.Office, Models: []string{"m"}}}, Local: Local{Adopt: []string{"ollama"}}}, []string{"ollama/m"}},
 		{"this program's own address is nobody else's", Config{Listen: strings.Split(neighbours.urls["vllm"], "/")[2], Local: Local{Adopt: []string{"vllm", "ollama"}}}, []string{small}},
 	} {
@@ -299,6 +299,20 @@ func TestWhoIsFoundIsAdoptedAsTheConfigurationAllows(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestABareNameMeansWhoSomebodyMeans: a copy of a model under another's name is common,
+// for programs that know no other.
+func TestABareNameMeansWhoSomebodyMeansBeforeWhoIsAdopted(t *testing.T) {
+	fake := house{answers: map[string]string{"/": "Ollama is running", "/api/tags": `{"models":[{"name":"gpt-5.5","model":"gpt-5.5"},{"name":"own","model":"own"}]}`}}
+	lives(t, patience, map[string]http.Handler{"ollama": fake})
+	t.Setenv("OPENAI_API_KEY", "sk-test")
+	p := built(t, Config{})
+	for name, want := range map[string]string{"gpt-5.5": "openai/gpt-5.5", "ollama/gpt-5.5": "ollama/gpt-5.5", "own": "ollama/own"} {
+		if m, _ := p.directory.Find(name); m.ID() != want {
+			t.Errorf("%s is %s, not %s", name, m.ID(), want)
+		}
 	}
 }
 

@@ -265,8 +265,9 @@ type upstream struct {
 }
 
 // upstreams reads the configured providers, or finds them by the keys in the
-// environment, and those that are adopted, with notes on these. They come sorted by
-// name, which decides who answers to a bare model name that several offer.
+// environment, and then those that are adopted, with notes on these. Each come sorted by
+// name. Who comes first answers to a bare model name that several offer: one that
+// somebody means, before one that happens to be there.
 func upstreams(ctx context.Context, cfg Config) ([]*upstream, []string, error) {
 	configured := cfg.Providers
 	if configured == nil {
@@ -287,12 +288,7 @@ func upstreams(ctx context.Context, cfg Config) ([]*upstream, []string, error) {
 		return nil, nil, err
 	}
 	adopted, notes, err := cfg.adopt(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	out = append(out, adopted...)
-	slices.SortStableFunc(out, func(a, b *upstream) int { return cmp.Compare(a.options.Name, b.options.Name) })
-	return out, notes, nil
+	return append(out, adopted...), notes, err
 }
 
 // ofProvider names the provider that an error is of, and the place of its field.
