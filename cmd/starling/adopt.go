@@ -102,17 +102,14 @@ func (c Config) adopt(ctx context.Context) (ups []*upstream, notes []string, err
 	seen := look(ctx, neighbours.limit, places, func(ctx context.Context, p place) sighting { return p.visit(ctx, guard) })
 	for i, p := range places {
 		s := seen[i]
-		allowed := p.away == "" || c.Local.Adopt != nil
-		switch {
-		case s.known && !allowed:
-			notes = append(notes, fmt.Sprintf("%s runs at %s and is not asked: %s; local: {adopt: all} in the configuration says that it may be", p.vendor, p.host, p.away))
-			continue
-		case s.known && len(s.models) > 0:
-			notes = append(notes, fmt.Sprintf("%s runs at %s and is asked too, with models %s; local: {adopt: []} in the configuration leaves it alone", p.vendor, p.host, few(modelNames(s.models))))
-		case s.late:
-			notes = append(notes, fmt.Sprintf("whoever is at %s did not say within %s whether it is %s; it is not asked", p.host, neighbours.limit, p.vendor))
+		if note := c.told(p, s); note != "" {
+			notes = append(notes, note)
 		}
-		if !s.known && !c.awaits(p.vendor) {
+		switch {
+		case s.known && c.allows(p.neighbour):
+		case c.awaits(p.vendor):
+			s.models, s.err = nil, cmp.Or(s.err, errUnsaid)
+		default:
 			continue
 		}
 		up, err := c.upstream(p.vendor, &Upstream{URL: p.url})
@@ -124,6 +121,25 @@ func (c Config) adopt(ctx context.Context) (ups []*upstream, notes []string, err
 	}
 	return ups, notes, nil
 }
+
+// errUnsaid is why one that is found and counted on offers nothing.
+var errUnsaid error = &starling.Error{Kind: starling.Forbidden, Op: "it is found and not asked", Hint: "name it in local: {adopt: […]}"}
+
+// told is what is to be said of a sighting, "" nothing.
+func (c Config) told(p place, s sighting) string {
+	switch {
+	case s.known && !c.allows(p.neighbour):
+		return fmt.Sprintf("%s runs at %s and is not asked: %s; local: {adopt: all} in the configuration says that it may be", p.vendor, p.host, p.away)
+	case len(s.models) > 0:
+		return fmt.Sprintf("%s runs at %s and is asked too, with models %s; local: {adopt: []} in the configuration leaves it alone", p.vendor, p.host, few(modelNames(s.models)))
+	case s.late:
+		return fmt.Sprintf("whoever is at %s did not say within %s whether it is %s; it is not asked", p.host, neighbours.limit, p.vendor)
+	}
+	return ""
+}
+
+// allows reports whether a neighbour that is found may be asked.
+func (c Config) allows(n neighbour) bool { return n.away == "" || c.Local.Adopt != nil }
 
 // adoptable finds names that are nobody's. Errors are Invalid.
 func (c Config) adoptable() error {

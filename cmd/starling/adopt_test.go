@@ -332,6 +332,19 @@ func TestOfEachThatIsAdoptedOrLeftAloneItIsSaidWhy(t *testing.T) {
 	}
 }
 
+func TestAnAliasDoesNotAdoptWhoMayBeElsewhere(t *testing.T) {
+	lives(t, patience, map[string]http.Handler{"lmstudio": houses[2]})
+	cfg := Config{Models: map[string]string{"small": "lmstudio/qwen3-4b"}}
+	p := built(t, cfg)
+	if said := strings.Join(p.warnings, "\n"); len(p.offers()) > 0 || len(p.directory.Awaits("small")) != 1 || !strings.Contains(said, "lmstudio offers no models now: it is found and not asked") {
+		t.Errorf("%v %s", p.offers(), said)
+	}
+	cfg.Local.Adopt = []string{"lmstudio"}
+	if m, ok := built(t, cfg).directory.Find("small"); !ok || m.Zone != starling.Machine {
+		t.Errorf("%+v", m)
+	}
+}
+
 func TestWhoAnswersTooLateIsNotAskedAndNamed(t *testing.T) {
 	lives(t, 50*time.Millisecond, map[string]http.Handler{"vllm": http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })})
 	p := built(t, Config{})
