@@ -40,6 +40,7 @@ type parts struct {
 	guard     *provider.Guard
 	catalog   *catalog.Catalog
 	warnings  []string // of what may be missed now
+	adopted   []string // notes on the servers of this machine that are asked though nobody configured them, or are not
 	kept      []string // of the catalog's prices, beside the user's own
 	damaged   []string // students that cannot be read
 	standard  string   // who answers where no skill is known; "" nobody
@@ -76,8 +77,8 @@ func (p *parts) close() {
 }
 
 // build makes the parts of a configuration, with the students and the models of a data
-// folder. It calls nobody but the local servers whose models nobody listed. What fares
-// ill later on is logged; a nil log keeps silent.
+// folder. It calls nobody but the local servers whose models nobody listed, and those that
+// may be adopted. What fares ill later on is logged; a nil log keeps silent.
 func build(ctx context.Context, cfg Config, dir string, log *slog.Logger) (p *parts, err error) {
 	policy, err := policyOf(cfg)
 	if err != nil {
@@ -85,10 +86,11 @@ func build(ctx context.Context, cfg Config, dir string, log *slog.Logger) (p *pa
 	}
 	cat := catalog.Embedded().With(cfg.Prices)
 	p = &parts{policy: policy, observe: cfg.observing(), providers: map[string]*provider.HTTP{}, catalog: cat, warnings: cat.Warnings()}
-	ups, err := upstreams(cfg)
+	ups, adopted, err := upstreams(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
+	p.adopted = adopted
 	if p.guard, err = cfg.guard(ups); err != nil {
 		return nil, err
 	}
@@ -259,12 +261,14 @@ type upstream struct {
 	simulated bool
 	kept      []string // of the catalog's prices, beside the user's own
 	options   provider.Options
+	seen      *sighting // that it was adopted after; nil if it was not
 }
 
 // upstreams reads the configured providers, or finds them by the keys in the
-// environment. They come sorted by name, which decides who answers to a bare
-// model name that several offer.
-func upstreams(cfg Config) ([]*upstream, error) {
+// environment, and then those that are adopted, with notes on these. Each come sorted by
+// name. Who comes first answers to a bare model name that several offer: one that
+// somebody means, before one that happens to be there.
+func upstreams(ctx context.Context, cfg Config) ([]*upstream, []string, error) {
 	configured := cfg.Providers
 	if configured == nil {
 		configured = map[string]*Upstream{}
@@ -280,7 +284,11 @@ func upstreams(cfg Config) ([]*upstream, error) {
 		up, err := cfg.upstream(name, cmp.Or(configured[name], &Upstream{}))
 		out, errs = append(out, up), append(errs, err)
 	}
-	return out, together(errs)
+	if err := together(errs); err != nil {
+		return nil, nil, err
+	}
+	adopted, notes, err := cfg.adopt(ctx)
+	return append(out, adopted...), notes, err
 }
 
 // ofProvider names the provider that an error is of, and the place of its field.

@@ -144,7 +144,7 @@ func (c *Config) root(dir string) {
 func (c Config) check() error {
 	_, listen := c.address()
 	_, class := policyOf(c)
-	errs := []error{c.at(listen, "listen"), class, c.at(c.Local.rules().Check(), "local", "hours")}
+	errs := []error{c.at(listen, "listen"), class, c.at(c.Local.rules().Check(), "local", "hours"), c.adoptable()}
 	for i, own := range c.Prices {
 		errs = append(errs, c.at(own.Validate(), "prices", strconv.Itoa(i)))
 	}

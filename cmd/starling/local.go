@@ -32,6 +32,7 @@ const localName = "local"
 type Local struct {
 	Off        bool           `yaml:"off"`
 	Models     []string       `yaml:"models"` // nil: all
+	Adopt      []string       `yaml:"adopt"`  // servers that the user runs; nil: as [Config.adopts] says
 	Context    int            `yaml:"context"`
 	Sequences  int            `yaml:"sequences"`
 	Threads    int            `yaml:"threads"`

@@ -42,7 +42,7 @@ func (c modelsCmd) Run(p *program) error {
 	if e := parts.embedder; e != nil {
 		printf(p.stdout, "embeddings = %s, zone %s, %s\n", e.Model.ID(), e.Model.Zone, priced(e.Model.Price))
 	}
-	for _, w := range slices.Concat(parts.warnings, parts.damaged) {
+	for _, w := range slices.Concat(parts.adopted, parts.warnings, parts.damaged) {
 		printf(p.stderr, "note: %s\n", w)
 	}
 	return nil

@@ -18,7 +18,7 @@ import (
 // binds nothing, what will be refused. The keys are nil where nobody can know
 // them.
 func (c Config) notes(p *parts, set *skill.Set, keys []ledger.Key) []string {
-	return slices.Concat(p.warnings, p.damaged, p.rung.damaged, p.away(), c.gaps(p, set), c.classless(p, set), c.priced(p), p.kept, c.capped(set, keys), c.watched(set), keeping(set), peopleOnly(set))
+	return slices.Concat(p.adopted, p.warnings, p.damaged, p.rung.damaged, p.away(), c.gaps(p, set), c.classless(p, set), c.priced(p), p.kept, c.capped(set, keys), c.watched(set), keeping(set), peopleOnly(set))
 }
 
 // place is where in its file a value stands, for the beginning of a note.

@@ -29,8 +29,9 @@ import (
 )
 
 // TestMain makes the test binary a starling too, so that scripts and tests can
-// start one as a process of its own.
+// start one as a process of its own. Neither finds the servers of the person who tests.
 func TestMain(m *testing.M) {
+	nobodyBeside()
 	testscript.Main(m, map[string]func(){"starling": main})
 }
 
@@ -43,7 +44,7 @@ func TestScripts(t *testing.T) {
 		Condition:          condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"absent": absent, "ask": ask, "end": end, "eventually": eventually, "exits": exits, "expand": expand, "libraries": libraries,
-			"logged": logged, "outside": outside, "weights": weights, "packs": packs, "remember": remember, "send": send, "shop": shop, "start": start, "tamper": tamper,
+			"logged": logged, "ollama": ollama, "outside": outside, "weights": weights, "packs": packs, "remember": remember, "send": send, "shop": shop, "start": start, "tamper": tamper,
 		},
 	})
 }
@@ -85,7 +86,7 @@ func processes(ts *testscript.TestScript) running { return ts.Value("running").(
 // environ is the script's environment as a process gets it.
 func environ(ts *testscript.TestScript, names ...string) []string {
 	env := []string{"TMPDIR=" + ts.Getenv("TMPDIR")}
-	for _, name := range append(names, "PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "STARLING_CONFIG", "STARLING_DATA", "PROVIDER_KEY") {
+	for _, name := range append(names, "PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "STARLING_CONFIG", "STARLING_DATA", "PROVIDER_KEY", "OLLAMA_HOST") {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env

@@ -181,7 +181,7 @@ func (c Config) embeds(ups []*upstream) (*upstream, string, error) {
 }
 
 func (up *upstream) discover(ctx context.Context, cat *catalog.Catalog, guard *provider.Guard) ([]starling.Model, error) {
-	found, err := provider.Discover(ctx, guard, up.options)
+	found, err := up.found(ctx, guard)
 	var models []starling.Model
 	for _, m := range found {
 		listed := up.model(cat, m.Name)
@@ -189,6 +189,14 @@ func (up *upstream) discover(ctx context.Context, cat *catalog.Catalog, guard *p
 		models = append(models, listed)
 	}
 	return models, err
+}
+
+// found is what a local server says it has; of one that was adopted it was just asked.
+func (up *upstream) found(ctx context.Context, guard *provider.Guard) ([]starling.Model, error) {
+	if up.seen != nil {
+		return up.seen.models, up.seen.err
+	}
+	return provider.Discover(ctx, guard, up.options)
 }
 
 func (up *upstream) model(cat *catalog.Catalog, name string) starling.Model {

@@ -64,6 +64,7 @@ func (o Options) listed(body []byte) ([]starling.Model, error) {
 		Remote  string `json:"remote_host"`    // Ollama: who runs it in truth
 		Longest int64  `json:"max_model_len"`  // vLLM
 		Context int64  `json:"context_length"` // LM Studio, OpenRouter
+		Meta    meta   `json:"meta"`           // llama-server
 	}
 	var list struct {
 		Data   []entry `json:"data"`
@@ -82,12 +83,29 @@ func (o Options) listed(body []byte) ([]starling.Model, error) {
 		if o.Dialect == starling.Ollama {
 			m.ID = m.Name
 		}
-		listed := starling.Model{Provider: o.Name, Name: m.ID, Dialect: o.Dialect, Zone: o.Zone, Context: max(m.Longest, m.Context, 0)}
+		listed := starling.Model{Provider: o.Name, Name: m.ID, Dialect: o.Dialect, Zone: o.Zone, Context: max(m.Longest, m.Context, m.Meta.window, 0)}
 		if m.ID != "" && !offloaded(listed) && (m.Remote == "" || o.Zone == starling.Cloud) {
 			models = append(models, listed)
 		}
 	}
 	return models, nil
+}
+
+// A meta is what llama-server tells of a model. Whatever else others call so says nothing.
+//
+// Source: llama.cpp, tools/server/server-context.cpp.
+type meta struct {
+	window int64 // of one question and its answer, as the server was started
+}
+
+func (m *meta) UnmarshalJSON(text []byte) error {
+	var told struct {
+		Window int64 `json:"n_ctx"`
+	}
+	if json.Unmarshal(text, &told) == nil {
+		m.window = told.Window
+	}
+	return nil
 }
 
 // listedByGoogle reads Google's form of a list: those models that answer questions.

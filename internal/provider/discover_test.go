@@ -20,14 +20,20 @@ func TestModelsAreDiscovered(t *testing.T) {
 		want   []starling.Model
 		kind   starling.Kind
 	}{
-		{"a list", 200, `{"object":"list","data":[{"id":"qwen3:8b","object":"model"},{"id":"gemma","max_model_len":8192},{"id":"phi","context_length":4096}]}`, []starling.Model{
+		{"a list", 200, `{"object":"list","data":[{"id":"qwen3:8b","object":"model"},{"id":"gemma","max_model_len":8192},{"id":"phi","context_length":4096},{"id":"served.gguf","owned_by":"llamacpp","meta":{"n_ctx":2048,"n_ctx_train":32768}}]}`, []starling.Model{
 			{Provider: "up", Name: "qwen3:8b", Dialect: starling.OpenAI, Zone: starling.Machine},
 			{Provider: "up", Name: "gemma", Dialect: starling.OpenAI, Zone: starling.Machine, Context: 8192},
 			{Provider: "up", Name: "phi", Dialect: starling.OpenAI, Zone: starling.Machine, Context: 4096},
+			{Provider: "up", Name: "served.gguf", Dialect: starling.OpenAI, Zone: starling.Machine, Context: 2048},
 		}, ""},
 		{"what it would only pass on to its cloud", 200, `{"data":[{"id":"gpt-oss:120b-cloud"},{"id":"qwen3-coder:480b-cloud"},{"id":"glm:cloud"},{"id":"cloudy"}]}`, []starling.Model{{Provider: "up", Name: "cloudy", Dialect: starling.OpenAI, Zone: starling.Machine}}, ""},
 		{"nothing installed", 200, `{"object":"list","data":[]}`, []starling.Model{}, ""},
 		{"a nameless model is left out", 200, `{"data":[{"id":""}]}`, []starling.Model{}, ""},
+		{"whatever else is called meta", 200, `{"data":[{"id":"m","meta":"n_ctx"},{"id":"n","meta":{"n_ctx":0.5}},{"id":"o","meta":null}]}`, []starling.Model{
+			{Provider: "up", Name: "m", Dialect: starling.OpenAI, Zone: starling.Machine},
+			{Provider: "up", Name: "n", Dialect: starling.OpenAI, Zone: starling.Machine},
+			{Provider: "up", Name: "o", Dialect: starling.OpenAI, Zone: starling.Machine},
+		}, ""},
 		{"a window below nothing is unknown", 200, `{"data":[{"id":"m","max_model_len":-1}]}`, []starling.Model{{Provider: "up", Name: "m", Dialect: starling.OpenAI, Zone: starling.Machine}}, ""},
 		{"a page", 200, `<html>` + canary, nil, starling.Refused},
 		{"something else", 200, `{"models":[]}`, nil, starling.Refused},
