@@ -178,7 +178,9 @@ func (ch *chat) answer(ctx context.Context, text string) {
 	case ctx.Err() != nil:
 		ch.tell("stopped\n")
 	default:
-		fail(ch.screen, err)
+		if fail(ch.screen, err); starling.KindOf(err) == starling.TooLarge && len(ch.said) > 0 {
+			ch.tell("/clear makes room\n")
+		}
 	}
 	fmt.Fprintln(ch.screen)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -40,11 +41,34 @@ func TestScripts(t *testing.T) {
 		Dir:                "testdata",
 		RequireUniqueNames: true,
 		Setup:              stage,
+		Condition:          condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"absent": absent, "ask": ask, "end": end, "eventually": eventually, "exits": exits, "expand": expand,
 			"logged": logged, "outside": outside, "weights": weights, "packs": packs, "remember": remember, "send": send, "shop": shop, "start": start, "tamper": tamper,
 		},
 	})
+}
+
+// condition reports whether [engine] holds: there are llama.cpp's library and a tiny
+// model, which a script finds at $ENGINE and $WEIGHTS.
+func condition(name string) (bool, error) {
+	if name != "engine" {
+		return false, fmt.Errorf("there is no condition %s", name)
+	}
+	library, model := realEngine()
+	return library != "" && model != "", nil
+}
+
+// realEngine returns the folder of llama.cpp's library and the file of a tiny trained
+// model, each "" where there is none.
+func realEngine() (library, model string) {
+	model = filepath.Join(cmp.Or(os.Getenv("STARLING_TEST_WEIGHTS"), filepath.Join(root, "..", "shared", "weights")), "stories260K.gguf")
+	if _, err := os.Stat(model); err != nil {
+		model = ""
+	} else if full, err := filepath.Abs(model); err == nil {
+		model = full
+	}
+	return os.Getenv("STARLING_TEST_ENGINE"), model
 }
 
 // learns skips a test where tests are to be short, as the race detector makes learning
@@ -66,6 +90,9 @@ func stage(env *testscript.Env) error {
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, ".config"))
 	env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, ".data"))
+	library, model := realEngine()
+	env.Setenv("ENGINE", library)
+	env.Setenv("WEIGHTS", model)
 	all := running{}
 	env.Values["running"] = all
 	env.Defer(func() {
