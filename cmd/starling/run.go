@@ -29,6 +29,7 @@ type runCmd struct {
 	MaxTokens   int      `help:"Most tokens of an answer; 0 leaves it to the model." placeholder:"N"`
 	Temperature *float64 `help:"How freely it chooses its words." placeholder:"T"`
 	Seed        *int64   `help:"The same seed, the same choice of words, where the model takes one." placeholder:"N"`
+	Effort      string   `help:"How much it is to think before it answers: none, low, medium, high, or what else it knows." placeholder:"LEVEL"`
 	Thinking    *bool    `negatable:"" help:"Print what a model thinks before it answers; if unsaid, on a terminal alone."`
 	Verbose     bool     `short:"v" help:"Say after each answer how fast it came, what it cost, and its receipt."`
 	JSON        bool     `help:"Print one JSON object."`
@@ -288,6 +289,9 @@ func (c runCmd) question(name string, talk ...message) []byte {
 	body := map[string]any{"model": name, "messages": talk, "stream": true, "stream_options": map[string]bool{"include_usage": true}}
 	if c.MaxTokens > 0 {
 		body["max_tokens"] = c.MaxTokens
+	}
+	if c.Effort != "" {
+		body["reasoning_effort"] = c.Effort
 	}
 	if c.Temperature != nil {
 		body["temperature"] = *c.Temperature
