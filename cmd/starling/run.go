@@ -36,6 +36,17 @@ type runCmd struct {
 	Gateway     string   `help:"Address of the gateway, where one that serves these books is not where the configuration says." placeholder:"URL"`
 }
 
+// Validate refuses numbers that no model takes.
+func (c runCmd) Validate() error {
+	if t := c.Temperature; t != nil && !(0 <= *t && *t <= 100) {
+		return errors.New("--temperature is a number from 0 on")
+	}
+	if c.MaxTokens < 0 {
+		return errors.New("--max-tokens is a number from 0 on")
+	}
+	return nil
+}
+
 // Run asks a model, once or as a conversation, through the gateway, so that it is in the
 // books like everything else.
 func (c runCmd) Run(p *program) error {
@@ -91,7 +102,7 @@ func (c runCmd) reach(p *program, cfg Config) (*lab, string, error) {
 			return nil, "", err
 		}
 		name, err := c.find(l, cfg.dataDir(p.flags.Data))
-		if err == nil && fetched {
+		if beside := l.books != nil; err == nil && fetched && beside {
 			err = l.client.awaits(p.ctx, name)
 		}
 		if err == nil {
@@ -123,9 +134,9 @@ func (c runCmd) open(p *program, cfg Config) (*lab, error) {
 // within asks a gateway of our own. Where there are keys we have one for as long as this
 // takes.
 func (l *lab) within(ctx context.Context, s *scene) error {
+	l.parts = s.parts // before they may be replaced
 	s.begin(ctx)
 	l.later(s.end)
-	l.parts = s.parts
 	if s.ledger.Keyless() {
 		l.asks(s.url(), "")
 		return nil
@@ -241,8 +252,8 @@ func noEngine(store *hub.Store, m starling.Model) error {
 	return &starling.Error{Kind: starling.NotFound, Op: "run: " + m.Away}
 }
 
-// awaits waits until a gateway knows a model that was fetched, or the engine for it, a
-// moment ago: it looks once a second.
+// awaits waits until a gateway that serves already knows a model that was fetched, or the
+// engine for it, a moment ago: it looks once a second.
 func (c *client) awaits(ctx context.Context, name string) error {
 	err := wait(ctx, func() (bool, error) { return c.knows(ctx, name) })
 	select {
@@ -301,7 +312,7 @@ func (c runCmd) question(name string, talk ...message) []byte {
 	}
 	text, err := json.Marshal(body)
 	if err != nil {
-		panic("a question cannot be written down: " + err.Error()) // a number that is none was no flag
+		panic("a question cannot be written down: " + err.Error())
 	}
 	return text
 }
