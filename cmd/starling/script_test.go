@@ -49,26 +49,28 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition reports whether [engine] holds: there are llama.cpp's library and a tiny
-// model, which a script finds at $ENGINE and $WEIGHTS.
+// condition reports whether [engine] holds, that there is llama.cpp's library at $ENGINE,
+// and [stories], that there is a tiny trained model at $STORIES.
 func condition(name string) (bool, error) {
-	if name != "engine" {
-		return false, fmt.Errorf("there is no condition %s", name)
+	switch name {
+	case "engine":
+		return os.Getenv("STARLING_TEST_ENGINE") != "", nil
+	case "stories":
+		return stories() != "", nil
 	}
-	library, model := realEngine()
-	return library != "" && model != "", nil
+	return false, fmt.Errorf("there is no condition %s", name)
 }
 
-// realEngine returns the folder of llama.cpp's library and the file of a tiny trained
-// model, each "" where there is none.
-func realEngine() (library, model string) {
-	model = filepath.Join(cmp.Or(os.Getenv("STARLING_TEST_WEIGHTS"), filepath.Join(root, "..", "shared", "weights")), "stories260K.gguf")
-	if _, err := os.Stat(model); err != nil {
-		model = ""
-	} else if full, err := filepath.Abs(model); err == nil {
-		model = full
+// stories returns the file of the tiny model, "" if there is none.
+func stories() string {
+	file, err := filepath.Abs(filepath.Join(cmp.Or(os.Getenv("STARLING_TEST_WEIGHTS"), filepath.Join(root, "..", "shared", "weights")), "stories260K.gguf"))
+	if err == nil {
+		_, err = os.Stat(file)
 	}
-	return os.Getenv("STARLING_TEST_ENGINE"), model
+	if err != nil {
+		return ""
+	}
+	return file
 }
 
 // learns skips a test where tests are to be short, as the race detector makes learning
@@ -90,9 +92,8 @@ func stage(env *testscript.Env) error {
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, ".config"))
 	env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, ".data"))
-	library, model := realEngine()
-	env.Setenv("ENGINE", library)
-	env.Setenv("WEIGHTS", model)
+	env.Setenv("ENGINE", os.Getenv("STARLING_TEST_ENGINE"))
+	env.Setenv("STORIES", stories())
 	all := running{}
 	env.Values["running"] = all
 	env.Defer(func() {
