@@ -33,14 +33,15 @@ type demoCmd struct {
 }
 
 // Run shows two things on a fresh machine, with real HTTP and a real ledger: the
-// main job, in which only the models are simulated, and how a skill earns a model of
-// its own and loses it again, in which only its teacher is.
+// main job, in which only the models are simulated, and of these not the small one while
+// one that the user keeps stands in for it; and how a skill earns a model of its own and
+// loses it again, in which only its teacher is.
 func (c demoCmd) Run(p *program) error {
 	dir, err := demoDir(p.flags.Data)
 	if err != nil {
 		return err
 	}
-	r, missing := c.real()
+	r, missing := c.real(p.flags.Config)
 	var packs, loop *ending
 	if c.Only != "loop" {
 		if packs, err = c.packs(p, dir, r); err != nil {
@@ -62,11 +63,12 @@ func (c demoCmd) Run(p *program) error {
 
 // real returns the model that is asked for real; nil, and what would change that, if
 // there is none.
-func (c demoCmd) real() (*real, string) {
+func (c demoCmd) real(config string) (*real, string) {
 	if c.Simulated {
 		return nil, ""
 	}
-	return realModel(Config{}.dataDir(c.Models))
+	cfg, _ := loadConfig(config) // says at most where the user's data is; whether it is good is not asked here
+	return realModel(cfg.dataDir(c.Models))
 }
 
 // An ending is what a part of the demo leaves to be said when all is over. There is
@@ -264,7 +266,8 @@ func (c *client) askAll(ctx context.Context, all []exercise, workers int, bar *p
 			return bar.Add(1)
 		})
 	}
-	return results, group.Wait()
+	err := group.Wait()
+	return results, err
 }
 
 func printFarewell(w io.Writer, packs, loop *ending) {

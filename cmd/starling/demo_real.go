@@ -184,8 +184,10 @@ func perSecond(tokens float64) string {
 
 // rests has the simulated model take its place again.
 func (d *demo) rests(ctx context.Context) error {
-	for _, s := range d.parts.rung.provider.Standings() { // of the one
-		d.real.reads, d.real.writes = s.Reads, s.Writes
+	if own := d.parts.rung.provider; own != nil { // it was there a moment ago
+		for _, s := range own.Standings() { // of the one
+			d.real.reads, d.real.writes = s.Reads, s.Writes
+		}
 	}
 	return d.turn(ctx)
 }

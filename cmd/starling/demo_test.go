@@ -50,13 +50,13 @@ func TestTheDemoSaysWhatIsMissingForARealModel(t *testing.T) {
 	}
 	nowhere := filepath.Join(t.TempDir(), "nowhere")
 	const both = "starling engine install && starling model pull " + suggested
-	if r, missing := (demoCmd{Models: nowhere}).real(); r != nil || missing != both {
+	if r, missing := (demoCmd{Models: nowhere}).real(""); r != nil || missing != both {
 		t.Errorf("%v, %q", r, missing)
 	}
 	if _, err := os.Stat(nowhere); err == nil {
 		t.Error("it made a folder for models")
 	}
-	if r, missing := (demoCmd{Models: nowhere, Simulated: true}).real(); r != nil || missing != "" {
+	if r, missing := (demoCmd{Models: nowhere, Simulated: true}).real(""); r != nil || missing != "" {
 		t.Errorf("%v, %q", r, missing)
 	}
 	if _, err := hub.ParseReference(suggested); err != nil {
