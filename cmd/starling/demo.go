@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sync/errgroup"
 
 	"starling"
@@ -25,19 +27,24 @@ type demoCmd struct {
 	Seed    uint64 `default:"1" help:"Another seed, another world."`
 	Workers int    `default:"8" help:"Requests at the same time."`
 	Only    string `enum:",packs,loop" default:"" help:"One part alone: packs or loop." placeholder:"PART"`
+
+	Models    string `help:"Data folder with the models to ask for real, and the engine; your own by default. It is only read." placeholder:"DIR"`
+	Simulated bool   `help:"Ask no real model, though one is kept here."`
 }
 
 // Run shows two things on a fresh machine, with real HTTP and a real ledger: the
-// main job, in which only the models are simulated, and how a skill earns a model of
-// its own and loses it again, in which only its teacher is.
+// main job, in which only the models are simulated, and of these not the small one while
+// one that the user keeps stands in for it; and how a skill earns a model of its own and
+// loses it again, in which only its teacher is.
 func (c demoCmd) Run(p *program) error {
 	dir, err := demoDir(p.flags.Data)
 	if err != nil {
 		return err
 	}
+	r, missing := c.real(p.flags.Config)
 	var packs, loop *ending
 	if c.Only != "loop" {
-		if packs, err = c.packs(p, dir); err != nil {
+		if packs, err = c.packs(p, dir, r); err != nil {
 			return err
 		}
 	}
@@ -48,20 +55,34 @@ func (c demoCmd) Run(p *program) error {
 	}
 	printHonesty(p.stdout, packs, loop)
 	printFarewell(p.stdout, packs, loop)
+	if missing != "" {
+		printf(p.stdout, "Add a real local model, which the packs then ask: %s\n", missing)
+	}
 	return nil
+}
+
+// real returns the model that is asked for real; nil, and what would change that, if
+// there is none.
+func (c demoCmd) real(config string) (*real, string) {
+	if c.Simulated {
+		return nil, ""
+	}
+	cfg, _ := loadConfig(config) // says at most where the user's data is; whether it is good is not asked here
+	return realModel(cfg.dataDir(c.Models))
 }
 
 // An ending is what a part of the demo leaves to be said when all is over. There is
 // none of a part that was left out.
 type ending struct {
 	models []sim.Model // that were simulated
+	real   *real       // that was not; nil: none
 	look   []string    // commands that show what is left
 }
 
 // demoMark is a file that says whose the ledger beside it is.
 const (
 	demoMark = "demo.txt"
-	demoText = "Written by starling demo: everything in this ledger is simulated. Once another command writes to it this file is gone.\n"
+	demoText = "Written by starling demo: what is in this ledger nobody asked in earnest. Once another command writes to it this file is gone.\n"
 )
 
 // demoDir returns a folder that holds nothing, or a former demo's ledger and
@@ -102,11 +123,12 @@ func unmarkDemo(dir string) error {
 type demo struct {
 	*scene
 	packs []*pack
+	real  *real // at first in the place of the smallest of the four; nil: that is simulated from the start
 }
 
 // packs plays the first part.
-func (c demoCmd) packs(p *program, dir string) (*ending, error) {
-	d, err := c.open(p, dir)
+func (c demoCmd) packs(p *program, dir string, r *real) (*ending, error) {
+	d, err := c.open(p, dir, r)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +145,7 @@ func (c demoCmd) packs(p *program, dir string) (*ending, error) {
 		"--data " + dir + " explain " + results[len(results)/2].receipt,
 		"--data " + dir + " ledger verify",
 	}
-	return &ending{d.sim.models, look}, nil
+	return &ending{models: d.sim.models, real: r, look: look}, nil
 }
 
 // A pack is a skill with what is needed to ask its cases and grade the answers.
@@ -133,22 +155,28 @@ type pack struct {
 	verifiers []starling.Verifier
 }
 
-func (c demoCmd) open(p *program, dir string) (*demo, error) {
+func (c demoCmd) open(p *program, dir string, r *real) (*demo, error) {
 	packs, known, err := loadPacks()
 	if err != nil {
 		return nil, err
 	}
-	simulation, err := simulate(sim.DemoModels(), known, sim.Options{Seed: c.Seed}, func(int) string { return "127.0.0.1:0" })
+	models := sim.DemoModels()
+	simulation, err := simulate(models, known, sim.Options{Seed: c.Seed}, func(int) string { return "127.0.0.1:0" })
 	if err != nil {
 		return nil, err
 	}
-	st, err := p.scene(simulation.config(), dir, simulation)
+	cfg := simulation.config()
+	if r != nil {
+		cfg = r.replaces(cfg, models[0].Name)
+	}
+	st, err := p.scene(cfg, dir, simulation)
 	if err != nil {
 		return nil, err
 	}
+	st.hup, st.next = make(chan os.Signal), simulation.config()
 	unaudited(st.set)
 	st.begin(p.ctx)
-	return &demo{st, packs}, nil
+	return &demo{st, packs, r}, nil
 }
 
 // unaudited takes the audits out of rubrics that nobody asks by yet: the demo's
@@ -184,40 +212,62 @@ func loadPacks() ([]*pack, []sim.Case, error) {
 }
 
 // play asks every case of every pack, in all four ways in turn: both dialects,
-// streamed and not.
+// streamed and not. A real model is asked first, for as long as it is to be.
 func (d *demo) play(p *program, workers int) ([]result, error) {
 	bar := p.progress("asking")
 	defer bar.Finish()
-	var mu sync.Mutex
-	var results []result
-	group, ctx := errgroup.WithContext(p.ctx)
-	group.SetLimit(max(workers, 1))
 	client := newClient(d.url())
 	defer client.close()
-	total := 0
-	for _, pk := range d.packs {
-		total += len(pk.cases)
-	}
-	bar.ChangeMax(total)
-	for _, pk := range d.packs {
-		for i, c := range pk.cases {
-			group.Go(func() error {
-				r, err := client.ask(ctx, pk, c, ways[i%len(ways)])
-				if err != nil {
-					return err
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				results = append(results, r)
-				return bar.Add(1)
-			})
+	all := exercises(d.packs)
+	bar.ChangeMax(len(all))
+	var first []result
+	var err error
+	if d.real != nil {
+		all = inTurn(all)
+		began := time.Now()
+		client.http.Timeout = 0 // each of its answers has its time
+		if first, err = client.askAll(p.ctx, all, 1, bar, func() bool { return d.real.asks(began) }); err != nil {
+			return nil, err
 		}
+		if err := d.rests(p.ctx); err != nil {
+			return nil, err
+		}
+		all = all[len(first):]
 	}
-	if err := group.Wait(); err != nil {
+	rest, err := client.askAll(p.ctx, all, max(workers, 1), bar, nil)
+	if err != nil {
 		return nil, err
 	}
+	results := append(first, rest...)
 	slices.SortFunc(results, func(a, b result) int { return a.compare(b) })
 	return results, nil
+}
+
+// askAll asks several at once, in their order. Where there is somebody real to ask, it
+// ends when that one is not asked once more.
+func (c *client) askAll(ctx context.Context, all []exercise, workers int, bar *progressbar.ProgressBar, real func() bool) ([]result, error) {
+	var mu sync.Mutex
+	var results []result
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(workers)
+	for _, e := range all {
+		if real != nil && !real() {
+			break
+		}
+		group.Go(func() error {
+			cs := e.pack.cases[e.at]
+			r, err := c.fill(ctx, e.pack, cs, result{skill: e.pack.Name, id: cs.ID, way: ways[e.at%len(ways)], real: real != nil})
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			results = append(results, r)
+			return bar.Add(1)
+		})
+	}
+	err := group.Wait()
+	return results, err
 }
 
 func printFarewell(w io.Writer, packs, loop *ending) {

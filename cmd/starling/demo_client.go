@@ -18,6 +18,7 @@ type result struct {
 	who       string
 	receipt   string
 	right     bool
+	real      bool // a real model was to be asked first
 	took      time.Duration
 }
 
@@ -27,12 +28,19 @@ func (r result) compare(o result) int {
 
 // ask sends one case and grades what comes back.
 func (c *client) ask(ctx context.Context, pk *pack, cs skill.Case, w way) (result, error) {
-	r := result{skill: pk.Name, id: cs.ID, way: w}
-	body, err := question("starling/"+pk.Name, pk.Rubric.Prompt, cs, outputLimit(cs), w)
+	return c.fill(ctx, pk, cs, result{skill: pk.Name, id: cs.ID, way: w})
+}
+
+// fill asks as a result says, and completes it.
+func (c *client) fill(ctx context.Context, pk *pack, cs skill.Case, r result) (result, error) {
+	body, err := question("starling/"+pk.Name, pk.Rubric.Prompt, cs, outputLimit(cs), r.way)
 	if err != nil {
 		return r, err
 	}
-	said, err := c.send(ctx, w, body, nil)
+	if r.real {
+		body = unthinking(body, r.way.dialect)
+	}
+	said, err := c.send(ctx, r.way, body, nil)
 	if err != nil {
 		return r, err
 	}

@@ -300,5 +300,5 @@ func (l *loop) ending() *ending {
 	if l.next.receipt != "" {
 		look = append(look, at+"explain "+l.next.receipt)
 	}
-	return &ending{l.sim.models, append(look, at+"ledger verify")}
+	return &ending{models: l.sim.models, look: append(look, at+"ledger verify")}
 }

@@ -55,9 +55,15 @@ func (d *demo) report(ctx context.Context, w io.Writer, results []result, took t
 		}
 		l.add(r, receipt)
 		all.add(r, receipt)
+		if d.real != nil {
+			d.real.add(r, receipt)
+		}
 	}
 	fmt.Fprintf(w, "%d requests in %s over real HTTP: both dialects, streamed and not, through one gateway.\n\n", len(results), took.Round(10*time.Millisecond))
 	printLines(w, lines, all)
+	if d.real != nil {
+		d.real.print(w, len(results))
+	}
 	d.printGap(w, all)
 	d.printInvoice(w, all)
 	return nil
@@ -150,17 +156,22 @@ func (d *demo) printGap(w io.Writer, all *line) {
 
 // printInvoice holds the ledger against what the upstreams counted themselves.
 func (d *demo) printInvoice(w io.Writer, all *line) {
-	bill := d.sim.tally()
-	fmt.Fprintf(w, "\nThe upstreams counted %d calls and %s themselves; the ledger says %s", bill.Requests, bill.Cost, all.cost)
-	if bill.Cost == all.cost {
+	bill, cost, beside := d.sim.tally(), all.cost, ""
+	if d.real != nil {
+		cost -= d.real.cost
+		beside = " beside the real model's electricity"
+	}
+	fmt.Fprintf(w, "\nThe upstreams counted %d calls and %s themselves; the ledger says %s%s", bill.Requests, bill.Cost, cost, beside)
+	if bill.Cost == cost {
 		fmt.Fprintln(w, ": the same to the nanodollar.")
 		return
 	}
-	fmt.Fprintf(w, ", %s apart: electricity is timed on both sides, and a call that broke off is estimated here.\n", max(bill.Cost-all.cost, all.cost-bill.Cost))
+	fmt.Fprintf(w, ", %s apart: electricity is timed on both sides, and a call that broke off is estimated here.\n", max(bill.Cost-cost, cost-bill.Cost))
 }
 
 // printHonesty says of both parts, or of the one that was played, what they prove.
 func printHonesty(w io.Writer, packs, loop *ending) {
+	others := "the models"
 	fmt.Fprint(w, `
 Real:      the gateway, HTTP, both dialects and their translation, classes and zones, verifiers, retries and fallback,
            budgets, receipts, signatures, the packs' texts, the grading against gold, the time that the gateway adds.
@@ -169,7 +180,12 @@ Real:      the gateway, HTTP, both dialects and their translation, classes and z
 		fmt.Fprint(w, `           In the loop also the student: what it learns and answers, its threshold, its time, warrants, audits and revocation.
 `)
 	}
-	fmt.Fprint(w, "Simulated: the models. Their share of right answers, delays, failures and prices are stated, not measured:\n")
+	if packs != nil && packs.real != nil {
+		printf(w, "           In the packs also %s, which llama.cpp ran on this machine: its answers, their time, and by modelled watts their\n"+
+			"           electricity. They are the few that are told of above.\n", packs.real.id())
+		others = "all other models"
+	}
+	fmt.Fprint(w, "Simulated: "+others+". Their share of right answers, delays, failures and prices are stated, not measured:\n")
 	if packs != nil {
 		printModels(w, packs.models)
 	}

@@ -3,13 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 )
 
-// A scene is a gateway between a client and simulated upstreams, all in this
-// process and all over real HTTP on loopback.
+// A scene is a gateway between a client and simulated upstreams, which may be none, all
+// in this process and all over real HTTP on loopback.
 type scene struct {
 	*gateway
 	sim  *simulation
+	hup  chan os.Signal // has it take another configuration; nil: it keeps its own
+	next Config         // that one
 	stop context.CancelFunc
 	done chan error
 }
@@ -27,7 +30,18 @@ func (p *program) scene(cfg Config, dir string, s *simulation) (*scene, error) {
 
 func (s *scene) begin(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(ctx)
-	go func() { s.done <- s.gateway.run(ctx, nil, nil) }()
+	go func() { s.done <- s.gateway.run(ctx, s.hup, func() (Config, error) { return s.next, nil }) }()
+}
+
+// turn puts the next configuration in force.
+func (s *scene) turn(ctx context.Context) error {
+	select {
+	case s.hup <- os.Interrupt: // any will do
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	_, err := s.current(ctx) // which is answered once that is done
+	return err
 }
 
 // end ends the gateway, then the upstreams.

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,8 @@ import (
 
 	"starling"
 	"starling/internal/evidence"
+	"starling/internal/hub"
+	"starling/internal/skill"
 )
 
 func TestADemoWritesWhereNothingIsOrADemoWas(t *testing.T) {
@@ -36,6 +40,92 @@ func TestADemoWritesWhereNothingIsOrADemoWas(t *testing.T) {
 		}
 		if got, err := demoDir(dir); starling.KindOf(err) != c.want || err == nil && got != dir {
 			t.Errorf("%s: %q, %v", c.name, got, err)
+		}
+	}
+}
+
+func TestTheDemoSaysWhatIsMissingForARealModel(t *testing.T) {
+	if !hasEngine {
+		t.Skip("this program was built without an engine")
+	}
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	const both = "starling engine install && starling model pull " + suggested
+	if r, missing := (demoCmd{Models: nowhere}).real(""); r != nil || missing != both {
+		t.Errorf("%v, %q", r, missing)
+	}
+	if _, err := os.Stat(nowhere); err == nil {
+		t.Error("it made a folder for models")
+	}
+	if r, missing := (demoCmd{Models: nowhere, Simulated: true}).real(""); r != nil || missing != "" {
+		t.Errorf("%v, %q", r, missing)
+	}
+	if _, err := hub.ParseReference(suggested); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARealModelIsAskedSomeOfEachPack(t *testing.T) {
+	packs := []*pack{{cases: make([]skill.Case, 5)}, {cases: make([]skill.Case, 4)}}
+	var got []string
+	for _, e := range inTurn(exercises(packs)) {
+		got = append(got, fmt.Sprint(slices.Index(packs, e.pack), e.at))
+	}
+	if want := "0 0,0 1,0 2,1 0,1 1,1 2,0 3,0 4,1 3"; strings.Join(got, ",") != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
+func TestARealModelIsNotAskedForever(t *testing.T) {
+	r, began := &real{}, time.Now()
+	for range realMost {
+		if !r.asks(began) {
+			t.Fatal("no more after ", r.asked)
+		}
+	}
+	if r.asks(began) {
+		t.Error("one too many")
+	}
+	if r := (&real{}); r.asks(began.Add(-realTime)) || r.asked != 0 {
+		t.Error("its time is over")
+	}
+}
+
+func TestWhatARealModelDidIsReadFromReceipts(t *testing.T) {
+	r := &real{name: "m"}
+	own := func(end starling.Outcome, why string) starling.Attempt {
+		return starling.Attempt{Model: r.id(), Outcome: end, Why: why, Cost: 2}
+	}
+	other := starling.Attempt{Model: "sim-open/open", Outcome: starling.Answered, Cost: 9}
+	for _, c := range []struct {
+		res result
+		*starling.Receipt
+	}{
+		{result{right: true}, &starling.Receipt{Attempts: []starling.Attempt{own(starling.Answered, "")}}}, // not real
+		{result{real: true, right: true}, &starling.Receipt{Attempts: []starling.Attempt{own(starling.Answered, "")}}},
+		{result{real: true}, &starling.Receipt{Attempts: []starling.Attempt{own(starling.Rejected, ""), own(starling.Answered, "")}}}, // repaired
+		{result{real: true, right: true}, &starling.Receipt{Attempts: []starling.Attempt{own(starling.Rejected, ""), other}}},
+		{result{real: true, right: true}, &starling.Receipt{Attempts: []starling.Attempt{own(starling.Failed, "too slow"), other}}},
+		{result{real: true, right: true}, &starling.Receipt{Plan: starling.Plan{Left: []starling.Left{{Model: r.id(), Why: "no room"}}}, Attempts: []starling.Attempt{other}}},
+	} {
+		r.add(c.res, c.Receipt)
+	}
+	var said bytes.Buffer
+	r.asked = 5
+	r.print(&said, 433)
+	for _, want := range []string{"5 of the 433", "It answered 2, 1 of them right by gold; verifiers rejected 1, and 2 it did not answer (the first: too slow)", "$0.00000001 of electricity", "read - tokens"} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("no %q in\n%s", want, &said)
+		}
+	}
+}
+
+func TestNobodyThinksBeforeARealAnswer(t *testing.T) {
+	for d, want := range map[starling.Dialect]string{
+		starling.OpenAI:    `{"model":"m","reasoning_effort":"none"}`,
+		starling.Anthropic: `{"model":"m","thinking":{"type":"disabled"}}`,
+	} {
+		if got := unthinking([]byte(`{"model":"m"}`), d); string(got) != want {
+			t.Errorf("%s: %s", d, got)
 		}
 	}
 }

@@ -20,10 +20,10 @@ func (l *loop) standing() evidence.Standing {
 }
 
 // current is the gateway's school as it is now.
-func (l *loop) current(ctx context.Context) (school, error) {
+func (s *scene) current(ctx context.Context) (school, error) {
 	select {
-	case s := <-l.schools:
-		return s, nil
+	case now := <-s.schools:
+		return now, nil
 	case <-ctx.Done():
 		return school{}, ctx.Err()
 	case <-time.After(patient):

@@ -44,6 +44,9 @@ type Local struct {
 	OnBattery  bool           `yaml:"on_battery"`
 	MaxCelsius float64        `yaml:"max_celsius"`
 	Hours      string         `yaml:"hours"`
+
+	folder  string        // of the data with the models, "" the gateway's own: the demo asks the user's
+	longest time.Duration // that an answer may take; 0 as long as [local.Options] has it
 }
 
 // usualSequences is how many answers a model on this machine writes at once: two read
@@ -68,6 +71,7 @@ func openRung(cfg Config, dir string, log *slog.Logger) (*rung, error) {
 	if cfg.Local.Off {
 		return &rung{}, nil
 	}
+	dir = cmp.Or(cfg.Local.folder, dir)
 	store, err := hub.Open(dir, hub.Options{})
 	if err != nil {
 		return nil, err
@@ -90,7 +94,7 @@ func openRung(cfg Config, dir string, log *slog.Logger) (*rung, error) {
 	r := &rung{made: madeOf(cfg.Local, stored, library.Dir)}
 	o := local.Options{
 		Name: localName, Library: library.Dir, Command: engineCommand, Grammar: grammar.FromSchema, Price: price, Log: log,
-		Cores: cfg.Local.Threads, Keep: cfg.Local.Keep,
+		Cores: cfg.Local.Threads, Keep: cfg.Local.Keep, Longest: cfg.Local.longest,
 	}
 	heads := map[string]*gguf.File{}
 	for _, m := range stored {

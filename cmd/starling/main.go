@@ -32,6 +32,7 @@ type commands struct {
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 
 	Serve     serveCmd     `cmd:"" help:"Serve the gateway."`
+	Run       runCmd       `cmd:"" help:"Ask a model, once or in a chat: one of this machine, or any other."`
 	Demo      demoCmd      `cmd:"" help:"Show the whole thing at work, without keys, network or weights."`
 	Simulate  simulateCmd  `cmd:"" help:"Serve simulated upstreams of both dialects, for load tests and what-ifs."`
 	Rightsize rightsizeCmd `cmd:"" help:"Try a skill's candidates on its cases, and say which are good enough."`
