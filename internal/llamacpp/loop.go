@@ -44,7 +44,8 @@ func newLoop(m *model, l *engine.Load, c *child) *loop {
 // run works until no more orders can come, or nobody listens, which is its error.
 func (l *loop) run() error {
 	for {
-		orders, open := l.child.orders.take(l.idle())
+		idle := l.idle()
+		orders, open := l.child.orders.take(idle)
 		if !open {
 			return nil
 		}
@@ -53,11 +54,29 @@ func (l *loop) run() error {
 				return err
 			}
 		}
+		if idle && l.expects() {
+			time.Sleep(company)
+			continue
+		}
 		l.seat()
 		if err := l.step(); err != nil {
 			return err
 		}
 	}
+}
+
+// company is how long the first question waits for others that were asked at the same
+// time: a model reads several at once in less time than one after the other, and who is
+// late by a moment would wait until the first is read.
+const company = 2 * time.Millisecond
+
+// talkative is from how many tokens on a prompt takes so much longer to read than company
+// that nobody notices the wait.
+const talkative = 16
+
+// expects reports whether the works that wait are worth waiting for others with.
+func (l *loop) expects() bool {
+	return len(l.waiting) > 0 && len(l.waiting) < len(l.sequences) && len(l.waiting[0].prompt) >= talkative
 }
 
 func (l *loop) idle() bool {
