@@ -132,6 +132,9 @@ func (c *Config) root(dir string) {
 			paths = append(paths, &up.KeyFile)
 		}
 	}
+	for i := range c.Local.Adapters {
+		paths = append(paths, &c.Local.Adapters[i].File)
+	}
 	for _, path := range paths {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(dir, *path)

@@ -137,7 +137,7 @@ func TestTheModelsOfThisMachineInTheDocumentAreConfigured(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Local{
-		Models: []string{"Qwen/Qwen3-0.6B-GGUF:Q4_0"}, Context: 4096, Sequences: 2, Threads: 4, Cache: "f16", Reserve: 512, Keep: 30 * time.Minute,
+		Models: []string{"Qwen/Qwen3-0.6B-GGUF:Q4_0"}, Adapters: []Adapter{{"support", "Qwen/Qwen3-0.6B-GGUF:Q4_0", filepath.Join(filepath.Dir(file), "support.gguf"), 1}}, Context: 4096, Sequences: 2, Threads: 4, Cache: "f16", Reserve: 512, Keep: 30 * time.Minute,
 		Watts: "15", PerKWh: starling.Dollar * 30 / 100, MaxCelsius: 85, Hours: "22:00-06:00",
 	}
 	if !reflect.DeepEqual(cfg.Local, want) {

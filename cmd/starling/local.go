@@ -3,10 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -32,7 +35,8 @@ const localName = "local"
 type Local struct {
 	Off        bool           `yaml:"off"`
 	Models     []string       `yaml:"models"` // nil: all
-	Adopt      []string       `yaml:"adopt"`  // servers that the user runs; nil: as [Config.adopts] says
+	Adapters   []Adapter      `yaml:"adapters"`
+	Adopt      []string       `yaml:"adopt"` // servers that the user runs; nil: as [Config.adopts] says
 	Context    int            `yaml:"context"`
 	Sequences  int            `yaml:"sequences"`
 	Threads    int            `yaml:"threads"`
@@ -47,6 +51,14 @@ type Local struct {
 
 	folder  string        // of the data with the models, "" the gateway's own: the demo asks the user's
 	longest time.Duration // that an answer may take; 0 as long as [local.Options] has it
+}
+
+// An Adapter is a LoRA adapter of a kept model. With it that is a model of another name.
+type Adapter struct {
+	Name  string  `yaml:"name"`
+	Model string  `yaml:"model"`
+	File  string  `yaml:"file"`
+	Scale float32 `yaml:"scale"` // 0: 1
 }
 
 // usualSequences is how many answers a model on this machine writes at once: two read
@@ -91,7 +103,11 @@ func openRung(cfg Config, dir string, log *slog.Logger) (*rung, error) {
 	if missing == nil || !hasEngine {
 		_, missing = checkLibrary(library.Dir)
 	}
-	r := &rung{made: madeOf(cfg.Local, stored, library.Dir)}
+	adapters, err := cfg.adapters(stored)
+	if err != nil {
+		return nil, err
+	}
+	r := &rung{made: madeOf(cfg.Local, stored, adapters, library.Dir)}
 	o := local.Options{
 		Name: localName, Library: library.Dir, Command: engineCommand, Grammar: grammar.FromSchema, Price: price, Log: log,
 		Cores: cfg.Local.Threads, Keep: cfg.Local.Keep, Longest: cfg.Local.longest,
@@ -104,11 +120,19 @@ func openRung(cfg Config, dir string, log *slog.Logger) (*rung, error) {
 			continue
 		}
 		heads[m.Name] = f
-		o.Weights = append(o.Weights, cfg.Local.weights(m, f))
+		w := cfg.Local.weights(m, f)
+		w.Adapters = adapters[m.Name]
+		o.Weights = append(o.Weights, w)
 	}
 	cfg.Local.watch(&o, dir)
 	o.Need = func(w local.Weights) (int64, error) {
-		return heads[w.Name].Memory(cfg.Local.use(heads[w.Name])).Total(), nil
+		need := heads[w.Name].Memory(cfg.Local.use(heads[w.Name])).Total()
+		for _, a := range w.Adapters {
+			if info, err := os.Stat(a.File); err == nil { // else it is not loaded either
+				need += info.Size()
+			}
+		}
+		return need, nil
 	}
 	p, err := local.New(o)
 	if err != nil {
@@ -209,6 +233,48 @@ func (c Config) chosen(stored []hub.Stored) ([]hub.Stored, error) {
 		some = append(some, stored[at])
 	}
 	return some, together(errs)
+}
+
+// adapters reads the configured adapters, by the names of their models. Errors are
+// Invalid, and those of a file that cannot be read.
+func (c Config) adapters(stored []hub.Stored) (map[string][]local.Adapter, error) {
+	all := map[string][]local.Adapter{}
+	var errs []error
+	for i, a := range c.Local.Adapters {
+		field, digest, err := a.read(stored)
+		if err != nil {
+			errs = append(errs, c.at(err, "local", "adapters", strconv.Itoa(i), field))
+			continue
+		}
+		all[a.Model] = append(all[a.Model], local.Adapter{Adapter: engine.Adapter{Name: a.Name, File: a.File}, Digest: digest, Scale: a.Scale})
+	}
+	return all, together(errs)
+}
+
+// read looks whether an adapter is one of a model that may be asked. With an error it
+// returns the field that is to blame.
+func (a Adapter) read(stored []hub.Stored) (field, digest string, err error) {
+	at := slices.IndexFunc(stored, func(m hub.Stored) bool { return m.Name == a.Model })
+	if at < 0 {
+		return "model", "", &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("local: no model %q may be asked here", a.Model), Hint: "starling model list shows those that are kept"}
+	}
+	f, err := gguf.Open(a.File)
+	if err != nil {
+		return "file", "", err
+	}
+	if own := stored[at].Facts.Architecture; !f.Adapter() || f.Architecture() != own {
+		return "file", "", &starling.Error{Kind: starling.Invalid, Op: "local: it is no adapter of a model of the architecture " + own, Hint: "convert it to GGUF with llama.cpp's convert_lora_to_gguf.py, against the model that it was trained on"}
+	}
+	file, err := os.Open(a.File)
+	if err != nil {
+		return "file", "", &starling.Error{Kind: starling.Internal, Op: "local: read an adapter", Err: err}
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return "file", "", &starling.Error{Kind: starling.Internal, Op: "local: read an adapter", Err: err}
+	}
+	return "", fmt.Sprintf("sha256:%x", sum.Sum(nil)), nil
 }
 
 // powered is what models on this machine cost: its electricity, for as long as they

@@ -48,6 +48,15 @@ func shop(t testing.TB, seed uint64, n int) *Course {
 	return c
 }
 
+// large skips a test where tests are to be short: under the race detector it takes a
+// minute, and it runs no other code than the tests that stay.
+func large(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes too long under the race detector")
+	}
+}
+
 func ran(t testing.TB, c *Course) *Result {
 	t.Helper()
 	r, err := c.Run(t.Context())
@@ -360,6 +369,7 @@ func TestWhereARungIsNotVerifiedNeitherIsTheWarrant(t *testing.T) {
 // too seldom at every threshold, in many worlds. The share of those that are
 // warranted all the same is at most what the confidence allows.
 func TestBelowTheBarIsWarrantedAsRarelyAsPromised(t *testing.T) {
+	large(t)
 	const worlds, delta = 1500, 0.05
 	for _, bar := range []skill.Bar{{Pass: 0.9, Confidence: 1 - delta}, {Margin: 0.1, Confidence: 1 - delta}} {
 		n := worlds

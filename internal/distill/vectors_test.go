@@ -40,6 +40,7 @@ func told(t testing.TB, c *Course, noise float64) *Course {
 }
 
 func TestAStudentLearnsWithVectorsThatHelp(t *testing.T) {
+	large(t)
 	blind, seeing := ran(t, shop(t, 4, 500)), ran(t, told(t, shop(t, 4, 500), 0.5))
 	if seeing.Dims != 16 || blind.Dims != 0 || seeing.Accuracy() < blind.Accuracy()+0.03 {
 		t.Errorf("with %d numbers %.3f, with %d %.3f", seeing.Dims, seeing.Accuracy(), blind.Dims, blind.Accuracy())
@@ -59,6 +60,7 @@ func TestAStudentLearnsWithVectorsThatHelp(t *testing.T) {
 // TestVectorsThatDoNotHelpAreForgotten: the student is the one without, and asks
 // nobody.
 func TestVectorsThatDoNotHelpAreForgotten(t *testing.T) {
+	large(t)
 	blind, noisy := ran(t, shop(t, 5, 400)), ran(t, told(t, shop(t, 5, 400), 1000))
 	if noisy.Dims != 0 || noisy.Digest != blind.Digest || noisy.Student.Lesson.Embedder != nil {
 		t.Errorf("it wants %d numbers", noisy.Dims)
@@ -67,6 +69,7 @@ func TestVectorsThatDoNotHelpAreForgotten(t *testing.T) {
 
 // TestWhatIsHeldBackDoesNotDecideWhetherVectorsHelp: whatever they say of it.
 func TestWhatIsHeldBackDoesNotDecideWhetherVectorsHelp(t *testing.T) {
+	large(t)
 	good, bad := told(t, shop(t, 6, 400), 0.5), told(t, shop(t, 6, 400), 0.5)
 	for in := range bad.Vectors.Of {
 		if HeldBack(in) {

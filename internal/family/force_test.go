@@ -28,6 +28,7 @@ func dialects() map[Dialect][]*Profile {
 }
 
 func TestWhatAModelIsHeldToIsReadAsCalls(t *testing.T) {
+	large(t)
 	for d, profiles := range dialects() {
 		t.Run(string(d), func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) { checkForced(t, rapid.SampledFrom(profiles).Draw(t, "profile")) })

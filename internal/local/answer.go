@@ -304,8 +304,7 @@ func (l *Local) Count(ctx context.Context, c starling.Call) (n int64, err error)
 	if err != nil {
 		return 0, err
 	}
-	i := slices.IndexFunc(l.models, func(m starling.Model) bool { return m.Name == w.Name })
-	if !(*l.stand.Load())[i].Loaded {
+	if !l.standing(w).Loaded {
 		return 0, &starling.Error{Kind: starling.Overloaded, Op: "local: " + w.Name + " is not loaded, and so counts no tokens"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)

@@ -46,6 +46,9 @@ func (l *Local) question(c starling.Call, w Weights) (*question, error) {
 	}
 	q := &question{weights: w, background: r.Agent == starling.TrialAgent}
 	q.Sampling = w.Speaker.Defaults(chat.Effort)
+	if w.adapter != nil {
+		q.Adapter, q.Scale = w.adapter.Name, w.adapter.Scale
+	}
 	a := &asker{question: q, chat: chat, left: c.Left}
 	if err := a.impossible(&r); err != nil {
 		return nil, err

@@ -94,12 +94,20 @@ func (l *Local) start(e startIt) *child {
 	w := l.weights[e.model]
 	c := newChild(e.model, e.child, l.opts.Command(), engine.Load{
 		Library: l.opts.Library, Model: w.File, Context: w.Context, Sequences: max(1, w.Sequences), Threads: e.threads,
-		Adapters: w.Adapters, Vectors: w.Vectors, CacheType: w.CacheType,
+		Adapters: w.files(), Vectors: w.Vectors, CacheType: w.CacheType,
 	}, limits{l.opts.Loading, l.opts.Silence}, l.opts.Log)
 	l.running.Go(func() {
 		c.run(func() { l.tell(isReady{e.model, e.child}) }, func(err error) { l.tell(isGone{e.model, e.child, err}) })
 	})
 	return c
+}
+
+// files are the adapters as an engine loads them.
+func (w Weights) files() (all []engine.Adapter) {
+	for _, a := range w.Adapters {
+		all = append(all, a.Adapter)
+	}
+	return all
 }
 
 // tell has the loop know of an event. Once the loop has ended nobody cares.
@@ -130,9 +138,9 @@ type Standing struct {
 
 // publish writes down how the models stand, in the order of [Options.Weights].
 func (l *Local) publish(k *keeper) {
-	now := make([]Standing, len(l.models))
-	for i, known := range l.models {
-		m := k.models[known.Name]
+	now := make([]Standing, len(l.loads))
+	for i, name := range l.loads {
+		m := k.models[name]
 		now[i] = Standing{Model: m.name, Loaded: m.stage == ready, Away: k.away(m), Reads: m.speed.reads, Writes: m.speed.writes}
 	}
 	if last := l.stand.Load(); last == nil || !slices.Equal(*last, now) {
@@ -145,7 +153,7 @@ func (l *Local) Standings() []Standing { return slices.Clone(*l.stand.Load()) }
 
 // Recall says that a model was asked at a time before this provider was there, so that
 // it is expected at such hours. A model that is not here is passed over.
-func (l *Local) Recall(model string, when time.Time) { l.tell(recalled{model, when}) }
+func (l *Local) Recall(model string, when time.Time) { l.tell(recalled{l.weights[model].Name, when}) }
 
 // Close refuses who waits, ends every child, and waits until they are gone. Whoever is
 // being answered gets an error.

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"os/exec"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,10 +60,20 @@ type Weights struct {
 	Sequences int // answered at once; 0: 1
 	Vectors   bool
 	CacheType string // see [engine.Load]
-	Adapters  []engine.Adapter
+	Adapters  []Adapter
 	Released  string         // YYYY-MM-DD; "" unknown
 	Price     starling.Price // zero: that of the options
 	Speaker   Speaker        // nil of a model for vectors
+
+	adapter *Adapter // with which they are asked; nil as they are
+}
+
+// An Adapter is a LoRA adapter of some weights. With it they are a model of another name,
+// and no more memory than its file is needed.
+type Adapter struct {
+	engine.Adapter
+	Digest string
+	Scale  float32 // 0: 1
 }
 
 // A Speaker knows how a model is spoken to. Safe for concurrent use.
@@ -93,8 +104,9 @@ type Reader interface {
 // Close it when no call is under way any more.
 type Local struct {
 	opts    Options
-	weights map[string]Weights
-	models  []starling.Model // as they are without how they stand
+	weights map[string]Weights // by the names of the models that they are
+	loads   []string           // names of the weights, in the order of how they stand
+	models  []starling.Model   // as they are without how they stand
 
 	events  chan any
 	shut    chan struct{} // closed to end
@@ -118,20 +130,26 @@ func New(o Options) (*Local, error) {
 	_, _ = rand.Read(l.secret[:]) // it does not fail
 	k := newKeeper(rules{keep: o.Keep, backoff: o.Backoff, longest: o.Rest, cores: o.Cores, preloads: !o.Lazy})
 	for _, w := range o.Weights {
-		if _, twice := l.weights[w.Name]; twice || w.Name == "" || w.Context <= 0 || w.Speaker == nil && !w.Vectors {
-			return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("local: model %q", w.Name), Hint: "each model has a name of its own, a window, and a family or vectors"}
+		if w.Context <= 0 || w.Speaker == nil && !w.Vectors {
+			return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("local: model %q", w.Name), Hint: "each model has a window, and a family or vectors"}
 		}
 		need, err := o.Need(w)
 		if err != nil {
 			return nil, err
 		}
-		l.weights[w.Name] = w
-		l.models = append(l.models, l.model(w))
+		l.loads = append(l.loads, w.Name)
 		k.add(w.Name, need, w.Sequences)
+		for _, voice := range w.voices() {
+			if _, twice := l.weights[voice.called()]; twice || voice.called() == "" {
+				return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("local: model %q", voice.called()), Hint: "each model and each adapter has a name of its own"}
+			}
+			l.weights[voice.called()] = voice
+			l.models = append(l.models, l.model(voice))
+		}
 	}
-	now := make([]Standing, len(l.models)) // until the loop has looked
-	for i, m := range l.models {
-		now[i].Model = m.Name
+	now := make([]Standing, len(l.loads)) // until the loop has looked
+	for i, name := range l.loads {
+		now[i].Model = name
 	}
 	l.stand.Store(&now)
 	go l.keep(k) // Close waits for it
@@ -155,9 +173,29 @@ func (o Options) filled() Options {
 	return o
 }
 
+// voices are the models that some weights are: as they are, and with each adapter.
+func (w Weights) voices() []Weights {
+	all := []Weights{w}
+	for i := range w.Adapters {
+		with := w
+		with.adapter = &w.Adapters[i]
+		with.Digest = w.Digest + "+" + with.adapter.Digest
+		all = append(all, with)
+	}
+	return all
+}
+
+// called is the name of the model that the weights are.
+func (w Weights) called() string {
+	if w.adapter != nil {
+		return w.adapter.Name
+	}
+	return w.Name
+}
+
 func (l *Local) model(w Weights) starling.Model {
 	m := starling.Model{
-		Provider: l.opts.Name, Name: w.Name, Zone: starling.Machine, Digest: w.Digest, Released: w.Released,
+		Provider: l.opts.Name, Name: w.called(), Zone: starling.Machine, Digest: w.Digest, Released: w.Released,
 		Context: int64(w.Context), Price: l.opts.Price, Longest: l.opts.Longest, NoImages: true,
 		NoTools: w.Speaker == nil || !w.Speaker.CallsTools(),
 	}
@@ -174,30 +212,26 @@ func (l *Local) model(w Weights) starling.Model {
 // the reason. One counts tokens while it is loaded.
 func (l *Local) Models() []starling.Model {
 	all := make([]starling.Model, len(l.models))
-	for i, s := range *l.stand.Load() {
-		all[i] = l.standing(i, s)
+	for i, m := range l.models {
+		all[i] = l.Now(m)
 	}
 	return all
 }
 
 // Now returns a model of this provider as it stands now, and any other as it is.
 func (l *Local) Now(m starling.Model) starling.Model {
-	if m.Provider != l.opts.Name {
+	w, own := l.weights[m.Name]
+	if !own || m.Provider != l.opts.Name {
 		return m
 	}
-	for i, s := range *l.stand.Load() {
-		if s.Model == m.Name {
-			return l.standing(i, s)
-		}
-	}
+	s := l.standing(w)
+	m.Away, m.Counts, m.Reads, m.Writes = s.Away, s.Loaded && m.Takes == "", s.Reads, s.Writes
 	return m
 }
 
-// standing is a model with how it stands.
-func (l *Local) standing(i int, s Standing) starling.Model {
-	m := l.models[i]
-	m.Away, m.Counts, m.Reads, m.Writes = s.Away, s.Loaded && m.Takes == "", s.Reads, s.Writes
-	return m
+// standing is how weights of this provider stand.
+func (l *Local) standing(w Weights) Standing {
+	return (*l.stand.Load())[slices.Index(l.loads, w.Name)]
 }
 
 // Generate implements [starling.Provider]. Who has to wait, for a model to be loaded or

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"starling"
+	"starling/internal/engine"
+	"starling/internal/gguf"
 	"starling/internal/llamacpp"
 )
 
@@ -453,4 +455,48 @@ func holds(t *testing.T) holding {
 		}
 	}
 	return h
+}
+
+func TestAnAdapterIsAModelOfItsOwnNameInTheSameEngine(t *testing.T) {
+	dir, shape := t.TempDir(), gguf.TinyLlama
+	file := put(t, filepath.Join(dir, "m.gguf"), writtenFile(t, shape.Spec(gguf.F16, 1)))
+	adapter := func(name string, seed uint64, scale float32) Adapter {
+		at := put(t, filepath.Join(dir, name), writtenFile(t, shape.Adapter(4, 64, seed)))
+		return Adapter{Adapter: engine.Adapter{Name: name, File: at}, Digest: name, Scale: scale}
+	}
+	s := perform(t, []string{file}, func(o *Options) {
+		o.Weights[0].Digest, o.Weights[0].Adapters = "d", []Adapter{adapter("one", 2, 0), adapter("two", 3, 0), adapter("weak", 2, 0.01)}
+	})
+	texts := map[string]string{}
+	for i, name := range []string{"m", "one", "two", "weak"} {
+		if m := s.Models()[i]; m.Name != name || i > 0 && m.Digest != "d+"+name {
+			t.Fatalf("model %d is %s, %s", i, m.Name, m.Digest)
+		}
+		h := s.ask(t.Context(), t, i, "Hello", 24, "")
+		if h.err != nil {
+			t.Fatalf("%s: %v", name, h.err)
+		}
+		texts[h.text] += name
+	}
+	for _, apart := range []string{"m", "one", "two"} {
+		for text, names := range texts {
+			if strings.Contains(names, apart) && names != apart && names != "mweak" {
+				t.Errorf("%s say the same: %q", names, text)
+			}
+		}
+	}
+	if s.started() != 1 || !s.Models()[2].Counts {
+		t.Errorf("%d engines", s.started())
+	}
+	if n, err := s.Count(t.Context(), s.question(t, 1, "Hello", 1, "")); err != nil || n == 0 {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
+func TestNoTwoModelsHaveOneName(t *testing.T) {
+	twice := []Weights{{Name: "m", Context: 1, Speaker: echo{}}, {Name: "n", Context: 1, Speaker: echo{}, Adapters: []Adapter{{Adapter: engine.Adapter{Name: "m"}}}}}
+	_, err := New(Options{Name: "local", Weights: twice, Need: func(Weights) (int64, error) { return 1, nil }})
+	if starling.KindOf(err) != starling.Invalid || !strings.Contains(err.Error(), `"m"`) {
+		t.Errorf("%v", err)
+	}
 }
