@@ -228,7 +228,7 @@ func TestRefusalsReachOllamasClientsInTheirEnvelope(t *testing.T) {
 		status     int
 		says       string
 	}{
-		{ollamaPath, `{"model":"up/m","messages":[{"role":"user","content":"x"}],"logprobs":true}`, 400, "logprobs"},
+		{ollamaPath, `{"model":"up/m","messages":[{"role":"user","content":"x"}],"tools":7}`, 400, "tools"},
 		{generatePath, `{"model":"up/m","prompt":"x","raw":true}`, 400, "raw"},
 		{ollamaPath, `{"model":"up/m","messages":7}`, 400, "messages"},
 		{ollamaPath, `{"model":"gone","messages":[{"role":"user","content":"x"}]}`, 404, "gone"},
