@@ -107,12 +107,12 @@ func openRung(cfg Config, dir string, log *slog.Logger) (*rung, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rung{made: madeOf(cfg.Local, stored, adapters, library.Dir)}
+	r := &rung{made: madeOf(cfg.Local, cfg.Prices, stored, adapters, library.Dir)}
 	o := local.Options{
 		Name: localName, Library: library.Dir, Command: engineCommand, Grammar: grammar.FromSchema, Price: price, Log: log,
 		Cores: cfg.Local.Threads, Keep: cfg.Local.Keep, Longest: cfg.Local.longest,
 	}
-	heads := map[string]*gguf.File{}
+	heads, prices := map[string]*gguf.File{}, catalog.Embedded().With(cfg.Prices)
 	for _, m := range stored {
 		f, err := gguf.Open(m.Path)
 		if err != nil {
@@ -121,6 +121,9 @@ func openRung(cfg Config, dir string, log *slog.Logger) (*rung, error) {
 		}
 		heads[m.Name] = f
 		w := cfg.Local.weights(m, f)
+		if row, ok := prices.Lookup(localName, "", m.Name); ok {
+			w.Price = row.Price // the user's own goes first
+		}
 		w.Adapters = adapters[m.Name]
 		o.Weights = append(o.Weights, w)
 	}
@@ -156,25 +159,12 @@ func keptCall(dir string) string {
 
 // watchModels says whenever what is kept has changed, until ctx ends.
 func (g *gateway) watchModels(ctx context.Context, changed chan<- struct{}) error {
-	every := time.NewTicker(g.look)
-	defer every.Stop()
-	last := g.kept
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-every.C:
-		}
-		now := keptCall(g.dir)
-		if now == last {
-			continue
-		}
-		last = now
+	return g.watch(ctx, g.kept, keptCall, func() {
 		select {
 		case changed <- struct{}{}:
 		case <-ctx.Done():
 		}
-	}
+	})
 }
 
 // now is how a model stands at the moment.

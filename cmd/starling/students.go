@@ -132,26 +132,31 @@ func (p *parts) drawn(name string) starling.Price {
 // watchStudents sends the students whenever their folder has changed, until ctx
 // ends. Whoever writes one renames it into its place, so each is whole.
 func (g *gateway) watchStudents(ctx context.Context, changed chan<- class) error {
-	every := time.NewTicker(g.look)
-	defer every.Stop()
-	last := g.roll
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-every.C:
-		}
-		now := rollCall(g.dir)
-		if now == last {
-			continue
-		}
-		last = now
+	return g.watch(ctx, g.roll, rollCall, func() {
 		if err := g.news.Catch(ctx); err != nil { // a student comes with its warrant; without it it only waits
 			g.log.Error("the evidence is not up to date; what is known stays in force", "err", err)
 		}
 		select {
 		case changed <- readStudents(g.dir):
 		case <-ctx.Done():
+		}
+	})
+}
+
+// watch calls changed whenever a listing of the data folder is another than the last,
+// until ctx ends.
+func (g *gateway) watch(ctx context.Context, last string, listing func(dir string) string, changed func()) error {
+	every := time.NewTicker(g.look)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
+		}
+		if now := listing(g.dir); now != last {
+			last = now
+			changed()
 		}
 	}
 }
