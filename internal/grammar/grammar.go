@@ -77,12 +77,6 @@ func readSchema(text []byte) (*value, error) {
 	return doc, nil
 }
 
-// JSON returns the grammar of any JSON object.
-func JSON() string {
-	text, _ := write([]*rule{{name: "root", body: ref("object")}}, common)
-	return text
-}
-
 // invalid is an error at a place in the schema.
 func invalid(at, what, hint string) error {
 	return &starling.Error{Kind: starling.Invalid, Op: "grammar", Hint: hint, Err: errors.New(what), Detail: at}
