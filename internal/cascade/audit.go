@@ -198,7 +198,7 @@ func (c *Cascade) Audit(ctx context.Context, s *Sample) (a Audited) {
 func (c *Cascade) again(ctx context.Context, s *Sample, sk *skill.Skill, told *said) *starling.Exchange {
 	x := c.begin(ctx, s.request, sk.Name, listener{told})
 	defer x.end()
-	x.AuditOf = s.Receipt.ID
+	x.AuditOf, x.Request.Unattended = s.Receipt.ID, true
 	if x.Screen, x.Err = c.screen(&x.Request, sk.Rubric.Class, s.identified); x.Err != nil {
 		return &x.Exchange
 	}

@@ -58,6 +58,9 @@ func TestAnAuditIsAnExchangeOfItsOwn(t *testing.T) {
 			if starling.KindOf(a.Err) != c.kind || strings.Join(*calls, " ") != c.calls {
 				t.Fatalf("%v after %v", a.Err, *calls)
 			}
+			if ex.Request.Unattended || !a.Exchange.Request.Unattended {
+				t.Error("somebody waits for an answer, and nobody for its audit")
+			}
 			r := a.Exchange.Receipt
 			if r.AuditOf != ex.ID || r.Plan.Rule != "audit of "+ex.ID || r.Plan.Skill != "test" || r.RequestMAC != ex.Receipt.RequestMAC || r.ID == ex.ID || r.Screen.Class != ex.Screen.Class {
 				t.Errorf("%+v", r)

@@ -227,7 +227,7 @@ func (l *Local) embed(ctx context.Context, c starling.Call, w Weights, t *tellin
 		q.Prompt = append(q.Prompt, engine.Text{Text: text})
 	}
 	j := &job{
-		asking: asking{model: w.Name, prompt: l.digest(q), background: c.Request.Agent == starling.TrialAgent},
+		asking: asking{model: w.Name, prompt: l.digest(q), background: c.Request.Unattended},
 		order:  engine.Order{Embed: &engine.Embed{Texts: texts}}, size: size,
 	}
 	j.hear = func(r engine.Report) error {

@@ -44,7 +44,7 @@ func (l *Local) question(c starling.Call, w Weights) (*question, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &question{weights: w, background: r.Agent == starling.TrialAgent}
+	q := &question{weights: w, background: r.Unattended}
 	q.Sampling = w.Speaker.Defaults(chat.Effort)
 	if w.adapter != nil {
 		q.Adapter, q.Scale = w.adapter.Name, w.adapter.Scale

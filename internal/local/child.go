@@ -114,7 +114,6 @@ func (c *child) start() error {
 		return err
 	}
 	c.process.Store(int64(c.cmd.Process.Pid))
-	_ = lower(c.cmd.Process.Pid) // where it may not be, it runs as everybody
 	_ = expose(c.cmd.Process.Pid)
 	c.pumps.Go(c.write)
 	c.pumps.Go(c.read)

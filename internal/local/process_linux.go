@@ -25,23 +25,21 @@ func expose(pid int) error {
 // The scheduling policies of sched(7).
 const (
 	policyOther = 0
+	policyBatch = 3
 	policyIdle  = 5
 )
 
-// ease has a child run only where nobody else would, or as everybody again. It does
-// nothing where the latter would be forbidden: that is so for who may not lower nice
-// values to 0.
+// ease has a child run only where nobody else would, or as everybody again. Who may not
+// take that back, as few users may, has it wait its turn instead of taking the core from
+// whoever wakes it.
 func ease(pid int, idle bool) error {
 	if pid <= 1 {
 		return unix.ESRCH
 	}
-	var limit unix.Rlimit
-	if os.Geteuid() != 0 && (unix.Getrlimit(unix.RLIMIT_NICE, &limit) != nil || limit.Cur < 20-courtesy) {
-		return nil
-	}
-	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: policyOther, Nice: courtesy}
+	own := nice()
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: policyOther, Nice: own}
 	if idle {
-		attr.Policy = policyIdle
+		attr.Policy = yielding(own)
 	}
 	threads, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task")
 	for _, t := range threads {
@@ -50,4 +48,23 @@ func ease(pid int, idle bool) error {
 		}
 	}
 	return err
+}
+
+// nice is the gateway's own nice value, which its engines inherit.
+func nice() int32 {
+	raised, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // 20 - nice
+	if err != nil {
+		return 0
+	}
+	return int32(20 - raised)
+}
+
+// yielding is the humblest policy that can be taken back: from idle to normal, for who
+// has no privilege, only where the nice value could be lowered to own.
+func yielding(own int32) uint32 {
+	var limit unix.Rlimit
+	if os.Geteuid() == 0 || unix.Getrlimit(unix.RLIMIT_NICE, &limit) == nil && int64(limit.Cur) >= int64(20-own) {
+		return policyIdle
+	}
+	return policyBatch
 }

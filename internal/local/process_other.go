@@ -15,7 +15,6 @@ func kill(c *exec.Cmd) {
 
 // What cannot be done here is left undone: a paused child stands still all the same,
 // as nobody asks it anything.
-func lower(int) error      { return nil }
 func expose(int) error     { return nil }
 func ease(int, bool) error { return nil }
 func freeze(int) error     { return nil }

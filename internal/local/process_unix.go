@@ -10,10 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// courtesy is how nice a child is to everybody else from its start on. It cannot be
-// taken back without privilege, so no child is nicer for a while.
-const courtesy = 5
-
 // kill ends a child and whatever it started.
 func kill(c *exec.Cmd) {
 	if c.Process != nil {
@@ -28,9 +24,6 @@ func signal(pid int, s syscall.Signal) error {
 	}
 	return unix.Kill(-pid, s)
 }
-
-// lower makes a child, a group of its own, give way to everybody else.
-func lower(pid int) error { return unix.Setpriority(unix.PRIO_PGRP, pid, courtesy) }
 
 // freeze stops a child where it is. It keeps its memory, which may be swapped out.
 func freeze(pid int) error { return signal(pid, unix.SIGSTOP) }

@@ -111,6 +111,7 @@ func (s *Server) read(d starling.Dialect, caller starling.Caller, w http.Respons
 	}
 	req.Class = starling.Class(class)
 	req.Agent = clip(r.UserAgent())
+	req.Unattended = req.Agent == starling.TrialAgent
 	req.Header = travelling(d, r.Header)
 	req.Talk = talkOf(r.Header, req.Talk)
 	return req, nil
