@@ -50,6 +50,7 @@ type Plan struct {
 	Pinned     bool          `json:"pinned,omitempty"`               // the caller named the model; nobody else may answer
 	Reference  *Model        `json:"reference,omitempty"`            // whose price savings are measured against
 	Limit      Money         `json:"limit_nanodollars,omitempty"`    // most that the whole exchange may cost; 0 none
+	Bar        float64       `json:"bar,omitempty"`                  // share that must be shown to pass, where the caller asks for more than the rubric; 0 the rubric's own
 	Patience   time.Duration `json:"patience_ns,omitempty"`          // latency limit to the first byte; 0 none
 	Expected   Money         `json:"expected_nanodollars,omitempty"` // of the whole ladder: each candidate's, as often as it will be reached
 	Candidates []Candidate   `json:"candidates"`

@@ -66,11 +66,13 @@ type Request struct {
 	Format *Format // the shape that the answer must have; nil: free text. Its schema is a piece of Body
 
 	Caller     Caller
-	Skill      string // the skill that the caller named; "" if none
-	Class      Class  // the class that the caller named; "" if none
-	Agent      string // the calling program, from User-Agent: "openai-js/7.57"
-	Talk       string // the caller's own name of the conversation; "" if none. It tells conversations apart, and is kept nowhere
-	Unattended bool   // nobody waits for the answer: a trial or an audit, which gives way to everybody who does
+	Skill      string  // the skill that the caller named; "" if none
+	Class      Class   // the class that the caller named; "" if none
+	Budget     Money   // most that the whole exchange may cost, by the caller's own word; 0 unsaid. It can only lower the skill's
+	Bar        float64 // share of answers that must be shown to pass, by the caller's own word, in (0, 1]; 0 unsaid. It can only raise the skill's
+	Agent      string  // the calling program, from User-Agent: "openai-js/7.57"
+	Talk       string  // the caller's own name of the conversation; "" if none. It tells conversations apart, and is kept nowhere
+	Unattended bool    // nobody waits for the answer: a trial or an audit, which gives way to everybody who does
 
 	// Chat is the dialect-free view. It is nil until somebody needs it
 	// (wire.View): an exchange that passes through never pays for it.

@@ -74,34 +74,30 @@ func (c *Cascade) Answer(ctx context.Context, req starling.Request, reply Reply)
 	return &x.Exchange
 }
 
-// Foresee returns the model that would be asked first, and the skill that the
-// request names, "" if it names none. Nobody is asked, and nothing reserved. Errors:
-// those of Answer for a request that nobody may answer.
-func (c *Cascade) Foresee(req *starling.Request) (m starling.Model, named string, err error) {
-	skill, how, err := c.Router.Identify(req)
-	if err != nil {
-		return m, "", err
+// Foresee says what would be done with a request: its Screen and its Plan are set on the
+// exchange that is returned, as far as they could be made. Nobody is asked, nothing is
+// reserved, and there is no receipt. Err: that of Answer for a request that nobody may
+// answer.
+func (c *Cascade) Foresee(req *starling.Request) *starling.Exchange {
+	ex := &starling.Exchange{Request: *req}
+	skill, how, err := c.Router.Identify(&ex.Request)
+	if ex.Err = err; err != nil {
+		return ex
 	}
 	class := starling.Class("")
 	if skill != nil {
 		class = skill.Rubric.Class
 	}
-	if skill != nil && how == "" {
-		named = skill.Name
-	}
-	screen, err := c.screen(req, class, how)
-	if err != nil {
-		return m, named, err
+	if ex.Screen, ex.Err = c.screen(&ex.Request, class, how); ex.Err != nil {
+		return ex
 	}
 	plan := c.Router.Plan
 	if c.Observe != nil {
 		plan = c.Router.Observe
 	}
-	p, err := plan(req, screen, skill)
-	if err != nil {
-		return m, named, err
-	}
-	return p.Candidates[0].Model, named, nil
+	ex.Plan, ex.Err = plan(&ex.Request, ex.Screen, skill)
+	ex.Plan.Identified = how
+	return ex
 }
 
 // plan says who may answer, or where it is only observed who would have.

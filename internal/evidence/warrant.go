@@ -38,6 +38,10 @@ type Warrant struct {
 	Simulated bool      `json:"simulated,omitempty"` // a simulated upstream's: it says nothing of a model
 }
 
+// Least is the share of its answers of which it shows that they pass: exactly that of
+// Clopper and Pearson, at the warrant's confidence.
+func (w *Warrant) Least() float64 { return LowerBound(w.Passed, w.Covered, w.Confidence) }
+
 // Level is what the mean of Outcomes reached: Pass, or for a margin (1 − Margin)/2,
 // since a difference d of grades is kept as (1 + d)/2.
 func (w *Warrant) Level() float64 {

@@ -33,7 +33,7 @@ func (r *Router) Observe(req *starling.Request, screen starling.Screen, s *skill
 	var left []starling.Left
 	for _, who := range standIns(s, candidates) {
 		asked := *req
-		asked.Model = who.name
+		asked.Model, asked.Bar = who.name, 0
 		plan, err = r.Plan(&asked, screen, s)
 		plan.Pinned, plan.Rule = false, observedRule+"nothing is chosen"
 		left = append(left, plan.Left...)

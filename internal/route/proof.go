@@ -1,13 +1,35 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"starling"
 	"starling/internal/evidence"
 	"starling/internal/skill"
 )
+
+// usualConfidence is that of a bar which the caller alone has.
+const usualConfidence = 0.95
+
+// raise notes the bar that the caller asks for, where it is higher than the rubric's.
+// Then only who was shown to reach it answers, verified or not, and who is trusted.
+func (p *planning) raise() error {
+	switch {
+	case p.req.Bar == 0:
+		return nil
+	case p.skill == nil:
+		return &starling.Error{Kind: starling.Invalid, Op: "a bar without a skill", Hint: "how good a model is was only ever shown for a skill: name one, or leave X-Starling-Bar out"}
+	case !strings.HasPrefix(p.req.Model, Prefix):
+		return &starling.Error{Kind: starling.Invalid, Op: "a model and a bar", Hint: "who names a model is given that one, however good it is: name the skill instead, or leave X-Starling-Bar out"}
+	}
+	if p.req.Bar > p.skill.Rubric.Bar.Pass {
+		p.Bar = p.req.Bar
+	}
+	return nil
+}
 
 // A proof is what stands for a candidate, or against it.
 type proof struct {
@@ -36,9 +58,11 @@ func (p *planning) proof(c *starling.Candidate, trusted bool) proof {
 		return proof{}
 	}
 	bar := p.skill.Rubric.Bar
+	least, confidence := max(bar.Pass, p.Bar), cmp.Or(bar.Confidence, usualConfidence)
 	s := p.Board.Standing(p.skill.Name, p.skill.Hash, c.Unit)
 	w := s.Warrant
-	trusted = !c.Model.Student && (trusted || !bar.Set() || p.Reference != nil && p.Reference.ID() == c.Model.ID())
+	barred := bar.Set() || p.Bar > 0
+	trusted = !c.Model.Student && (trusted || !barred || p.Reference != nil && p.Reference.ID() == c.Model.ID())
 	switch {
 	case w != nil && s.Revoked == nil && p.covers(w, c):
 		c.Warrant, c.Threshold = w.ID, w.Threshold
@@ -47,9 +71,9 @@ func (p *planning) proof(c *starling.Candidate, trusted bool) proof {
 		return proof{}
 	case s.Revoked != nil && s.Revoked.End != evidence.Drifted && w.Rubric == p.skill.Hash:
 		return proof{against: "its warrant was revoked: " + s.Revoked.Why}
-	case bar.Pass > 0 && s.Most(bar.Confidence) < bar.Pass:
-		return proof{against: fmt.Sprintf("its cases show that at most %.1f %% pass, and the bar is %.4g %%", 100*s.Most(bar.Confidence), 100*bar.Pass)}
-	case c.Model.Student, len(c.Verify) == 0, bar.Unproven == skill.Climb:
+	case least > 0 && s.Most(confidence) < least:
+		return proof{against: fmt.Sprintf("its cases show that at most %.1f %% pass, and the bar is %.4g %%", 100*s.Most(confidence), 100*least)}
+	case c.Model.Student, len(c.Verify) == 0, bar.Unproven == skill.Climb, p.Bar > 0:
 		return proof{against: "no warrant covers it" + p.lapsed(&s, c) + "; starling " + shows(c.Model) + " " + p.skill.Name + " finds out whether it is good enough"}
 	}
 	return proof{why: "not yet shown to be good enough"}
@@ -78,6 +102,8 @@ func (p *planning) gap(w *evidence.Warrant, c *starling.Candidate) string {
 		return "the reference is another since"
 	case w.Verified && len(c.Verify) == 0:
 		return "the one that there is was for verified answers"
+	case w.Least() < p.Bar:
+		return fmt.Sprintf("the one that there is shows that %.1f %% pass, and the caller asks for %.4g %%", 100*w.Least(), 100*p.Bar)
 	}
 	return ""
 }

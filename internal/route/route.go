@@ -87,9 +87,10 @@ func (r *Router) Skill(req *starling.Request) (*skill.Skill, error) {
 // considered.
 func (r *Router) Plan(req *starling.Request, screen starling.Screen, s *skill.Skill) (starling.Plan, error) {
 	p := &planning{Router: r, req: req, screen: screen, skill: s}
+	p.Limit = req.Budget
 	if s != nil {
 		p.Plan.Skill, p.Rubric = s.Name, s.Hash
-		p.Limit, p.Patience = s.Rubric.Budget.Request, s.Rubric.Latency
+		p.Limit, p.Patience = tighter(req.Budget, s.Rubric.Budget.Request), s.Rubric.Latency
 		if ref, ok := r.Directory.Find(s.Rubric.Reference); ok && req.Dialect.Wants() == "" { // it answers in words
 			p.Reference = &ref
 		}
@@ -97,6 +98,14 @@ func (r *Router) Plan(req *starling.Request, screen starling.Screen, s *skill.Sk
 	err := p.make()
 	p.spread()
 	return p.Plan, err
+}
+
+// tighter is the lower of two caps, of which 0 is none.
+func tighter(a, b starling.Money) starling.Money {
+	if a > 0 && b > 0 {
+		return min(a, b)
+	}
+	return max(a, b)
 }
 
 // A planning is a plan in the making.
@@ -115,6 +124,9 @@ type planning struct {
 }
 
 func (p *planning) make() error {
+	if err := p.raise(); err != nil {
+		return err
+	}
 	switch {
 	case p.req.Model == "": // which no other dialect allows
 		return p.moderator()
@@ -260,7 +272,7 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 	}
 	worst := worst(p.req, m, input, output)
 	if p.Limit > 0 && worst > p.Limit {
-		p.leave(m.ID(), starling.OverBudget, fmt.Sprintf("may cost %s, the skill allows %s a request%s", worst, p.Limit, outputHint(p.req, m, p.Limit)))
+		p.leave(m.ID(), starling.OverBudget, fmt.Sprintf("may cost %s, %s allows %s a request%s", worst, p.limits(), p.Limit, outputHint(p.req, m, p.Limit)))
 		return
 	}
 	next := starling.Candidate{Model: m, Worst: worst, Probability: c.Probability, Basis: "stated in the rubric", Logprobs: c.Confidence == skill.ByLogprob}
@@ -277,6 +289,14 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 		return
 	}
 	p.add(next, proof)
+}
+
+// limits names whose cap is the plan's.
+func (p *planning) limits() string {
+	if p.Limit == p.req.Budget {
+		return "the caller"
+	}
+	return "the skill"
 }
 
 // counted is the price of having tokens counted.

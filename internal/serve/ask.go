@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -110,11 +111,38 @@ func (s *Server) read(d starling.Dialect, caller starling.Caller, w http.Respons
 		return req, err
 	}
 	req.Class = starling.Class(class)
+	if err := terms(&req, r.Header); err != nil {
+		return req, err
+	}
 	req.Agent = clip(r.UserAgent())
 	req.Unattended = req.Agent == starling.TrialAgent
 	req.Header = travelling(d, r.Header)
 	req.Talk = talkOf(r.Header, req.Talk)
 	return req, nil
+}
+
+// terms reads what a caller says that the answer may cost, and how good it must be:
+// "X-Starling-Budget: $0.01", "X-Starling-Bar: 0.97".
+func terms(req *starling.Request, h http.Header) error {
+	budget, err := only(h, "X-Starling-Budget")
+	if err == nil && budget != "" {
+		req.Budget, err = starling.ParseMoney(budget)
+	}
+	if err != nil {
+		return err
+	}
+	if budget != "" && req.Budget <= 0 {
+		return &starling.Error{Kind: starling.Invalid, Op: "X-Starling-Budget is not more than nothing", Hint: "say the most that the answer may cost in dollars, like 0.01"}
+	}
+	bar, err := only(h, "X-Starling-Bar")
+	if err != nil || bar == "" {
+		return err
+	}
+	if req.Bar, err = strconv.ParseFloat(bar, 64); err != nil || !(0 < req.Bar && req.Bar <= 1) {
+		req.Bar = 0
+		return &starling.Error{Kind: starling.Invalid, Op: "X-Starling-Bar is no share", Hint: "say which share of the answers must be shown to pass, like 0.95"}
+	}
+	return nil
 }
 
 // talkOf returns what a client calls the conversation: in a header that some coding

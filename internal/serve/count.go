@@ -28,7 +28,7 @@ func (s *Server) count(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	req.Model = undisguised(c.Router, req.Model)
-	m, named, err := foreseen(c, req)
+	m, named, err := first(c, req)
 	switch {
 	case err != nil:
 		s.finish(r.Context(), p, c.Refuse(req, err, p))
@@ -54,11 +54,18 @@ func countless(ex *starling.Exchange) bool {
 	return len(ex.Attempts) > 0 && starling.KindOf(ex.Err) == starling.NotFound
 }
 
-// foreseen returns who would be asked first in the conversation whose tokens are to
-// be counted.
-func foreseen(c *cascade.Cascade, req starling.Request) (starling.Model, string, error) {
+// first returns who would be asked first in the conversation whose tokens are to be
+// counted, and the skill that it names, "" if it names none.
+func first(c *cascade.Cascade, req starling.Request) (m starling.Model, named string, err error) {
 	req.Dialect, req.MaxTokens = starling.Anthropic, 1 // how long the answer may be nobody says here
-	return c.Foresee(&req)
+	ex := c.Foresee(&req)
+	if ex.Err != nil {
+		return m, "", ex.Err
+	}
+	if ex.Plan.Identified == "" {
+		named = ex.Plan.Skill
+	}
+	return ex.Plan.Candidates[0].Model, named, nil
 }
 
 // estimate answers with a count of our own. The receipt is that of a question that an

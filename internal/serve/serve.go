@@ -132,6 +132,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /v1beta/models", fromGoogle(unasked(s.authenticated(s.models))))
 	mux.HandleFunc("GET /v1beta/models/{id...}", fromGoogle(unasked(s.authenticated(s.model))))
 	mux.HandleFunc("GET /v1/receipts/{id}", unasked(s.authenticated(s.receipt)))
+	mux.HandleFunc("POST /v1/plan", unasked(s.authenticated(s.plan)))
 	mux.HandleFunc("POST /v1/feedback", unasked(s.authenticated(s.feedback)))
 	mux.HandleFunc("GET /healthz", unasked(s.healthz))
 	mux.HandleFunc("GET /metrics", unasked(s.insiders(s.metrics.handler())))
