@@ -33,7 +33,7 @@ func (r *Router) Observe(req *starling.Request, screen starling.Screen, s *skill
 	var left []starling.Left
 	for _, who := range standIns(s, candidates) {
 		asked := *req
-		asked.Model, asked.Bar = who.name, 0
+		asked.Model, asked.Bar, asked.Split = who.name, 0, nil
 		plan, err = r.Plan(&asked, screen, s)
 		plan.Pinned, plan.Rule = false, observedRule+"nothing is chosen"
 		left = append(left, plan.Left...)
@@ -65,9 +65,11 @@ func standIns(s *skill.Skill, candidates []skill.Candidate) []standIn {
 }
 
 // Would plans as [Router.Plan] does where it is not only observed, for a caller who
-// leaves the choice to the skill. Errors: as of Plan.
+// leaves the choice to the skill. Documents would not be read in parts: nobody could
+// shadow that. Errors: as of Plan.
 func (r *Router) Would(req *starling.Request, screen starling.Screen, s *skill.Skill) (starling.Plan, error) {
 	asked := *req
+	asked.Split = new(bool)
 	if !strings.HasPrefix(req.Model, Prefix) {
 		asked.Model = Prefix + s.Name
 	}
