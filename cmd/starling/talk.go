@@ -5,19 +5,38 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/tidwall/gjson"
 
 	"starling"
 )
+
+// A message is one of a conversation.
+type message struct {
+	Role    string `json:"role"`
+	Content any    `json:"content"` // a text, or its parts
+}
+
+// conversation asks a model to go on with a conversation, in OpenAI's dialect and as a
+// stream. wanted are fields beside the usual ones.
+func conversation(model string, wanted map[string]any, talk ...message) []byte {
+	body := map[string]any{"model": model, "messages": talk, "stream": true, "stream_options": map[string]bool{"include_usage": true}}
+	maps.Copy(body, wanted)
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic("a conversation cannot be written down: " + err.Error())
+	}
+	return text
+}
 
 // A piece is what comes of an answer at a time; one without text is a sign of life.
 type piece struct {
@@ -28,31 +47,36 @@ type piece struct {
 // A told is an answer as it was told, whole or up to where it broke off.
 type told struct {
 	answer, thoughts      strings.Builder
-	model, receipt        string
+	model, provider, zone string // that answered, the model as "provider/name"
+	reason, receipt       string
+	warning               string // what the gateway has against the answer; "" nothing
+	simulated, observed   bool   // nobody was really asked; nobody was chosen
 	finish                string // as the dialect has it
 	input, cached, output int64  // tokens, as the gateway counts them
 	first, took           time.Duration
 	cost                  starling.Money
+	unpriced              bool            // there may be more to pay
+	saved                 *starling.Money // an estimate; nil where nothing is known
+	broken                *reply          // why it broke off, where the gateway said so
 }
 
 // talk asks for an answer in OpenAI's dialect, as a stream, and has its pieces heard as
 // they come. What was told is returned even with an error. Errors are of the gateway's
-// kinds, and Overloaded where there is none.
-func (c *client) talk(ctx context.Context, body []byte, hear func(piece)) (*told, error) {
+// kinds, Overloaded where there is none, and Invalid where something else answers.
+func (c *client) talk(ctx context.Context, body []byte, header map[string]string, hear func(piece)) (*told, error) {
 	t, began := new(told), time.Now()
-	resp, err := c.post(ctx, body)
+	resp, err := c.do(ctx, http.MethodPost, paths[starling.OpenAI], body, header)
 	if err != nil {
 		return t, c.silent(ctx, err)
 	}
 	defer resp.Body.Close()
-	h := resp.Header
-	t.receipt, t.model = h.Get("X-Starling-Receipt"), h.Get("X-Starling-Provider")+"/"+h.Get("X-Starling-Model")
+	t.head(resp.Header)
 	if resp.StatusCode != http.StatusOK {
-		r := reply{status: resp.StatusCode, receipt: t.receipt}
-		if r.text, r.code, err = answerText(resp, way{}); err != nil {
-			return t, c.silent(ctx, err)
-		}
-		return t, r.failure()
+		t.cost, _ = toldCost(resp) // a door that stays shut says none
+		return t, c.refused(ctx, resp)
+	}
+	if t.receipt == "" {
+		return t, &starling.Error{Kind: starling.Invalid, Op: "what answers at " + c.url + " is no gateway of Starling's", Hint: "name one with --gateway"}
 	}
 	err = t.hear(resp.Body, func(p piece) {
 		if p.text != "" {
@@ -60,39 +84,61 @@ func (c *client) talk(ctx context.Context, body []byte, hear func(piece)) (*told
 		}
 		hear(p)
 	})
-	if t.took = time.Since(began); err != nil {
+	t.took = time.Since(began)
+	unbooked := t.end(resp)
+	switch {
+	case t.broken != nil:
+		return t, c.failure(*t.broken)
+	case err != nil:
 		return t, c.silent(ctx, err)
-	}
-	if t.cost, err = toldCost(resp); err != nil {
-		return t, &starling.Error{Kind: starling.Internal, Op: "run: an answer came without its cost", Err: err}
+	case unbooked != nil:
+		return t, &starling.Error{Kind: starling.Internal, Op: "an answer came without its cost", Err: unbooked}
 	}
 	return t, nil
 }
 
-func (c *client) post(ctx context.Context, body []byte) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+paths[starling.OpenAI], bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	c.authorise(req)
-	return c.http.Do(req)
+// head takes in what is said before the answer.
+func (t *told) head(h http.Header) {
+	t.receipt, t.zone, t.reason = h.Get("X-Starling-Receipt"), h.Get("X-Starling-Zone"), h.Get("X-Starling-Reason")
+	t.provider = h.Get("X-Starling-Provider")
+	t.model = t.provider + "/" + h.Get("X-Starling-Model")
+	t.simulated, t.observed = h.Get("X-Starling-Simulated") == "true", h.Get("X-Starling-Observed") != ""
 }
 
-func (c *client) authorise(req *http.Request) {
-	if c.key != "" {
-		req.Header.Set("Authorization", "Bearer "+c.key)
+// end takes in what is said behind the answer. The error is that of a cost that is not
+// said.
+func (t *told) end(resp *http.Response) (err error) {
+	t.warning = toldBeside(resp, "X-Starling-Warning")
+	t.unpriced = strings.Contains(toldBeside(resp, "X-Starling-Cost"), " ")
+	saved, _, _ := strings.Cut(toldBeside(resp, "X-Starling-Saved"), " ")
+	if amount, err := starling.ParseMoney(saved); err == nil {
+		t.saved = &amount
 	}
+	t.cost, err = toldCost(resp)
+	return err
+}
+
+// prompt returns what a skill has the model told before everything else, as the gateway
+// serves it; "" if the skill has nothing to say. Errors: as of talk.
+func (c *client) prompt(ctx context.Context, skill string) (string, error) {
+	resp, err := c.do(ctx, http.MethodGet, "/v1/skills/"+url.PathEscape(skill), nil, nil)
+	if err != nil {
+		return "", c.silent(ctx, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return "", c.refused(ctx, resp)
+	}
+	all, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "", c.silent(ctx, err)
+	}
+	return gjson.GetBytes(all, "prompt").String(), nil
 }
 
 // knows reports whether a gateway lists a model. One that cannot be asked is an error.
 func (c *client) knows(ctx context.Context, name string) (bool, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+"/v1/models", nil)
-	if err != nil {
-		return false, err
-	}
-	c.authorise(req)
-	resp, err := c.http.Do(req)
+	resp, err := c.do(ctx, http.MethodGet, "/v1/models", nil, nil)
 	if err != nil {
 		return false, c.silent(ctx, err)
 	}
@@ -111,25 +157,40 @@ func (c *client) silent(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if _, ok := errors.AsType[*starling.Error](err); ok {
-		return err
+	hint := "is it there? --gateway says where the one is that has these books"
+	if c.far {
+		hint = "is it there? --gateway, or STARLING_GATEWAY, says where"
 	}
-	return &starling.Error{Kind: starling.Overloaded, Op: "run: ask the gateway at " + c.url, Hint: "is it there? --gateway says where the one is that has these books", Err: err}
+	return &starling.Error{Kind: starling.Overloaded, Op: "ask the gateway at " + c.url, Hint: hint, Err: err}
+}
+
+// refused reads the error that a gateway answered with.
+func (c *client) refused(ctx context.Context, resp *http.Response) error {
+	r := reply{status: resp.StatusCode, receipt: resp.Header.Get("X-Starling-Receipt")}
+	var err error
+	if r.text, r.code, err = answerText(resp, way{}); err != nil {
+		return c.silent(ctx, err)
+	}
+	return c.failure(r)
 }
 
 // failure is the error that a gateway answered with.
-func (r reply) failure() error {
-	hint := "starling explain " + r.receipt
+func (c *client) failure(r reply) error {
+	hint := ""
 	switch {
 	case r.status == http.StatusUnauthorized:
 		hint = "put one into STARLING_KEY"
-	case r.receipt == "":
-		hint = ""
+	case r.receipt == "" || r.receipt == "none":
+	case c.far:
+		hint = "its receipt is at " + c.url + "/v1/receipts/" + r.receipt
+	default:
+		hint = "starling explain " + r.receipt
 	}
-	return &starling.Error{Kind: r.kind(), Op: "run: " + r.text, Hint: hint}
+	said := cmp.Or(r.text, fmt.Sprintf("what answers at %s says %d and nothing else", c.url, r.status))
+	return &starling.Error{Kind: r.kind(), Op: said, Hint: hint}
 }
 
-// hear reads a stream to its end.
+// hear reads a stream to its end: what stands behind it is known only then.
 func (t *told) hear(body io.Reader, hear func(piece)) error {
 	lines := bufio.NewReader(body)
 	for {
@@ -137,14 +198,12 @@ func (t *told) hear(body io.Reader, hear func(piece)) error {
 		data, ok := bytes.CutPrefix(line, []byte("data:"))
 		switch {
 		case ok:
-			if bad := t.take(gjson.ParseBytes(data), hear); bad != nil {
-				return bad
-			}
+			t.take(gjson.ParseBytes(data), hear)
 		case bytes.HasPrefix(line, []byte(":")):
 			hear(piece{})
 		}
 		switch {
-		case err == io.EOF && t.finish == "":
+		case err == io.EOF && t.finish == "" && t.broken == nil:
 			return io.ErrUnexpectedEOF
 		case err == io.EOF:
 			return nil
@@ -154,10 +213,14 @@ func (t *told) hear(body io.Reader, hear func(piece)) error {
 	}
 }
 
-// take takes one event in.
-func (t *told) take(event gjson.Result, hear func(piece)) error {
-	if bad := event.Get("error"); bad.Exists() {
-		return reply{text: bad.Get("message").String(), code: bad.Get("code").String(), receipt: t.receipt}.failure()
+// take takes one event in. Behind one that says why the answer breaks off there is none.
+func (t *told) take(event gjson.Result, hear func(piece)) {
+	bad := event.Get("error")
+	if bad.Exists() && t.broken == nil {
+		t.broken = &reply{text: bad.Get("message").String(), code: bad.Get("code").String(), receipt: t.receipt}
+	}
+	if t.broken != nil {
+		return
 	}
 	if u := event.Get("usage"); u.IsObject() {
 		t.input, t.output = u.Get("prompt_tokens").Int(), u.Get("completion_tokens").Int()
@@ -178,7 +241,6 @@ func (t *told) take(event gjson.Result, hear func(piece)) error {
 		}
 		hear(p)
 	}
-	return nil
 }
 
 // speed is in tokens a second, from the first to the last; 0 if that cannot be said.
@@ -189,11 +251,22 @@ func (t *told) speed() float64 {
 	return float64(t.output-1) / (t.took - t.first).Seconds()
 }
 
+// warn says of an answer what must not be silent.
+func (t *told) warn(w io.Writer) {
+	switch t.finish {
+	case "length":
+		fmt.Fprintln(w, "note: the answer is cut off: there was no room for more tokens")
+	case "content_filter":
+		fmt.Fprintln(w, "note: the provider's filter has cut the answer off, or kept it back")
+	}
+	if t.warning != "" {
+		printf(w, "note: %s\n", t.warning)
+	}
+}
+
 // comment says of an answer what its text does not.
 func (t *told) comment(w io.Writer, verbose bool) {
-	if t.finish == "length" {
-		fmt.Fprintln(w, "note: the answer is cut off: there was no room for more tokens")
-	}
+	t.warn(w)
 	if !verbose {
 		return
 	}
@@ -204,109 +277,3 @@ func (t *told) comment(w io.Writer, verbose bool) {
 	printf(w, "%d tokens, %s a second, the first after %s; %d read, %d of them from the cache; %s; %s, receipt %s\n",
 		t.output, speed, t.first.Round(time.Millisecond), t.input, t.cached, t.cost, t.model, t.receipt)
 }
-
-// A printer prints an answer as it comes.
-type printer struct {
-	out    io.Writer
-	signs  io.Writer // for what is shown while nothing has come yet; nil where nobody would see it go
-	model  string
-	thinks bool // thoughts are printed
-	dims   bool // and dimmed
-
-	asked             time.Time
-	waiting, thinking bool
-	last              rune // that was printed
-}
-
-const (
-	eraseLine  = "\r\x1b[K"
-	dim, undim = "\x1b[2m", "\x1b[0m"
-)
-
-// begin shows that an answer is waited for, and each sign of life for how long.
-func (p *printer) begin() {
-	p.asked, p.last = time.Now(), 0
-	if p.waiting = p.signs != nil; p.waiting {
-		printf(p.signs, "loading %s…", p.model)
-	}
-}
-
-// hear prints a piece.
-func (p *printer) hear(next piece) {
-	switch {
-	case next.text == "":
-		if p.waiting {
-			fmt.Fprint(p.signs, eraseLine)
-			printf(p.signs, "loading %s… %.0f s", p.model, time.Since(p.asked).Seconds())
-		}
-		return
-	case next.thought && !p.thinks:
-		return
-	}
-	p.arrived()
-	if next.thought != p.thinking {
-		p.turn(next.thought)
-	}
-	p.print(harmless(next.text))
-}
-
-// arrived takes away what was shown while nothing had come.
-func (p *printer) arrived() {
-	if p.waiting {
-		fmt.Fprint(p.signs, eraseLine)
-		p.waiting = false
-	}
-}
-
-// turn goes from thoughts to the answer, or back.
-func (p *printer) turn(thinking bool) {
-	if p.dims && p.thinking {
-		fmt.Fprint(p.out, undim)
-	}
-	p.endLine()
-	if p.thinking {
-		p.print("\n")
-	}
-	if p.thinking = thinking; p.dims && thinking {
-		fmt.Fprint(p.out, dim)
-	}
-}
-
-func (p *printer) print(text string) {
-	for _, p.last = range text { // the last one stays
-	}
-	_, _ = io.WriteString(p.out, text) // a reader who left ends the program by a signal
-}
-
-func (p *printer) endLine() {
-	if p.last != '\n' && p.last != 0 {
-		p.print("\n")
-	}
-}
-
-// end ends the last line, whatever it is of.
-func (p *printer) end() {
-	p.arrived()
-	if p.dims && p.thinking {
-		fmt.Fprint(p.out, undim)
-	}
-	p.thinking = false
-	p.endLine()
-}
-
-// harmless is text of a model as people read it: what would drive a terminal, or turn
-// the direction of what is on it, is written out.
-func harmless(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if r == '\n' || r == '\t' || r == zeroWidthNonJoiner || r == zeroWidthJoiner || unicode.Is(unicode.Zs, r) || !strange(r) {
-			b.WriteRune(r)
-		} else {
-			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-		}
-	}
-	return b.String()
-}
-
-// Scripts and emojis need these two between their letters.
-const zeroWidthNonJoiner, zeroWidthJoiner = '\u200c', '\u200d'
