@@ -18,12 +18,12 @@ import (
 
 // A part is one of a message, in OpenAI's dialect: a text or a picture.
 type part struct {
-	Type    string   `json:"type"`
-	Text    string   `json:"text,omitempty"`
-	Picture *picture `json:"image_url,omitempty"`
+	Type    string `json:"type"`
+	Text    string `json:"text,omitempty"`
+	Picture *image `json:"image_url,omitempty"`
 }
 
-type picture struct {
+type image struct {
 	URL string `json:"url"`
 }
 
@@ -87,7 +87,7 @@ func document(name string) (part, error) {
 		return part{}, err
 	}
 	if kind := http.DetectContentType(data); slices.Contains([]string{"image/png", "image/jpeg", "image/gif", "image/webp"}, kind) {
-		return part{Type: "image_url", Picture: &picture{"data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data)}}, nil
+		return part{Type: "image_url", Picture: &image{"data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data)}}, nil
 	}
 	if !isText(data) {
 		return part{}, noText(name)

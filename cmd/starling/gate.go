@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -32,18 +31,37 @@ type wish struct {
 
 // gate finds the gateway that has the books, or makes one for as long as this takes.
 func (p *program) gate(cfg Config, w wish) (*gate, error) {
-	g, dir := new(gate), cfg.dataDir(p.flags.Data)
+	dir := cfg.dataDir(p.flags.Data)
+	if ledger.InUse(dir) {
+		return gateBeside(cfg, w.beside)
+	}
 	own, err := p.scene(cfg, dir, new(simulation))
-	switch {
-	case errors.Is(err, ledger.ErrInUse):
-		err = g.beside(cfg, w.beside)
-	case err == nil:
-		own.still = w.still
-		err = errors.Join(unmarkDemo(dir), g.within(p.ctx, own, w.command))
+	if errors.Is(err, ledger.ErrInUse) { // since a moment ago
+		return gateBeside(cfg, w.beside)
 	}
 	if err != nil {
+		return nil, err
+	}
+	own.still = w.still
+	g := new(gate)
+	if err := errors.Join(unmarkDemo(dir), g.within(p.ctx, own, w.command)); err != nil {
 		return nil, errors.Join(err, g.close())
 	}
+	return g, nil
+}
+
+// gateBeside is the gateway that has the books: where address says, or else the
+// configuration.
+func gateBeside(cfg Config, address string) (*gate, error) {
+	if address != "" {
+		return gateAt(address)
+	}
+	addr, err := cfg.address()
+	if err != nil {
+		return nil, err
+	}
+	g := new(gate)
+	g.asks("http://"+addr, os.Getenv("STARLING_KEY"))
 	return g, nil
 }
 
@@ -74,16 +92,6 @@ func (g *gate) close() (err error) {
 
 // later has close call end.
 func (g *gate) later(end func() error) { g.ends = append(g.ends, end) }
-
-// beside asks the gateway that has the books.
-func (g *gate) beside(cfg Config, gateway string) error {
-	addr, err := cfg.address()
-	if err != nil {
-		return err
-	}
-	g.asks(cmp.Or(gateway, "http://"+addr), os.Getenv("STARLING_KEY"))
-	return nil
-}
 
 // look finds out what a gateway is made of that has these books and is not our own.
 func (g *gate) look(p *program, cfg Config) (err error) {

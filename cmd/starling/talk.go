@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,7 +77,7 @@ func (c *client) talk(ctx context.Context, body []byte, header map[string]string
 		return t, c.refused(ctx, resp)
 	}
 	if t.receipt == "" {
-		return t, &starling.Error{Kind: starling.Invalid, Op: "what answers at " + c.url + " is no gateway of Starling's", Hint: "name one with --gateway"}
+		return t, c.strange(nil)
 	}
 	err = t.hear(resp.Body, func(p piece) {
 		if p.text != "" {
@@ -119,37 +120,46 @@ func (t *told) end(resp *http.Response) (err error) {
 }
 
 // prompt returns what a skill has the model told before everything else, as the gateway
-// serves it; "" if the skill has nothing to say. Errors: as of talk.
+// serves it; "" if the skill has nothing to say. Errors: as of get.
 func (c *client) prompt(ctx context.Context, skill string) (string, error) {
-	resp, err := c.do(ctx, http.MethodGet, "/v1/skills/"+url.PathEscape(skill), nil, nil)
+	var sheet struct{ Prompt string }
+	err := c.get(ctx, skillPath(skill), &sheet)
+	return sheet.Prompt, err
+}
+
+func skillPath(name string) string { return "/v1/skills/" + url.PathEscape(name) }
+
+// get reads what a gateway says at a path, as JSON. Errors: its own, Overloaded if it says
+// nothing, Invalid where something else answers.
+func (c *client) get(ctx context.Context, path string, into any) error {
+	resp, err := c.do(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
-		return "", c.silent(ctx, err)
+		return c.silent(ctx, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return "", c.refused(ctx, resp)
+		return c.refused(ctx, resp)
 	}
 	all, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return "", c.silent(ctx, err)
+		return c.silent(ctx, err)
 	}
-	return gjson.GetBytes(all, "prompt").String(), nil
+	if err := json.Unmarshal(all, into); err != nil {
+		return c.strange(err)
+	}
+	return nil
 }
 
-// knows reports whether a gateway lists a model. One that cannot be asked is an error.
+// strange is the error of something else than a gateway.
+func (c *client) strange(err error) error {
+	return &starling.Error{Kind: starling.Invalid, Op: "what answers at " + c.url + " is no gateway of Starling's", Hint: "is another program there, or an older starling? --gateway says where to ask", Err: err}
+}
+
+// knows reports whether a gateway lists a model. Errors: as of get.
 func (c *client) knows(ctx context.Context, name string) (bool, error) {
-	resp, err := c.do(ctx, http.MethodGet, "/v1/models", nil, nil)
-	if err != nil {
-		return false, c.silent(ctx, err)
-	}
-	defer resp.Body.Close()
-	all, err := io.ReadAll(resp.Body)
-	for _, id := range gjson.GetBytes(all, "data.#.id").Array() {
-		if id.String() == name {
-			return true, nil
-		}
-	}
-	return false, err
+	var list struct{ Data []struct{ ID string } }
+	err := c.get(ctx, "/v1/models", &list)
+	return slices.ContainsFunc(list.Data, func(m struct{ ID string }) bool { return m.ID == name }), err
 }
 
 // silent is the error of a gateway that says nothing more.
