@@ -20,7 +20,7 @@ const secondReader = 0.1
 // wish checks what the caller says about reading documents in parts. Errors are Invalid.
 func (p *planning) wish() error {
 	switch {
-	case !p.asksToSplit() || p.bare:
+	case !p.asksToSplit():
 		return nil
 	case p.skill == nil:
 		return &starling.Error{Kind: starling.Invalid, Op: "a split without a skill", Hint: "who reads the parts of a document is what a skill says: name one, or leave X-Starling-Split out"}
