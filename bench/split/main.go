@@ -49,7 +49,7 @@ func run(ctx context.Context, quick bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return report(ctx, f, pairs, []int{4_000, 16_000, 64_000, 200_000}, []int{1, 3}, []float64{0.7, 0.9, 0.97}, 40)
+	return report(ctx, f, pairs, []int{4_000, 16_000, 64_000, 200_000}, []int{1, 3}, []float64{0.7, 0.9, 0.97}, 24)
 }
 
 // report writes a table for each pair.

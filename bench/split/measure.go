@@ -141,7 +141,10 @@ func (g *gateway) ask(ctx context.Context, body []byte, split bool, facts []sim.
 	if ex.Err != nil {
 		return ex.Err
 	}
-	said := told.Answer().Text
+	said, err := told.text()
+	if err != nil {
+		return err
+	}
 	t.cost = t.cost.Plus(ex.Receipt.Response.Cost)
 	for _, f := range facts {
 		if strings.Contains(said, f.Answer) {
@@ -156,14 +159,29 @@ func (g *gateway) ask(ctx context.Context, body []byte, split bool, facts []sim.
 	return nil
 }
 
-// A gatherer is a reply that nobody is sent.
-type gatherer struct{ wire.Collector }
+// A gatherer is a reply that nobody is sent. The caller's dialect is the upstream's, so
+// the answer comes as it is.
+type gatherer struct{ raw []byte }
+
+// text is what the answer says.
+func (g *gatherer) text() (string, error) {
+	var answer struct {
+		Choices []struct{ Message struct{ Content string } }
+	}
+	if err := json.Unmarshal(g.raw, &answer); err != nil {
+		return "", err
+	}
+	if len(answer.Choices) != 1 {
+		return "", errors.New("an answer without a choice")
+	}
+	return answer.Choices[0].Message.Content, nil
+}
 
 func (g *gatherer) Start(*starling.Exchange, io.Writer) {}
 func (g *gatherer) Finish(*starling.Exchange)           {}
 
 func (g *gatherer) Event(ev starling.Event) error {
-	g.Add(ev)
+	g.raw = append(g.raw, ev.Raw...)
 	return nil
 }
 
