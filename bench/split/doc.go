@@ -3,7 +3,7 @@
 // instead of sending them to a strong one: the whole gateway, from the request to the
 // receipts, over lengths, numbers of facts to find, and qualities of the readers.
 //
-//	go run ./bench/split            writes bench/split/result.md, two to three minutes
+//	go run ./bench/split            writes bench/split/result.md, about three minutes
 //	go run ./bench/split -quick     a look, ten seconds, to stdout
 //
 // The prices are those of the embedded catalogue for the named models. What the models

@@ -56,12 +56,16 @@ func measure(ctx context.Context, s setting, questions int) (string, error) {
 		}
 	}
 	n := questions * s.facts
-	head := fmt.Sprintf("| %d,000 | %d | %.0f %% | %d |", s.tokens/1000, s.facts, 100*s.finds, questions)
+	head := fmt.Sprintf("| %d | %d | %.0f %% | %d |", s.tokens, s.facts, 100*s.finds, questions)
 	if parts.split == 0 {
-		return head + fmt.Sprintf(" | %s | %s | | %s | |", each(whole.cost, questions), parts.why, share(whole.right, n)), nil
+		return head + fmt.Sprintf(" | %s | not split: %s | | %s | |", each(whole.cost, questions), parts.why, share(whole.right, n)), nil
 	}
-	return head + fmt.Sprintf(" %d | %s | **%s** | %.0f %% | %s | %s |", parts.chunks, each(whole.cost, questions), each(parts.cost, questions),
-		100*float64(parts.cost)/float64(whole.cost), share(whole.right, n), share(parts.right, n)), nil
+	of := 100 * float64(parts.cost) / float64(whole.cost)
+	paid := fmt.Sprintf("%.0f %%", of)
+	if of >= 100 {
+		paid += ": **it did not pay**"
+	}
+	return head + fmt.Sprintf(" %d | %s | %s | %s | %s | %s |", parts.chunks, each(whole.cost, questions), each(parts.cost, questions), paid, share(whole.right, n), share(parts.right, n)), nil
 }
 
 func each(cost starling.Money, n int) string {

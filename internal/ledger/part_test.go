@@ -2,15 +2,13 @@ package ledger
 
 import (
 	"context"
-	"os"
+	"math/rand/v2"
 	"testing"
-
-	"pgregory.net/rapid"
 
 	"starling"
 )
 
-// cost is an exchange that cost an amount.
+// costing is an exchange that cost an amount.
 func costing(amount starling.Money) *starling.Exchange {
 	return &starling.Exchange{Attempts: []starling.Attempt{{Outcome: starling.Answered, Cost: amount}}}
 }
@@ -122,67 +120,50 @@ func TestACallOfAPartThatCostMoreThanItsWorstIsBooked(t *testing.T) {
 // after any number of steps: what is booked then is all that was reserved, no more and
 // no less, however the journal's segments fell.
 func TestAtEveryMomentAWholeAndItsPartsAreBookedAndHeldForWhatWasReserved(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "ledger")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer os.RemoveAll(dir)
-		const reserved = 1000
-		o := Options{Dir: dir, Log: quiet(), Budgets: []Budget{{Scope: ForAll, Limit: reserved, Per: InTotal}}}
-		l, err := Open(context.Background(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.journal.limit = rapid.Int64Range(200, 4000).Draw(t, "segment")
-		whole := l.Begin(ada, "")
-		if err := whole.Reserve(context.Background(), reserved); err != nil {
-			t.Fatal(err)
-		}
-		var open []*Account
-		spent := starling.Money(0)
-		for range rapid.IntRange(0, 20).Draw(t, "steps") {
-			switch rapid.IntRange(0, 2).Draw(t, "step") {
-			case 0:
-				part, err := whole.Part()
-				if err != nil {
-					t.Fatal(err)
-				}
-				open = append(open, part)
-			case 1:
-				if len(open) > 0 {
-					amount := starling.Money(rapid.Int64Range(0, 300).Draw(t, "amount"))
-					if open[0].Reserve(context.Background(), amount) == nil {
-						open[0].Spend(amount / 2)
-						spent += amount / 2
-					}
-				}
-			case 2:
-				if len(open) > 0 {
-					if r, err := open[0].Settle(costing(open[0].spent)); err != nil || r.PartOf != whole.ID() {
-						t.Fatalf("%+v, %v", r, err)
-					}
-					open = open[1:]
-				}
-			}
-			s, err := l.Standing(context.Background())
-			if err != nil || s[0].Spent+s[0].Held != reserved {
-				t.Fatalf("spent %d, held %d, %v", s[0].Spent, s[0].Held, err)
-			}
-		}
-		if rapid.Bool().Draw(t, "stored") {
-			if err := l.Flush(context.Background()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		l.crash(nopTB{})
-		if l, err = Open(context.Background(), o); err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		s, err := l.Standing(context.Background())
-		if err != nil || s[0].Spent != reserved || s[0].Held != 0 || spent > reserved {
-			t.Fatalf("booked %d, held %d of %d, %v", s[0].Spent, s[0].Held, reserved, err)
+	eachOwn(t, func(t *testing.T, p place) {
+		for seed := range uint64(12) {
+			p.Dir = t.TempDir()
+			dieAmongParts(t, p, rand.New(rand.NewPCG(seed, 1)))
 		}
 	})
+}
+
+const reserved starling.Money = 1000
+
+func dieAmongParts(t *testing.T, p place, r *rand.Rand) {
+	ctx, cap := context.Background(), Budget{Scope: ForAll, Limit: reserved, Per: InTotal}
+	l := p.open(t, cap)
+	l.journal.limit = 200 + r.Int64N(4000)
+	whole := l.Begin(ada, "")
+	must(t, whole.Reserve(ctx, reserved))
+	var open []*Account
+	for range r.IntN(25) {
+		switch step := r.IntN(4); {
+		case step == 0 || len(open) == 0:
+			part, err := whole.Part()
+			must(t, err)
+			open = append(open, part)
+		case step < 3:
+			if amount := starling.Money(r.Int64N(300)); open[0].Reserve(ctx, amount) == nil {
+				open[0].Spend(amount / 2)
+			}
+		default:
+			_, err := open[0].Settle(costing(open[0].spent))
+			must(t, err)
+			open = open[1:]
+		}
+		if s, err := l.Standing(ctx); err != nil || s[0].Spent+s[0].Held != reserved {
+			t.Fatalf("spent and held %+v of %d, %v", s, reserved, err)
+		}
+	}
+	if r.IntN(2) == 0 {
+		must(t, l.Flush(ctx))
+	}
+	l.crash(t)
+	l = p.open(t, cap)
+	defer l.Close()
+	if s, err := l.Standing(ctx); err != nil || s[0].Spent != reserved || s[0].Held != 0 {
+		t.Fatalf("booked and held %+v of %d, %v", s, reserved, err)
+	}
+	verified(t, l.Records)
 }

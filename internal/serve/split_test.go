@@ -153,7 +153,7 @@ func TestALongDocumentIsReadByTheCheapAndAnsweredByTheStrongWhoNeverSeesIt(t *te
 // TestWhatIsNotSplitSaysWhy: with the header always, and without it where there is a
 // document.
 func TestWhatIsNotSplitSaysWhy(t *testing.T) {
-	long := contract(12_000)
+	long := contract(6_000)
 	for _, c := range []struct {
 		name   string
 		rubric string
@@ -227,7 +227,7 @@ func TestWhateverFailsOfASplitSomebodyElseIsSentEverything(t *testing.T) {
 				}
 			}
 			s := newStand(t, standOptions{skills: testSkill(rubricOfThree + "split: {}\n"), budgets: month, trip: 100}, ups...)
-			a := s.ask(chatPath, question(contract(12_000), false))
+			a := s.ask(chatPath, question(contract(6_000), false))
 			r := s.receipt(a)
 			first := r.Attempts[0]
 			if a.status != 200 || a.header.Get("X-Starling-Provider") != c.by || !strings.Contains(a.body, fact.Answer) || !strings.Contains(first.Why, c.why) {
