@@ -73,6 +73,9 @@ func (c skillShowCmd) read(p *program) (*shown, error) {
 		return nil, noSkill(name, shelf.Router.Skills)
 	}
 	s := &shown{From: "the books in " + books.Dir + ": no gateway serves them now"}
+	if shelf.bare {
+		s.From = "the rubric alone: there are no books in " + books.Dir
+	}
 	s.SkillSheet, err = serve.SheetOf(shelf.Cascade, found)
 	if s.Order != "" && found.Rubric.Order != skill.Listed {
 		s.Order = "whether another order pays is found out while a gateway serves"
@@ -84,6 +87,7 @@ func (c skillShowCmd) read(p *program) (*shown, error) {
 type shelf struct {
 	*cascade.Cascade
 	parts *parts
+	bare  bool // there are no books
 }
 
 // shelf puts together what the configuration, the skills and the books come to. Whoever
@@ -97,7 +101,7 @@ func (p *program) shelf(cfg Config, books ledger.Options) (*shelf, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shelf{}
+	s := &shelf{bare: board == nil}
 	if s.parts, err = build(p.ctx, cfg, books.Dir, nil); err != nil {
 		return nil, err
 	}
@@ -107,17 +111,17 @@ func (p *program) shelf(cfg Config, books ledger.Options) (*shelf, error) {
 	return s, err
 }
 
-// board reads what the books say of candidates: nothing, where nobody has ever served.
+// board reads what the books say of candidates; nil where there are none.
 func (p *program) board() (*evidence.Board, error) {
-	board := evidence.NewBoard()
 	l, err := p.records()
 	if starling.KindOf(err) == starling.NotFound {
-		return board, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer l.Close()
+	board := evidence.NewBoard()
 	for n, err := range l.Notes(p.ctx, new(ledger.Place)) {
 		if err != nil {
 			return nil, err
