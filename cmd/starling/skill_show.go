@@ -53,15 +53,7 @@ func (c skillShowCmd) read(p *program) (*shown, error) {
 	}
 	name := strings.TrimPrefix(c.Skill, route.Prefix)
 	if c.Gateway != "" || ledger.InUse(books.Dir) {
-		addr, err := cfg.address()
-		if err != nil {
-			return nil, err
-		}
-		to := newClient(strings.TrimSuffix(cmp.Or(c.Gateway, "http://"+addr), "/"))
-		defer to.close()
-		to.key = os.Getenv("STARLING_KEY")
-		s := &shown{From: "the gateway at " + to.url}
-		return s, to.get(p.ctx, "/v1/skills/"+url.PathEscape(name), &s.SkillSheet)
+		return p.enforced(cfg, c.Gateway, name)
 	}
 	shelf, err := p.shelf(cfg, books)
 	if err != nil {
@@ -81,6 +73,20 @@ func (c skillShowCmd) read(p *program) (*shown, error) {
 		s.Order = "whether another order pays is found out while a gateway serves"
 	}
 	return s, err
+}
+
+// enforced asks a gateway what it enforces of a skill: the one that is named, else where the
+// configuration has one.
+func (p *program) enforced(cfg Config, gateway, name string) (*shown, error) {
+	addr, err := cfg.address()
+	if err != nil {
+		return nil, err
+	}
+	to := newClient(strings.TrimSuffix(cmp.Or(gateway, "http://"+addr), "/"))
+	defer to.close()
+	to.key = os.Getenv("STARLING_KEY")
+	s := &shown{From: "the gateway at " + to.url}
+	return s, to.get(p.ctx, "/v1/skills/"+url.PathEscape(name), &s.SkillSheet)
 }
 
 // A shelf is what a gateway would be made of, with what the books say. It answers nobody.
@@ -164,7 +170,7 @@ func (c *client) mute(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return &starling.Error{Kind: starling.Overloaded, Op: "ask the gateway at " + c.url, Hint: "these books are in use, so one is somewhere: --gateway says where", Err: err}
+	return &starling.Error{Kind: starling.Overloaded, Op: "ask the gateway at " + c.url, Hint: "is it there? --gateway says where the one is that has these books", Err: err}
 }
 
 // rungs returns a skill's ladder as the shelf has it, for data of its own class.
