@@ -54,13 +54,9 @@ type skillNewCmd struct {
 
 // Validate refuses what no skill can have.
 func (c skillNewCmd) Validate() error {
-	for _, share := range []struct {
-		flag     string
-		value    *float64
-		from, to func(float64) bool
-	}{{"bar", c.Bar, atLeast0, atMost1}, {"confidence", c.Confidence, above0, below1}, {"audit", c.Audit, atLeast0, atMost1}} {
-		if v := share.value; v != nil && !(share.from(*v) && share.to(*v)) {
-			return fmt.Errorf("--%s is a share, a number between 0 and 1", share.flag)
+	for flag, share := range map[string]*float64{"bar": c.Bar, "confidence": c.Confidence, "audit": c.Audit} {
+		if share != nil && !(0 <= *share && *share <= 1) {
+			return fmt.Errorf("--%s is a share, a number between 0 and 1", flag)
 		}
 	}
 	switch {
@@ -354,8 +350,3 @@ func (n *newSkill) next(p *program, cfg Config) {
 	t.row("starling rightsize "+n.Name, "# "+cases)
 	_ = t.Flush()
 }
-
-func atLeast0(f float64) bool { return f >= 0 }
-func above0(f float64) bool   { return f > 0 }
-func atMost1(f float64) bool  { return f <= 1 }
-func below1(f float64) bool   { return f < 1 }

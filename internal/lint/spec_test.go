@@ -46,6 +46,14 @@ func folders(t *testing.T, kind string) []string {
 	return names
 }
 
+// long skips a test where tests are to be short: nothing here runs beside another.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it compiles the conditions of seventy skills, which takes long under the race detector")
+	}
+}
+
 // golden compares with a file of a fixture, or writes it.
 func golden(t *testing.T, file, got string) {
 	t.Helper()
@@ -74,6 +82,7 @@ func fits(kind, name string) (yaml, formed bool) {
 // What is refused, and by what: the reader of YAML, the JSON Schema, or neither, as the
 // name of a fixture says.
 func TestInvalidFixturesAreRefusedWithTheirPlaces(t *testing.T) {
+	long(t)
 	fsys := os.DirFS(filepath.Join(fixtures, "invalid"))
 	for _, name := range folders(t, "invalid") {
 		found := Skill(t.Context(), fsys, name, World{})
@@ -214,6 +223,7 @@ func (d *decided) follow(r *route.Router, policy *privacy.Policy, name string) {
 }
 
 func TestValidFixturesDecideAsTheySay(t *testing.T) {
+	long(t)
 	var w world
 	if err := json.Unmarshal(must(os.ReadFile(filepath.Join(fixtures, "world.json"))), &w); err != nil {
 		t.Fatal(err)
