@@ -110,10 +110,7 @@ func (c skillDiffCmd) other(cfg Config, name string) (*edition, string, error) {
 	fsys, with := fs.FS(skills.Packs), "the pack that comes with Starling"
 	switch _, err := fs.Stat(skills.Packs, name); {
 	case c.Dir != "":
-		own, folder, err := skillFolder(c.Dir)
-		if err != nil {
-			return nil, "", err
-		}
+		own, _, folder := skillFolder(c.Dir)
 		if folder != "" && folder != name {
 			return nil, "", &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("skill diff: the folder is that of skill %q", folder), Hint: "name one that is called " + name}
 		}
