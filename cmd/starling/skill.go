@@ -10,8 +10,9 @@ import (
 )
 
 type skillCmd struct {
-	List skillListCmd `cmd:"" help:"List the skills and their ladders."`
-	Lint skillLintCmd `cmd:"" help:"Check skills: errors name file, line and column."`
+	List  skillListCmd  `cmd:"" help:"List the skills and their ladders."`
+	Lint  skillLintCmd  `cmd:"" help:"Check skills: errors name file, line and column."`
+	Learn skillLearnCmd `cmd:"" help:"Propose changes of a rubric from the evidence, and apply those that you agree to."`
 }
 
 type skillListCmd struct {

@@ -273,6 +273,7 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 	worst := worst(p.req, m, input, output)
 	if p.Limit > 0 && worst > p.Limit {
 		p.leave(m.ID(), starling.OverBudget, fmt.Sprintf("may cost %s, %s allows %s a request%s", worst, p.limits(), p.Limit, outputHint(p.req, m, p.Limit)))
+		p.Left[len(p.Left)-1].Worst = worst
 		return
 	}
 	next := starling.Candidate{Model: m, Worst: worst, Probability: c.Probability, Basis: "stated in the rubric", Logprobs: c.Confidence == skill.ByLogprob}
