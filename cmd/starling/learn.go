@@ -410,7 +410,7 @@ func (l *lesson) print(w io.Writer) {
 func (d *draft) print(w io.Writer, n int) {
 	printf(w, "\n%d  %s: %s\n", n, d.Kind, d.What)
 	printf(w, "   why       %s\n", d.Why)
-	printf(w, "   cost      %s an answer as it was, %s then (estimate)\n", d.Now, d.Then)
+	printf(w, "   cost      %s an answer as it was, %s then (estimate)\n", advise.Rough(d.Now), advise.Rough(d.Then))
 	printf(w, "   quality   %s\n", d.Quality)
 	printf(w, "   if wrong  %s\n", d.Wrong)
 	if len(d.Loosens) > 0 {
@@ -420,7 +420,7 @@ func (d *draft) print(w io.Writer, n int) {
 		printf(w, "   not done  %s\n", d.NotDone)
 		return
 	}
-	fmt.Fprint(w, "\n"+inLines(d.Diff)+"\n")
+	fmt.Fprint(w, "\n"+inLines(d.Diff))
 }
 
 // printEnd says what is not known, and what follows.
@@ -460,7 +460,7 @@ func (l *lesson) printApplied(w io.Writer, agreed []byte) {
 		}
 		cost = cost.Plus(each * starling.Money(l.cases))
 	}
-	printf(w, "starling rightsize %s shows again who is good enough: %d cases, about %s (estimate)", l.Skill, l.cases, cost)
+	printf(w, "starling rightsize %s shows again who is good enough: %d cases, about %s (estimate)", l.Skill, l.cases, advise.Rough(cost))
 	if len(unknown) > 0 {
 		printf(w, ", and what %s costs, of which no answer to a case is known", strings.Join(unknown, ", "))
 	}

@@ -125,6 +125,7 @@ type record struct {
 	sizes    []measure
 	took     beyond // answers to cases, against the skill's latency; nothing cut them off
 	audits   share  // answers that were compared; they agree
+	unproven share  // of these, answers that no warrant covered
 
 	tried  share  // answers to callers; verifiers accepted them
 	cost   sum    // of these tries, with what verifiers asked
@@ -136,7 +137,6 @@ type record struct {
 // A side is all evidence of one sort: simulated, or not.
 type side struct {
 	records  map[string]*record // by unit
-	unproven share              // audits of answers that no warrant covered
 	heard    map[uint64]bool    // audited receipts: the first grade of an answer counts
 	judged   map[string]*share  // by verifier: answers; they were accepted
 	counts   Counts
@@ -233,9 +233,10 @@ func (s *side) audited(o *evidence.Outcome) {
 	}
 	s.heard[sum64(o.Receipt)] = true
 	s.counts.Audits++
-	s.record(o.Candidate).audits.add(o.Grade == 1)
+	r := s.record(o.Candidate)
+	r.audits.add(o.Grade == 1)
 	if o.Warrant == "" {
-		s.unproven.add(o.Grade == 1)
+		r.unproven.add(o.Grade == 1)
 	}
 }
 

@@ -125,6 +125,9 @@ func (m *maker) show(of string, s share) *Shown {
 	return out
 }
 
+// oneSided is the confidence of one end of an interval.
+func (m *maker) oneSided() float64 { return 1 - (1-m.Level)/2 }
+
 // record is what is known of a rung, an empty one if nothing is.
 func (m *maker) record(r Rung) *record {
 	if found := m.records[r.Unit]; found != nil && r.Unit != "" {
@@ -181,6 +184,12 @@ func (m *maker) remove(kind Kind, rung Rung, p Proposal) {
 	m.propose(p, m.without(r))
 }
 
+// belowBar looks for candidates that are worse than the bar. Where starling rightsize
+// has broken off after so many failures, the upper bound is exact all the same: to have
+// failed f times by case n is to have failed f times or more of n.
+//
+// Source: J. B. S. Haldane, "On a method of estimating frequencies", Biometrika 33
+// (1945) 222–225, inverse binomial sampling.
 func (m *maker) belowBar() {
 	least := m.least()
 	if !m.rubric.Bar.Set() {
@@ -215,7 +224,13 @@ func (m *maker) unprovenAnswers() {
 	if !m.rubric.Bar.Set() || m.rubric.Bar.Unproven == skill.Climb {
 		return
 	}
-	s := m.show("audited answers that no warrant covered agree", m.unproven)
+	var all share
+	for _, rung := range m.doubted() {
+		if r := m.record(rung); !m.gone[rung.Name] { // whoever goes is no reason for the others to climb
+			all.n, all.k = all.n+r.unproven.n, all.k+r.unproven.k
+		}
+	}
+	s := m.show("audited answers that no warrant covered agree", all)
 	if s.High >= least {
 		return
 	}
@@ -332,10 +347,10 @@ func (m *maker) doesNotPay() {
 		}
 		m.remove(DoesNotPay, rung, Proposal{
 			Why: fmt.Sprintf("of %s %s; a try costs %s and an acceptance saves %s, so it pays from %.1f %% on (estimate)",
-				rung.Name, s, rough(r.cost.mean()), rough(r.rest.mean()), 100*min(even, 1)),
+				rung.Name, s, Rough(r.cost.mean()), Rough(r.rest.mean()), 100*min(even, 1)),
 			Shown:   s,
 			Quality: "verifiers have turned down most of what it said; who answers now is who came after it (estimate)",
-			Wrong:   fmt.Sprintf("if it is accepted as often as the interval allows, at most %s is lost for each request that reaches it", rough(max(0, starling.Money(s.High*float64(r.rest.mean())).Plus(-r.cost.mean())))),
+			Wrong:   fmt.Sprintf("if it is accepted more often than that, each request that it would have answered costs %s more", Rough(max(0, r.rest.mean()-r.cost.mean()))),
 		})
 	}
 }
@@ -357,7 +372,7 @@ func (m *maker) order() {
 		m.propose(Proposal{
 			Kind: Order, Of: b.Name, What: b.Name + " before " + a.Name,
 			Why: fmt.Sprintf("of %s %s at %s each; of %s %d of %d, between %.1f and %.1f %%, at %s: it costs less for each acceptance",
-				b.Name, second, rough(y.asking.mean()), a.Name, first.K, first.N, 100*first.Low, 100*first.High, rough(x.asking.mean())),
+				b.Name, second, Rough(y.asking.mean()), a.Name, first.K, first.N, 100*first.Low, 100*first.High, Rough(x.asking.mean())),
 			Shown:   second,
 			Quality: "who may answer does not change, only who is asked first (estimate: as the cases are)",
 			Wrong:   "requests are answered by the dearer of the two first",
@@ -467,7 +482,7 @@ func (m *maker) audit() {
 		Why: fmt.Sprintf("%d answers of others than the reference in %s are %.0f a month, and %d audits (estimate): that %s; %d find a drop of ten points below the bar four times in five",
 			m.others, span.Round(time.Minute), monthly, n, found(finds(n, m.least(), bar.Confidence)), take),
 		Quality: "answers do not change; how soon worse ones are noticed does (estimate)",
-		Wrong:   "each audit costs what the reference takes, about " + rough(each).String(),
+		Wrong:   "each audit costs what the reference takes, about " + Rough(each).String(),
 		Edits:   []Edit{{Do: Set, At: []string{"audit"}, Value: strconv.FormatFloat(next, 'g', -1, 64)}},
 	}
 	if next < m.rubric.Audit {
@@ -493,7 +508,7 @@ func (m *maker) budget() {
 	if limit == 0 || n < manyRefused || step == 0 {
 		return
 	}
-	next := rough(starling.Money(math.Ceil(step * float64(limit))))
+	next := starling.Money(math.Ceil(step * float64(limit)))
 	s := m.show("requests were refused for it", share{m.counts.Requests, n})
 	m.propose(Proposal{
 		Kind: Budget, What: fmt.Sprintf("allow a request %s, not %s", next, limit),
@@ -589,7 +604,7 @@ func (m *maker) silences() {
 		m.note("the rubric has no bar: nothing says what good enough is")
 		return
 	}
-	take := needed(m.least(), m.Level, fall)
+	take := needed(m.least(), m.oneSided(), fall)
 	for _, rung := range m.doubted() {
 		r := m.record(rung)
 		n := max(r.graded.n, r.audits.n)
@@ -614,8 +629,8 @@ func (m *maker) verifiers() {
 	}
 }
 
-// rough is an amount to three digits.
-func rough(m starling.Money) starling.Money {
+// Rough is an amount to three digits, as an estimate deserves.
+func Rough(m starling.Money) starling.Money {
 	digits := len(strings.TrimLeft(strconv.FormatInt(int64(m), 10), "-"))
 	if digits <= 3 {
 		return m
