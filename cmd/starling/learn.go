@@ -115,9 +115,10 @@ func (c skillLearnCmd) study(p *program) (*lesson, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, ok := set.Find(c.Skill)
+	name := strings.TrimPrefix(c.Skill, route.Prefix)
+	s, ok := set.Find(name)
 	if !ok {
-		return nil, noSkill(c.Skill, set)
+		return nil, noSkill(name, set)
 	}
 	l := &lesson{skill: s, files: cfg.skillFiles(), folder: cfg.Skills}
 	if l.text, err = fs.ReadFile(l.files, path.Join(s.Dir, rubricName)); err != nil {

@@ -174,8 +174,8 @@ func Loosened(from, to *skill.Rubric) []string {
 	}
 	add("class", from.Class != to.Class)
 	add("budget", raised(from.Budget.Request, to.Budget.Request) || raised(from.Budget.Day, to.Budget.Day) || raised(from.Budget.Month, to.Budget.Month))
-	add("bar", to.Bar.Pass < from.Bar.Pass || to.Bar.Margin > from.Bar.Margin || to.Bar.Confidence < from.Bar.Confidence || to.Bar.Valid > from.Bar.Valid ||
-		from.Bar.Unproven == skill.Climb && to.Bar.Unproven != skill.Climb)
+	was, is := from.Bar.Filled(), to.Bar.Filled()
+	add("bar", is.Pass < was.Pass || is.Margin > was.Margin || is.Confidence < was.Confidence || is.Valid > was.Valid || was.Unproven == skill.Climb && is.Unproven != skill.Climb)
 	add("latency", raised(from.Latency, to.Latency))
 	add("audit", to.Audit < from.Audit)
 	add("verify", len(to.Verify) < len(from.Verify))
