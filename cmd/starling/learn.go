@@ -85,9 +85,12 @@ func (c skillLearnCmd) Run(p *program) error {
 // A lesson is what was found, and the rubric that it is about.
 type lesson struct {
 	*advise.Advice
-	Proposals []*draft `json:"proposals"`
-	Diff      string   `json:"diff"`    // of all that are agreed to
-	Applied   bool     `json:"applied"` // the file says so now
+	Proposals []*draft       `json:"proposals"`
+	Diff      string         `json:"diff"`                  // of all that are agreed to
+	Applied   bool           `json:"applied"`               // the file says so now
+	Lapse     []lapsing      `json:"would_lapse"`           // warrants in force, whatever is changed
+	Prove     starling.Money `json:"rightsize_nanodollars"` // what it takes to show again who is good enough: an estimate, from answers to cases
+	Unpriced  []string       `json:"rightsize_beside"`      // of whom no answer to a case is known, so they cost something beside that
 
 	skill  *skill.Skill
 	files  fs.FS
@@ -150,7 +153,26 @@ func (c skillLearnCmd) study(p *program) (*lesson, error) {
 			l.Proposals = append(l.Proposals, &draft{Proposal: p})
 		}
 	}
+	l.follow()
 	return l, nil
+}
+
+// follow says what follows from any change of the rubric.
+func (l *lesson) follow() {
+	l.Lapse, l.Unpriced = []lapsing{}, []string{}
+	for _, s := range l.board.Warrants() {
+		w := s.Warrant
+		if w.Skill == l.Skill && s.Revoked == nil && s.Later == nil && w.Lapsed(l.skill.Hash, l.skill.Cases, time.Now()) == "" {
+			l.Lapse = append(l.Lapse, lapsing{w.ID, w.Model})
+		}
+	}
+	for _, c := range l.skill.Rubric.Candidates {
+		each, ok := l.PerCase[c.Model]
+		if !ok && c.Model != starling.StudentName {
+			l.Unpriced = append(l.Unpriced, c.Model)
+		}
+		l.Prove = l.Prove.Plus(each * starling.Money(l.cases))
+	}
 }
 
 const rubricName = "rubric.yaml"
@@ -405,6 +427,9 @@ func (l *lesson) print(w io.Writer) {
 		printf(w, "%d requests and outcomes are of another rubric than it is now, and say nothing of this one\n", c.Elsewhere)
 	}
 	printf(w, "%d questions, each at %.4g %%: that any answer is false has a chance of %.2g %% at most\n", l.Questions, 100*l.Level, 100*l.Risk)
+	if len(l.Proposals) > 0 {
+		l.printFollows(w)
+	}
 }
 
 // print shows a proposal, with its reasons before its change.
@@ -448,22 +473,18 @@ func (l *lesson) printApplied(w io.Writer, agreed []byte) {
 		return // it was read before it was written
 	}
 	printf(w, "\napplied: the rubric of %s is %.12s… now, and was %.12s…; the file before is kept by nothing but your version control\n", l.Skill, after.Hash, l.skill.Hash)
-	for _, s := range l.board.Warrants() {
-		if s.Warrant.Skill == l.Skill && s.Revoked == nil && s.Later == nil && s.Warrant.Lapsed(l.skill.Hash, l.skill.Cases, time.Now()) == "" {
-			printf(w, "  lapses: warrant %s of %s\n", s.Warrant.ID, s.Warrant.Model)
-		}
+	printf(w, "next: starling skill lint, and starling rightsize %s\n", l.Skill)
+}
+
+// printFollows says what any change brings with it, before anybody agrees to one.
+func (l *lesson) printFollows(w io.Writer) {
+	printf(w, "whatever is changed, the rubric is another then, and what was shown under this one holds no longer:\n")
+	for _, lapse := range l.Lapse {
+		printf(w, "  warrant %s of %s lapses\n", lapse.Warrant, lapse.Model)
 	}
-	cost, unknown := starling.Money(0), []string{}
-	for _, c := range after.Rubric.Candidates {
-		each, ok := l.PerCase[c.Model]
-		if !ok && c.Model != starling.StudentName {
-			unknown = append(unknown, c.Model)
-		}
-		cost = cost.Plus(each * starling.Money(l.cases))
-	}
-	printf(w, "starling rightsize %s shows again who is good enough: %d cases, about %s (estimate)", l.Skill, l.cases, advise.Rough(cost))
-	if len(unknown) > 0 {
-		printf(w, ", and what %s costs, of which no answer to a case is known", strings.Join(unknown, ", "))
+	printf(w, "  starling rightsize %s shows again who is good enough: %d cases, about %s (estimate)", l.Skill, l.cases, advise.Rough(l.Prove))
+	if len(l.Unpriced) > 0 {
+		printf(w, ", beside those of %s, of whom no answer to a case is known", strings.Join(l.Unpriced, ", "))
 	}
 	fmt.Fprintln(w)
 }

@@ -454,7 +454,7 @@ func (m *maker) audit() {
 		return
 	}
 	if span < shortest || m.others < thinnest {
-		m.note("n = %d answers of others than the reference, in %s, are not enough to say how many audits a month there will be: at least %d in a day are needed", m.others, span.Round(time.Minute), thinnest)
+		m.note("n = %d answers of others than the reference, in %s, are not enough to say how many audits a month there will be: at least %d in a day are needed", m.others, span.Round(time.Second), thinnest)
 		return
 	}
 	monthly := float64(m.others) * float64(month) / float64(span)
@@ -480,7 +480,7 @@ func (m *maker) audit() {
 	p := Proposal{
 		Kind: Audit, What: fmt.Sprintf("audit %.4g %% of the answers, not %.4g %%", 100*next, 100*m.rubric.Audit),
 		Why: fmt.Sprintf("%d answers of others than the reference in %s are %.0f a month, and %d audits (estimate): that %s; %d find a drop of ten points below the bar four times in five",
-			m.others, span.Round(time.Minute), monthly, n, found(finds(n, m.least(), bar.Confidence)), take),
+			m.others, span.Round(time.Second), monthly, n, found(finds(n, m.least(), bar.Confidence)), take),
 		Quality: "answers do not change; how soon worse ones are noticed does (estimate)",
 		Wrong:   "each audit costs what the reference takes, about " + Rough(each).String(),
 		Edits:   []Edit{{Do: Set, At: []string{"audit"}, Value: strconv.FormatFloat(next, 'g', -1, 64)}},
