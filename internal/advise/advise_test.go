@@ -254,14 +254,41 @@ func TestEachKindOfEvidenceProposesItsChange(t *testing.T) {
 				for _, e := range p.Edits {
 					edits = append(edits, e.String())
 				}
-				if _, err := Apply([]byte(c.rubric), p.Edits...); err != nil {
-					t.Error(err)
-				}
+				promised(t, c.rubric, p)
 			}
 			if kinds(a) != c.want || !strings.Contains(strings.Join(edits, "; "), c.edits) || !strings.Contains(strings.Join(says, "; "), c.says) {
 				t.Errorf("proposed %q, not %q\nedits %q\n%s\nnotes %q", kinds(a), c.want, edits, strings.Join(says, "\n"), a.Notes)
 			}
 		})
+	}
+}
+
+// promised checks that a proposal makes a rubric of a rubric, which keeps its promises
+// but those of the kinds that are there to change one, and trusts nobody else: whoever
+// comes last, in the ladder or of a rule, is who came last before.
+func promised(t *testing.T, rubric string, p Proposal) {
+	t.Helper()
+	next, err := Apply([]byte(rubric), p.Edits...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, is := &newWorld(t, rubric).q.Skill.Rubric, &newWorld(t, string(next)).q.Skill.Rubric
+	if loosened := Loosened(was, is); len(loosened) > 0 && !slices.Contains([]Kind{Latency, Audit, Budget}, p.Kind) {
+		t.Errorf("%s loosens %q", p.Kind, loosened)
+	}
+	last := func(c []skill.Candidate) string {
+		if len(c) == 0 {
+			return ""
+		}
+		return c[len(c)-1].Model
+	}
+	if last(was.Candidates) != last(is.Candidates) {
+		t.Errorf("%s is trusted now, and was not", last(is.Candidates))
+	}
+	for i, rule := range is.Rules {
+		if i < len(was.Rules) && last(rule.Candidates) != last(was.Rules[i].Candidates) || i == len(was.Rules) && last(rule.Candidates) != last(was.Candidates) {
+			t.Errorf("%s is trusted by rule %d now, and was not", last(rule.Candidates), i+1)
+		}
 	}
 }
 

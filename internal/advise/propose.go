@@ -32,16 +32,16 @@ func (f *fold) advise() *Advice {
 	r := &f.q.Skill.Rubric
 	a := &Advice{Skill: f.q.Skill.Name, Rubric: f.q.Skill.Hash, Risk: f.q.Risk, PerCase: map[string]starling.Money{}, Proposals: []Proposal{}, Notes: []string{}}
 	m := maker{fold: f, side: &f.real, Advice: a, rubric: r, gone: map[string]bool{}}
-	switch {
-	case f.real.any == 0 && f.sim.any > 0 && f.simulated():
+	if f.real.any == 0 && f.sim.any > 0 && f.simulated() {
 		m.side, a.Simulated = &f.sim, true
-	case f.sim.any > 0:
-		a.Counts.Simulated = f.sim.any
+	}
+	a.Counts = m.counts
+	a.Counts.Elsewhere = f.elsewhere
+	if a.Counts.Simulated = f.sim.any; a.Simulated {
+		a.Counts.Simulated = 0
+	} else if f.sim.any > 0 {
 		m.note("%d requests and outcomes of simulated upstreams are left out: they say nothing of a model", f.sim.any)
 	}
-	left := a.Counts.Simulated
-	a.Counts = m.side.counts
-	a.Counts.Elsewhere, a.Counts.Simulated = f.elsewhere, left
 	a.Questions = m.questions()
 	a.Level = 1 - a.Risk/float64(a.Questions)
 	for _, rung := range f.q.Rungs {
