@@ -1,0 +1,205 @@
+package mcp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"starling"
+)
+
+// tools adds all of them.
+func (d Door) tools(s *sdk.Server) {
+	no := false
+	spends := &sdk.ToolAnnotations{DestructiveHint: &no} // and asks models that may be anywhere
+	looks := &sdk.ToolAnnotations{ReadOnlyHint: true, IdempotentHint: true, OpenWorldHint: &no}
+	notes := &sdk.ToolAnnotations{DestructiveHint: &no, OpenWorldHint: &no}
+
+	add(s, d, "ask", "Hand over one bounded task; returns the answer, what it cost and its receipt.", spends, caller.answer)
+	add(s, d, "estimate", "Say who would be asked to do a task, what it would cost, and who may not and why. Asks and spends nothing.", looks, caller.estimate)
+	add(s, d, "explain", "Say what was done to one request and why: who tried, verdicts, cost, saving.", looks, caller.explain)
+	add(s, d, "savings", "Sum up what was spent and, as an estimate, saved.", looks, caller.savings)
+	add(s, d, "models", "List what can be asked: skills first, then models.", looks, caller.models)
+	add(s, d, "feedback", "Grade an answer; with consent, say what it should have been.", notes, caller.feedback)
+}
+
+// add adds a tool whose arguments and result have the shapes of In and Out. An error of do
+// is a result that says so, which the model that called can read; protocol errors are for
+// what is no call of a tool at all.
+func add[In, Out any](s *sdk.Server, d Door, name, description string, hints *sdk.ToolAnnotations, do func(caller, context.Context, In) (Out, error)) {
+	in, out := shape[In](), shape[Out]()
+	accepts, err := in.Resolve(nil)
+	if err != nil {
+		panic("the arguments of " + name + " have no shape: " + err.Error())
+	}
+	s.AddTool(&sdk.Tool{Name: name, Description: description, Annotations: hints, InputSchema: in, OutputSchema: out},
+		func(ctx context.Context, req *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
+			var args In
+			if err := read(req.Params.Arguments, accepts, &args); err != nil {
+				return failed(err), nil
+			}
+			ctx, leave := attended(ctx)
+			defer leave()
+			end := signs(ctx, req)
+			result, err := do(d.caller(req.Extra), ctx, args)
+			end()
+			if err != nil {
+				return failed(err), nil
+			}
+			text, err := json.Marshal(result)
+			if err != nil {
+				return failed(err), nil
+			}
+			return &sdk.CallToolResult{StructuredContent: json.RawMessage(text), Content: []sdk.Content{&sdk.TextContent{Text: string(text)}}}, nil
+		})
+}
+
+// caller is whoever sent a request.
+func (d Door) caller(extra *sdk.RequestExtra) caller {
+	c := caller{gateway: d.Gateway, agent: "starling-mcp/" + d.Version}
+	if extra != nil {
+		c.header = extra.Header
+	}
+	return c
+}
+
+// failed is the result of a tool that could not do what it was called for: the Kind of the
+// error, and its sentence with what can be done.
+func failed(err error) *sdk.CallToolResult {
+	kind := starling.KindOf(err)
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		kind = starling.Cancelled
+	}
+	return &sdk.CallToolResult{IsError: true, Content: []sdk.Content{&sdk.TextContent{Text: string(kind) + ": " + err.Error()}}}
+}
+
+// shape is the JSON Schema of a type. What it has none of is left out, and never null.
+func shape[T any]() *jsonschema.Schema {
+	s, err := jsonschema.For[T](nil)
+	if err != nil {
+		panic(fmt.Sprintf("%T has no JSON Schema: %v", *new(T), err))
+	}
+	unnull(s)
+	return s
+}
+
+func unnull(s *jsonschema.Schema) {
+	if s == nil {
+		return
+	}
+	if i := slices.Index(s.Types, "null"); i >= 0 && len(s.Types) == 2 {
+		s.Type, s.Types = s.Types[1-i], nil
+	}
+	for _, p := range s.Properties {
+		unnull(p)
+	}
+	unnull(s.Items)
+}
+
+// longest is how much of what is wrong with arguments is told, in bytes.
+const longest = 300
+
+// read reads the arguments of a tool. Errors: Invalid, for what is missing, unknown, of
+// another type or said twice: the one that is passed over may be the one that protects.
+func read(raw json.RawMessage, accepts *jsonschema.Resolved, into any) error {
+	if len(raw) == 0 {
+		raw = []byte("{}")
+	}
+	var loose any
+	err := json.Unmarshal(raw, &loose)
+	if err == nil {
+		err = accepts.Validate(loose)
+	}
+	if err == nil {
+		err = once(json.NewDecoder(bytes.NewReader(raw)))
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, into)
+	}
+	if err != nil {
+		return invalid(shorten(err.Error()))
+	}
+	return nil
+}
+
+func shorten(text string) string {
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return text
+}
+
+func invalid(what string) error {
+	return &starling.Error{Kind: starling.Invalid, Op: "arguments: " + what, Hint: "the tool's inputSchema says what it takes"}
+}
+
+// once refuses one value in which an object has a member twice.
+func once(d *json.Decoder) error {
+	t, err := d.Token()
+	if err != nil {
+		return err
+	}
+	switch t {
+	case json.Delim('{'):
+		seen := map[string]bool{}
+		for d.More() {
+			key, err := d.Token()
+			if err != nil {
+				return err
+			}
+			name := key.(string) // what else stands there is no JSON
+			if seen[name] {
+				return fmt.Errorf("%s is said twice", name)
+			}
+			seen[name] = true
+			if err := once(d); err != nil {
+				return err
+			}
+		}
+		_, err = d.Token()
+	case json.Delim('['):
+		for d.More() {
+			if err := once(d); err != nil {
+				return err
+			}
+		}
+		_, err = d.Token()
+	}
+	return err
+}
+
+// signs tells a client that wants to know of it that the answer is still waited for, at
+// once and then at every beat, until the function that it returns was called.
+func signs(ctx context.Context, req *sdk.CallToolRequest) (end func()) {
+	token := req.Params.GetProgressToken()
+	if token == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	began, done := time.Now(), make(chan struct{})
+	go func() {
+		defer close(done)
+		every := time.NewTicker(beat)
+		defer every.Stop()
+		for waited := time.Duration(0); ; waited = time.Since(began) {
+			sign := &sdk.ProgressNotificationParams{ProgressToken: token, Progress: waited.Seconds(), Message: fmt.Sprintf("waited %.0f s", waited.Seconds())}
+			if req.Session.NotifyProgress(ctx, sign) != nil {
+				return // nobody listens any more
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-every.C:
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}
