@@ -18,16 +18,16 @@ import (
 // A task is what is handed over, and on which terms. It means what starling ask means by
 // the same words.
 type task struct {
-	Task      string     `json:"task" jsonschema:"what to do, complete in itself: nothing else of your conversation is seen"`
-	Skill     string     `json:"skill,omitempty" jsonschema:"use case whose rubric decides who answers; models lists them"`
-	Model     string     `json:"model,omitempty" jsonschema:"one model and no other; leave it out to have the cheapest that is good enough"`
-	Class     string     `json:"class,omitempty" jsonschema:"how sensitive the data is: public, internal, confidential or restricted"`
+	Task      string     `json:"task" jsonschema:"complete in itself: nothing else is seen"`
+	Skill     string     `json:"skill,omitempty" jsonschema:"use case, of those in models; its rubric decides who answers"`
+	Model     string     `json:"model,omitempty" jsonschema:"only this one; else the cheapest that is good enough"`
+	Class     string     `json:"class,omitempty" jsonschema:"of its data: public, internal, confidential or restricted"`
 	Budget    *float64   `json:"budget,omitempty" jsonschema:"most that it may cost, in dollars"`
-	Bar       *float64   `json:"bar,omitempty" jsonschema:"share of answers that must be shown to be right, from 0 to 1"`
-	Documents []document `json:"documents,omitempty" jsonschema:"texts to work on, before the task"`
-	System    string     `json:"system,omitempty" jsonschema:"system message, in place of the skill's own"`
-	MaxTokens int64      `json:"max_tokens,omitempty" jsonschema:"most tokens of the answer"`
-	Split     bool       `json:"split,omitempty" jsonschema:"have cheap models read long documents in parts"`
+	Bar       *float64   `json:"bar,omitempty" jsonschema:"share of answers that must be shown right, 0 to 1"`
+	Documents []document `json:"documents,omitempty"`
+	System    string     `json:"system,omitempty" jsonschema:"in place of the skill's"`
+	MaxTokens int64      `json:"max_tokens,omitempty"`
+	Split     bool       `json:"split,omitempty" jsonschema:"cheap models read long documents in parts"`
 }
 
 type document struct {
@@ -41,12 +41,12 @@ type answered struct {
 	Model     string  `json:"model"` // provider/name
 	Zone      string  `json:"zone"`
 	Reason    string  `json:"reason"`
-	Finish    string  `json:"finish" jsonschema:"stop, or length if it is cut off"`
+	Finish    string  `json:"finish"` // stop, or length if it is cut off
 	Cost      float64 `json:"cost_usd"`
 	Saved     float64 `json:"saved_usd"`
-	Estimate  bool    `json:"saved_is_estimate" jsonschema:"false where there is nothing to compare with"`
+	Estimate  bool    `json:"saved_is_estimate"` // false where there is nothing to compare with
 	Receipt   string  `json:"receipt"`
-	Simulated bool    `json:"simulated" jsonschema:"no model said this"`
+	Simulated bool    `json:"simulated"` // no model said this
 	Warning   string  `json:"warning,omitempty"`
 }
 
@@ -176,12 +176,12 @@ type estimated struct {
 	Skill      string      `json:"skill,omitempty"`
 	Class      string      `json:"class,omitempty"`
 	Furthest   string      `json:"furthest_zone"`
-	Rule       string      `json:"rule,omitempty" jsonschema:"what decided the order"`
+	Rule       string      `json:"rule,omitempty"` // what decided the order
 	Expected   float64     `json:"expected_usd" jsonschema:"of the whole, failures included"`
-	Limit      float64     `json:"limit_usd,omitempty" jsonschema:"most that the whole may cost"`
-	Candidates []candidate `json:"candidates" jsonschema:"in the order in which they would be asked, each if those before fail"`
+	Limit      float64     `json:"limit_usd,omitempty"` // most that the whole may cost
+	Candidates []candidate `json:"candidates" jsonschema:"in order, each asked if those before fail"`
 	Left       []leftOut   `json:"left_out"`
-	Refused    *refusal    `json:"refused,omitempty" jsonschema:"why nobody would answer"`
+	Refused    *refusal    `json:"refused,omitempty"` // why nobody would answer
 }
 
 type candidate struct {
@@ -189,8 +189,8 @@ type candidate struct {
 	Zone        string   `json:"zone"`
 	Expected    float64  `json:"expected_usd"`
 	Worst       float64  `json:"worst_usd"`
-	Probability float64  `json:"probability" jsonschema:"that its answer is accepted"`
-	Basis       string   `json:"basis" jsonschema:"where that is from"`
+	Probability float64  `json:"probability"` // that its answer is accepted
+	Basis       string   `json:"basis"`       // where that is from
 	Verify      []string `json:"verify,omitempty"`
 	Warrant     string   `json:"warrant,omitempty"`
 	Why         string   `json:"why"`
@@ -222,13 +222,13 @@ func (c caller) estimate(ctx context.Context, t task) (estimated, error) {
 	if err := r.into(&said); err != nil {
 		return estimated{}, err
 	}
-	p := &said.Plan
+	plan := &said.Plan
 	e := estimated{
-		Skill: p.Skill, Class: string(said.Screen.Class), Furthest: said.Screen.Furthest.String(), Rule: p.Rule,
-		Expected: usd(p.Expected), Limit: usd(p.Limit), Candidates: []candidate{}, Left: leftOuts(p), Refused: said.Refused,
+		Skill: plan.Skill, Class: string(said.Screen.Class), Furthest: said.Screen.Furthest.String(), Rule: plan.Rule,
+		Expected: usd(plan.Expected), Limit: usd(plan.Limit), Candidates: []candidate{}, Left: leftOuts(plan), Refused: said.Refused,
 	}
-	for i := range p.Candidates {
-		k := &p.Candidates[i]
+	for i := range plan.Candidates {
+		k := &plan.Candidates[i]
 		e.Candidates = append(e.Candidates, candidate{
 			Model: k.Model.ID(), Zone: k.Model.Zone.String(), Expected: usd(k.Expected), Worst: usd(k.Worst),
 			Probability: k.Probability, Basis: k.Basis, Verify: k.Verify, Warrant: k.Warrant, Why: k.Why,

@@ -4,34 +4,31 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"time"
 
 	"starling"
 )
 
 type receiptID struct {
-	Receipt string `json:"receipt" jsonschema:"its id, rcp_…"`
+	Receipt string `json:"receipt" jsonschema:"rcp_…"`
 }
 
 // An explained is a receipt in short. The whole is the resource of its id.
 type explained struct {
 	Receipt   string    `json:"receipt"`
-	Time      string    `json:"time"`
-	Asked     string    `json:"asked" jsonschema:"the model as it was named"`
+	Asked     string    `json:"asked"` // the model as it was named
 	Skill     string    `json:"skill,omitempty"`
 	Class     string    `json:"class,omitempty"`
 	Furthest  string    `json:"furthest_zone"`
 	Outcome   string    `json:"outcome"`
-	Model     string    `json:"model,omitempty" jsonschema:"that answered"`
+	Model     string    `json:"model,omitempty"` // that answered
 	Zone      string    `json:"zone,omitempty"`
-	Why       string    `json:"why" jsonschema:"why this one, or why nobody"`
-	Rule      string    `json:"rule,omitempty" jsonschema:"what decided the order"`
+	Why       string    `json:"why"` // why this one, or why nobody
 	Attempts  []attempt `json:"attempts"`
 	Left      []leftOut `json:"left_out"`
 	Cost      float64   `json:"cost_usd"`
 	Saved     float64   `json:"saved_usd"`
 	Estimate  bool      `json:"saved_is_estimate"`
-	Reference string    `json:"reference,omitempty" jsonschema:"whose price the saving is measured against"`
+	Reference string    `json:"reference,omitempty"` // whose price the saving is measured against
 	Simulated bool      `json:"simulated"`
 }
 
@@ -69,8 +66,8 @@ func (c caller) explain(ctx context.Context, of receiptID) (explained, error) {
 	}
 	r := &sealed.Receipt
 	e := explained{
-		Receipt: r.ID, Time: r.Time.Format(time.RFC3339), Asked: r.Asked, Skill: r.Plan.Skill,
-		Class: string(r.Screen.Class), Furthest: r.Screen.Furthest.String(), Outcome: string(r.Outcome), Why: r.Why, Rule: r.Plan.Rule,
+		Receipt: r.ID, Asked: r.Asked, Skill: r.Plan.Skill,
+		Class: string(r.Screen.Class), Furthest: r.Screen.Furthest.String(), Outcome: string(r.Outcome), Why: r.Why,
 		Attempts: attempts(r), Left: leftOuts(&r.Plan), Cost: usd(r.Cost), Saved: usd(r.Saved), Estimate: r.Estimate, Simulated: r.Response.Simulated,
 	}
 	if r.Response.Model != "" {
@@ -99,13 +96,13 @@ func attempts(r *starling.Receipt) []attempt {
 }
 
 type span struct {
-	Since string `json:"since,omitempty" jsonschema:"only the last such time, like 24h"`
+	Since string `json:"since,omitempty" jsonschema:"like 24h"`
 	By    string `json:"by,omitempty" jsonschema:"all, day, skill, team, model or key"`
 }
 
 // A summed is what was spent and saved.
 type summed struct {
-	Of       string `json:"of" jsonschema:"whose receipts"`
+	Of       string `json:"of"` // whose receipts
 	By       string `json:"by"`
 	Since    string `json:"since,omitempty"`
 	Estimate bool   `json:"saved_is_estimate"`
@@ -118,9 +115,9 @@ type line struct {
 	Answered  int64   `json:"answered"`
 	Simulated int64   `json:"simulated"`
 	Cost      float64 `json:"cost_usd"`
-	Compared  float64 `json:"compared_usd" jsonschema:"the part of the cost that has a reference"`
-	Reference float64 `json:"reference_usd" jsonschema:"what the reference would have cost"`
-	Saved     float64 `json:"saved_usd" jsonschema:"reference less compared"`
+	Compared  float64 `json:"compared_usd"`  // the part of the cost that has a reference
+	Reference float64 `json:"reference_usd"` // what the reference would have cost
+	Saved     float64 `json:"saved_usd"`     // reference less compared
 }
 
 // savings is the tool of that name.
@@ -213,13 +210,13 @@ func list[T any](ctx context.Context, c caller, path string) ([]T, error) {
 
 // A grading is what somebody thinks of an answer.
 type grading struct {
-	Receipt    string   `json:"receipt" jsonschema:"of the answer"`
+	Receipt    string   `json:"receipt"`
 	Rating     string   `json:"rating,omitempty" jsonschema:"up or down"`
-	Grade      *float64 `json:"grade,omitempty" jsonschema:"from 0 to 1, in place of a rating"`
+	Grade      *float64 `json:"grade,omitempty" jsonschema:"0 to 1, in place of a rating"`
 	Correction string   `json:"correction,omitempty" jsonschema:"the right answer; needs input and consent"`
 	Input      string   `json:"input,omitempty" jsonschema:"what was asked"`
-	Consent    bool     `json:"consent,omitempty" jsonschema:"a person agreed that input and correction are kept here"`
-	Review     bool     `json:"review,omitempty" jsonschema:"a person compared it with what is right"`
+	Consent    bool     `json:"consent,omitempty" jsonschema:"a person agreed that both are kept here"`
+	Review     bool     `json:"review,omitempty" jsonschema:"a person checked it"`
 }
 
 // A graded is what was written down.

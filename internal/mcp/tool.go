@@ -23,24 +23,29 @@ func (d Door) tools(s *sdk.Server) {
 	looks := &sdk.ToolAnnotations{ReadOnlyHint: true, IdempotentHint: true, OpenWorldHint: &no}
 	notes := &sdk.ToolAnnotations{DestructiveHint: &no, OpenWorldHint: &no}
 
-	add(s, d, "ask", "Hand over one bounded task; returns the answer, what it cost and its receipt.", spends, caller.answer)
-	add(s, d, "estimate", "Say who would be asked to do a task, what it would cost, and who may not and why. Asks and spends nothing.", looks, caller.estimate)
-	add(s, d, "explain", "Say what was done to one request and why: who tried, verdicts, cost, saving.", looks, caller.explain)
-	add(s, d, "savings", "Sum up what was spent and, as an estimate, saved.", looks, caller.savings)
-	add(s, d, "models", "List what can be asked: skills first, then models.", looks, caller.models)
-	add(s, d, "feedback", "Grade an answer; with consent, say what it should have been.", notes, caller.feedback)
+	add(s, d, sdk.Tool{Name: "ask", Annotations: spends, Description: "Hand over one bounded task; returns answer, cost and receipt."}, caller.answer)
+	add(s, d, sdk.Tool{Name: "estimate", Annotations: looks, InputSchema: bare(shape[task]()), Description: "Say who would be asked (arguments as of ask), at what cost, and who may not and why. Asks nobody."}, caller.estimate)
+	add(s, d, sdk.Tool{Name: "explain", Annotations: looks, Description: "Say what was done to one request: who tried, verdicts, cost, why."}, caller.explain)
+	add(s, d, sdk.Tool{Name: "savings", Annotations: looks, Description: "Sum up what was spent and, as an estimate, saved."}, caller.savings)
+	add(s, d, sdk.Tool{Name: "models", Annotations: looks, Description: "List what can be asked: skills first, then models."}, caller.models)
+	add(s, d, sdk.Tool{Name: "feedback", Annotations: notes, Description: "Grade an answer; with consent, say what it should have been."}, caller.feedback)
 }
 
-// add adds a tool whose arguments and result have the shapes of In and Out. An error of do
+// add adds a tool whose arguments and result have the shapes of In and Out; t may describe
+// the arguments in its own way. An error of do
 // is a result that says so, which the model that called can read; protocol errors are for
 // what is no call of a tool at all.
-func add[In, Out any](s *sdk.Server, d Door, name, description string, hints *sdk.ToolAnnotations, do func(caller, context.Context, In) (Out, error)) {
-	in, out := shape[In](), shape[Out]()
-	accepts, err := in.Resolve(nil)
+func add[In, Out any](s *sdk.Server, d Door, t sdk.Tool, do func(caller, context.Context, In) (Out, error)) {
+	takes := shape[In]()
+	accepts, err := takes.Resolve(nil)
 	if err != nil {
-		panic("the arguments of " + name + " have no shape: " + err.Error())
+		panic("the arguments of " + t.Name + " have no shape: " + err.Error())
 	}
-	s.AddTool(&sdk.Tool{Name: name, Description: description, Annotations: hints, InputSchema: in, OutputSchema: out},
+	if t.InputSchema == nil {
+		t.InputSchema = takes
+	}
+	t.OutputSchema = outline(shape[Out]())
+	s.AddTool(&t,
 		func(ctx context.Context, req *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
 			var args In
 			if err := read(req.Params.Arguments, accepts, &args); err != nil {
@@ -102,6 +107,28 @@ func unnull(s *jsonschema.Schema) {
 		unnull(p)
 	}
 	unnull(s.Items)
+}
+
+// bare is a shape without its descriptions, for arguments that are described elsewhere.
+func bare(s *jsonschema.Schema) *jsonschema.Schema {
+	for _, p := range s.Properties {
+		p.Description = ""
+	}
+	return s
+}
+
+// outline is a result's shape to its first level. Every client sends all shapes to its model
+// with every request; what stands deeper the model reads in the result.
+func outline(s *jsonschema.Schema) *jsonschema.Schema {
+	s.AdditionalProperties = nil
+	for name, p := range s.Properties {
+		flat := &jsonschema.Schema{Type: p.Type, Description: p.Description}
+		if p.Items != nil {
+			flat.Items = &jsonschema.Schema{Type: p.Items.Type}
+		}
+		s.Properties[name] = flat
+	}
+	return s
 }
 
 // longest is how much of what is wrong with arguments is told, in bytes.
