@@ -213,7 +213,7 @@ type grading struct {
 	Receipt    string   `json:"receipt"`
 	Rating     string   `json:"rating,omitempty" jsonschema:"up or down"`
 	Grade      *float64 `json:"grade,omitempty" jsonschema:"0 to 1, in place of a rating"`
-	Correction string   `json:"correction,omitempty" jsonschema:"the right answer; needs input and consent"`
+	Correction string   `json:"correction,omitempty" jsonschema:"needs input and consent"`
 	Input      string   `json:"input,omitempty" jsonschema:"what was asked"`
 	Consent    bool     `json:"consent,omitempty" jsonschema:"a person agreed that both are kept here"`
 	Review     bool     `json:"review,omitempty" jsonschema:"a person checked it"`

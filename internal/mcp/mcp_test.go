@@ -1,6 +1,7 @@
 package mcp_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -57,12 +58,12 @@ func (s *stand) everything(t *testing.T, session *sdk.ClientSession) {
 	if c := plan["candidates"].([]any); len(c) != 1 || c[0].(map[string]any)["model"] != "up/m" || plan["limit_usd"] != 1.0 || plan["skill"] != "greet" {
 		t.Errorf("estimate: %v", plan)
 	}
-	a := call[answered](t, session, "ask", arguments{"task": "Say hello.", "skill": "greet", "class": "internal", "budget": 0.01, "max_tokens": 100})
+	a := call[answered](t, session, "ask", arguments{"task": "Say hello.", "skill": "greet", "class": "public", "budget": 0.01, "max_tokens": 100})
 	if a.Answer != "Hello" || a.Model != "up/m" || a.Zone != "cloud" || a.Finish != "stop" || a.Cost != 0.0002 || !a.Estimate || a.Reason == "" {
 		t.Errorf("ask: %+v", a)
 	}
 	r := must(must(s.ledger.Receipt(t.Context(), a.Receipt)).Receipt())
-	if r.Plan.Skill != "greet" || r.Screen.Class != "internal" || r.Plan.Limit != starling.Dollar/100 || r.Cost != 200_000 {
+	if r.Plan.Skill != "greet" || r.Screen.Class != "public" || r.Plan.Limit != starling.Dollar/100 || r.Cost != 200_000 {
 		t.Errorf("the receipt says skill %q, class %q, limit %s, cost %s", r.Plan.Skill, r.Screen.Class, r.Plan.Limit, r.Cost)
 	}
 	why := call[map[string]any](t, session, "explain", arguments{"receipt": a.Receipt})
@@ -197,7 +198,7 @@ func TestWhatTheGatewayRefusesIsAToolsError(t *testing.T) {
 			{"a budget", "ask", arguments{"task": "Hi", "model": "up/m", "budget": 1e-9}, []string{"over_budget: ", "receipt rcp_"}},
 			{"a budget of nothing", "ask", arguments{"task": "Hi", "model": "up/m", "budget": 0}, []string{"invalid: ", "X-Starling-Budget"}},
 			{"a class that keeps it near", "ask", arguments{"task": "Hi", "model": "up/m", "class": "restricted"}, []string{"forbidden: ", "zone cloud"}},
-			{"a class that nobody knows", "estimate", arguments{"task": "Hi", "model": "up/m", "class": "secret"}, []string{"invalid: "}},
+			{"a class that nobody knows", "ask", arguments{"task": "Hi", "model": "up/m", "class": "secret"}, []string{"invalid: "}},
 			{"a bar above all", "ask", arguments{"task": "Hi", "skill": "greet", "bar": 2}, []string{"invalid: ", "X-Starling-Bar"}},
 			{"a model", "ask", arguments{"task": "Hi", "model": "up/n"}, []string{"not_found: ", "up/m"}},
 			{"a skill", "ask", arguments{"task": "Hi", "skill": "great"}, []string{"not_found: ", "greet"}},
@@ -480,7 +481,7 @@ func FuzzAsk(f *testing.F) {
 		}
 		raw := must(json.Marshal(result.StructuredContent))
 		r := must(must(s.ledger.Receipt(t.Context(), gjson.GetBytes(raw, "receipt").Str)).Receipt())
-		if want := gjson.Get(args, "class").Str; string(r.Screen.Class) != want {
+		if want := cmp.Or(gjson.Get(args, "class").Str, "public"); string(r.Screen.Class) != want {
 			t.Errorf("%s: class %q", args, r.Screen.Class)
 		}
 	})

@@ -23,11 +23,11 @@ func (d Door) tools(s *sdk.Server) {
 	looks := &sdk.ToolAnnotations{ReadOnlyHint: true, IdempotentHint: true, OpenWorldHint: &no}
 	notes := &sdk.ToolAnnotations{DestructiveHint: &no, OpenWorldHint: &no}
 
-	add(s, d, sdk.Tool{Name: "ask", Annotations: spends, Description: "Hand over one bounded task; returns answer, cost and receipt."}, caller.answer)
+	add(s, d, sdk.Tool{Name: "ask", Annotations: spends, Description: "Hand over a bounded task; returns answer, cost, receipt."}, caller.answer)
 	add(s, d, sdk.Tool{Name: "estimate", Annotations: looks, InputSchema: bare(shape[task]()), Description: "Say who would be asked (arguments as of ask), at what cost, and who may not and why. Asks nobody."}, caller.estimate)
 	add(s, d, sdk.Tool{Name: "explain", Annotations: looks, Description: "Say what was done to one request: who tried, verdicts, cost, why."}, caller.explain)
-	add(s, d, sdk.Tool{Name: "savings", Annotations: looks, Description: "Sum up what was spent and, as an estimate, saved."}, caller.savings)
-	add(s, d, sdk.Tool{Name: "models", Annotations: looks, Description: "List what can be asked: skills first, then models."}, caller.models)
+	add(s, d, sdk.Tool{Name: "savings", Annotations: looks, Description: "Sum up what was spent and saved (an estimate)."}, caller.savings)
+	add(s, d, sdk.Tool{Name: "models", Annotations: looks, Description: "List skills and models that can be asked."}, caller.models)
 	add(s, d, sdk.Tool{Name: "feedback", Annotations: notes, Description: "Grade an answer; with consent, say what it should have been."}, caller.feedback)
 }
 
