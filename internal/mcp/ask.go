@@ -25,7 +25,7 @@ type task struct {
 	Budget    *float64   `json:"budget,omitempty" jsonschema:"most that it may cost, in dollars"`
 	Bar       *float64   `json:"bar,omitempty" jsonschema:"share of answers that must be shown right, 0 to 1"`
 	Documents []document `json:"documents,omitempty"`
-	System    string     `json:"system,omitempty" jsonschema:"in place of the skill's"`
+	System    *string    `json:"system,omitempty" jsonschema:"in place of the skill's"`
 	MaxTokens int64      `json:"max_tokens,omitempty"`
 	Split     bool       `json:"split,omitempty" jsonschema:"cheap models read long documents in parts"`
 }
@@ -86,11 +86,12 @@ func (c caller) put(ctx context.Context, path string, t task) (reply, error) {
 	if strings.TrimSpace(t.Task) == "" {
 		return reply{}, invalid("the task says nothing")
 	}
-	if t.System == "" && t.Skill != "" {
-		var err error
-		if t.System, err = c.prompt(ctx, t.Skill); err != nil {
+	if t.System == nil && t.Skill != "" {
+		prompt, err := c.prompt(ctx, t.Skill)
+		if err != nil {
 			return reply{}, err
 		}
+		t.System = &prompt
 	}
 	return c.ask(ctx, inquiry{method: http.MethodPost, path: path, body: t.body(), header: t.header()})
 }
@@ -111,8 +112,8 @@ func (t task) body() map[string]any {
 		Content any    `json:"content"`
 	}
 	var talk []message
-	if t.System != "" {
-		talk = append(talk, message{"system", t.System})
+	if t.System != nil && *t.System != "" {
+		talk = append(talk, message{"system", *t.System})
 	}
 	body := map[string]any{"model": t.model(), "messages": append(talk, message{"user", t.content()})}
 	if t.MaxTokens != 0 {
@@ -151,12 +152,10 @@ func (t task) header() http.Header {
 			h.Set(name, value)
 		}
 	}
+	set("X-Starling-Skill", t.Skill)
 	set("X-Starling-Class", t.Class)
 	set("X-Starling-Budget", number(t.Budget))
 	set("X-Starling-Bar", number(t.Bar))
-	if t.Model != "" {
-		set("X-Starling-Skill", t.Skill)
-	}
 	if t.Split {
 		h.Set("X-Starling-Split", "true")
 	}

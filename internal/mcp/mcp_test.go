@@ -129,6 +129,7 @@ func TestASkillsPromptIsTheSystemMessage(t *testing.T) {
 	}{
 		{"the skill's", arguments{"task": "Hi", "skill": "greet"}, map[string]string{"messages.0.content": "Greet whoever comes.", "messages.1.content": "Hi"}},
 		{"its own", arguments{"task": "Hi", "skill": "greet", "system": "Be rude."}, map[string]string{"messages.0.content": "Be rude.", "messages.#": "2"}},
+		{"not even the skill's", arguments{"task": "Hi", "skill": "greet", "system": ""}, map[string]string{"messages.0.content": "Hi", "messages.#": "1"}},
 		{"none", arguments{"task": "Hi", "model": "up/m", "max_tokens": 7}, map[string]string{"messages.0.content": "Hi", "messages.#": "1", "max_tokens": "7"}},
 		{"documents", arguments{"task": "Hi", "model": "up/m", "documents": []arguments{{"name": `a "b".txt`, "text": "one"}, {"name": "c", "text": "two"}}}, map[string]string{
 			"messages.0.content.0.text": "<document name=\"a &#34;b&#34;.txt\">\none\n</document>", "messages.0.content.1.text": "<document name=\"c\">\ntwo\n</document>", "messages.0.content.2.text": "Hi",
