@@ -37,7 +37,7 @@ func (d Door) reads(get func(context.Context, caller, string) ([]*sdk.ResourceCo
 		contents, err := get(ctx, d.caller(req.Extra), req.Params.URI)
 		switch {
 		case starling.KindOf(err) == starling.NotFound:
-			return nil, &jsonrpc.Error{Code: sdk.CodeResourceNotFound, Message: err.Error()}
+			return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: err.Error()}
 		case err != nil && !errors.Is(err, ctx.Err()):
 			return nil, &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: string(starling.KindOf(err)) + ": " + err.Error()}
 		case err != nil:
