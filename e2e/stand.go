@@ -22,6 +22,7 @@ import (
 // one that answers at once, one that takes its time, both in every dialect.
 type stand struct {
 	gateway string // its own address
+	binary  string // the program, for those who start one
 	front   *tap   // the same gateway, counted
 	back    *tap
 	told    *httptest.Server // what the taps counted
@@ -48,6 +49,7 @@ func newStand(ctx context.Context, dir string) (s *stand, err error) {
 		}
 	}()
 	binary := filepath.Join(dir, "starling")
+	s.binary = binary
 	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/starling")
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
@@ -201,7 +203,7 @@ func (s *stand) environment(skip []string) []string {
 		}
 	}
 	return []string{
-		"GATEWAY=" + s.gateway, "COUNTED=" + s.front.URL, "COUNTS=" + s.told.URL,
+		"GATEWAY=" + s.gateway, "STARLING=" + s.binary, "COUNTED=" + s.front.URL, "COUNTS=" + s.told.URL,
 		"KEY=" + s.keys["rich"], "POOR=" + s.keys["poor"],
 		"DIALECTS=" + strings.Join(ready, " "), "SKIP=" + strings.Join(skip, " "),
 	}
