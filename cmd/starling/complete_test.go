@@ -42,6 +42,7 @@ verify:
 rules:
   - {when: request.stream, candidates: [open, {model: premium, skip_verify: true}], why: it is waited for}
   - {when: request.tools, refuse: true, why: no tools}
+split: {readers: [small, open], chunk: 1000, overlap: 40, least: 5000, most: 32}
 grade: [label, json]
 `
 

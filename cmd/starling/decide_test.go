@@ -260,7 +260,7 @@ func (p *page) term(t testing.TB, line string) {
 		for _, m := range regexp.MustCompile(`(?:^|, )(\d+) `).FindAllStringSubmatch(rest, -1) {
 			last().rows = append(last().rows, int(number(t, m[1]))-1)
 		}
-	case "trusted", "audit", "keep", "grade", "prompt", "verify", "rules", "why":
+	case "trusted", "audit", "keep", "grade", "split", "prompt", "verify", "rules", "why":
 	default:
 		if m := find(`^  \d+ when +(.*)$`, line); m != nil {
 			p.rules = append(p.rules, sentence{when: m[1]})

@@ -78,10 +78,21 @@ func (e *edition) traits() []trait {
 		one("latency", r.Latency.String()), one("audit", share(r.Audit)), one("keep", strconv.FormatBool(r.Keep)),
 		trait{name: "grade", items: slices.Clone(r.Grade)},
 	)
+	all = append(all, splitting(r)...)
 	all = append(all, e.verifying()...)
 	all = append(all, e.ruling()...)
 	front, body := headOf(e.Manifest)
 	return append(all, trait{"prompt", lines(r.Prompt), true}, trait{name: "SKILL.md, its head", items: lines(front)}, trait{"SKILL.md", lines(body), true}, trait{name: "assets", items: e.assets})
+}
+
+// splitting says how long documents are read in parts.
+func splitting(r *skill.Rubric) []trait {
+	if r.Split == nil {
+		return []trait{{name: "split", items: []string{"where a request asks for it"}}}
+	}
+	s := r.Filled()
+	sizes := fmt.Sprintf("chunks of %d tokens, of them %d in common, of texts of at least %d, at most %d readings", s.Chunk, s.Overlap, s.Least, s.Most)
+	return []trait{{name: "split", items: []string{sizes}}, {"split.readers", s.Readers, true}}
 }
 
 // verifying says who verifies, under the names by which verdicts know them.

@@ -317,6 +317,14 @@ func answersText(r *route.Rung) string {
 	return text
 }
 
+// splitWords says how long documents are read in parts.
+func splitWords(s *skill.Split) string {
+	if s == nil {
+		return "long documents are read in parts where a request asks for it"
+	}
+	return fmt.Sprintf("long documents are read in chunks of %d tokens, of which %d are those of the chunk before, by %s, at most %d readings, where that is expected to cost less; a text of %d tokens is one though nothing marks it", s.Chunk, s.Overlap, strings.Join(s.Readers, ", then "), s.Most, s.Least)
+}
+
 // showTerms prints what holds for all candidates.
 func showTerms(w io.Writer, s *shown) {
 	printf(w, "\n")
@@ -332,6 +340,7 @@ func showTerms(w io.Writer, s *shown) {
 	say("audit", map[bool]string{true: "none", false: percentOf(s.Audit) + " of what others than the reference answer"}[s.Audit == 0])
 	say("keep", map[bool]string{true: "requests and the reference's answers are kept on this machine", false: "nothing"}[s.Keep])
 	say("grade", dash(strings.Join(s.Grade, ", ")))
+	say("split", splitWords(s.Split))
 	say("prompt", promptWords(s.Prompt))
 	if len(s.Verifiers) == 0 {
 		say("verify", "nothing: an answer is seen at once")

@@ -66,6 +66,7 @@ type SkillSheet struct {
 	Audit   float64       `json:"audit"`
 	Keep    bool          `json:"keep"`
 	Grade   []string      `json:"grade"`
+	Split   *skill.Split  `json:"split,omitempty"` // how long documents are read in parts; nil: only where the caller asks for it
 
 	Screen  starling.Screen                  `json:"screen"`  // of a request that says nothing of its own
 	Classes map[starling.Class]starling.Zone `json:"classes"` // how far each may travel
@@ -121,6 +122,10 @@ func SheetOf(c *cascade.Cascade, s *skill.Skill) (SkillSheet, error) {
 		skillLine: lineOf(s), Prompt: r.Prompt, Hash: s.Hash, Cases: s.Cases, Text: s.Manifest, Rubric: s.Source, Observe: c.Observe != nil,
 		Bar: barOf(r.Bar), Budget: SheetBudget(r.Budget), Latency: r.Latency, Audit: r.Audit, Keep: r.Keep, Grade: append([]string{}, r.Grade...),
 		Screen: screen, Classes: c.Policy.Classes(), Ladder: c.Router.Ladder(s, screen), Verifiers: []SheetVerifier{}, Rules: []SheetRule{},
+	}
+	if r.Split != nil {
+		filled := r.Filled()
+		sheet.Split = &filled
 	}
 	sheet.ByCost, sheet.Order = c.Router.Orders(s)
 	if ref, ok := c.Router.Directory.Find(r.Reference); ok {

@@ -102,11 +102,11 @@ type Budget struct {
 // A Split says who reads long documents in parts, and in which. What is unsaid is zero
 // until it is filled in ([Rubric.Filled]).
 type Split struct {
-	Readers []string `yaml:"readers"` // who may read a chunk, in order: an alias or "provider/model"
-	Chunk   int64    `yaml:"chunk"`   // tokens of a chunk; more where there would be more than Most
-	Overlap int64    `yaml:"overlap"` // tokens at most that a chunk has in common with the one before
-	Least   int64    `yaml:"least"`   // tokens from which on a text is a document though nothing marks it as one
-	Most    int64    `yaml:"most"`    // readings of a request
+	Readers []string `yaml:"readers" json:"readers"` // who may read a chunk, in order: an alias or "provider/model"
+	Chunk   int64    `yaml:"chunk" json:"chunk"`     // tokens of a chunk; more where there would be more than Most
+	Overlap int64    `yaml:"overlap" json:"overlap"` // tokens at most that a chunk has in common with the one before
+	Least   int64    `yaml:"least" json:"least"`     // tokens from which on a text is a document though nothing marks it as one
+	Most    int64    `yaml:"most" json:"most"`       // readings of a request
 }
 
 // Filled returns the split of a rubric with everything said: of one without, that which
