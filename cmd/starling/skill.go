@@ -12,6 +12,9 @@ import (
 type skillCmd struct {
 	List skillListCmd `cmd:"" help:"List the skills and their ladders."`
 	Lint skillLintCmd `cmd:"" help:"Check skills: errors name file, line and column."`
+
+	Install   skillInstallCmd   `cmd:"" help:"Put a skill where agents look: the one by which they delegate to Starling, or another."`
+	Uninstall skillUninstallCmd `cmd:"" help:"Take it away again."`
 }
 
 type skillListCmd struct {
