@@ -34,6 +34,11 @@ func TestTheReadmesTableOfSkillsIsTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, o := range ours {
+		if id := o.vendor + "/" + o.model; !strings.Contains(string(text), "`"+id+"`") {
+			t.Errorf("the README does not say that its prices are those of %s", id)
+		}
+	}
 	set, err := skill.LoadAll(skills.Packs)
 	if err != nil {
 		t.Fatal(err)
@@ -42,11 +47,11 @@ func TestTheReadmesTableOfSkillsIsTrue(t *testing.T) {
 	for _, name := range set.Names() {
 		s, _ := set.Find(name)
 		row := regexp.MustCompile(`(?m)^\| \[` + name + `\]\(.*$`)
-		was := strings.Split(row.FindString(is), " | ")
-		if len(was) != 4 || len(was[1]) < 10 {
+		was := strings.Split(row.FindString(is), "|")
+		if len(was) != 6 || len(was[2]) < 10 {
 			t.Fatalf("the README has no row of four cells that says what %s is for: %q", name, was)
 		}
-		is = row.ReplaceAllLiteralString(is, fmt.Sprintf("| [%s](skills/%s) | %s | %s | %s |", name, name, was[1], costs(t, s), verified(s)))
+		is = row.ReplaceAllLiteralString(is, fmt.Sprintf("| [%s](skills/%s) | %s | %s | %s |", name, name, strings.TrimSpace(was[2]), costs(t, s), verified(s)))
 	}
 	if is == string(text) {
 		return
@@ -100,7 +105,7 @@ func verified(s *skill.Skill) string {
 				all = append(all, "every equation holds")
 			}
 			if len(v.Sums) > 0 {
-				all = append(all, "sums, decimal-exact")
+				all = append(all, "exact sums")
 			}
 		case "pattern":
 			if v.Quoted != "" {

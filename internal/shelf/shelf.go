@@ -224,7 +224,8 @@ func (s *Shelf) Put(skill Skill, agents []string) error {
 	if err != nil {
 		return err
 	}
-	if _, known := s.list.Skills[skill.Name]; !known {
+	old, known := s.list.Skills[skill.Name]
+	if !known {
 		if err := s.note(skill, agents); err != nil {
 			return err
 		}
@@ -235,9 +236,12 @@ func (s *Shelf) Put(skill Skill, agents []string) error {
 		}
 	}
 	for _, name := range gone {
-		if _, err := s.remove(path.Join(skill.Name, name), s.list.Skills[skill.Name].Files[name]); err != nil {
+		if _, err := s.remove(path.Join(skill.Name, name), old.Files[name]); err != nil {
 			return err
 		}
+	}
+	if known {
+		s.clear(skill.Name, old)
 	}
 	return s.note(skill, agents)
 }
