@@ -218,7 +218,7 @@ func (c skillInstallCmd) Run(p *program) error {
 	for _, u := range gone {
 		printf(p.stdout, "%s: not found: %s\n", u.Agent, u.Why)
 	}
-	if skill.Name == delegate && len(done) > 0 {
+	if skill.Name == delegate && slices.ContainsFunc(done, placed.usable) {
 		printLast(p.stdout)
 	}
 	return err
@@ -298,13 +298,18 @@ var states = map[string][2]string{
 	"absent":   {"not there", "not there"},
 }
 
+// usable reports whether agents find the skill there now.
+func (d placed) usable() bool {
+	return !d.DryRun && slices.Contains([]string{"written", "updated", "replaced", "there"}, d.State)
+}
+
 func (d placed) print(w io.Writer) {
 	who := "skills"
 	if len(d.titles) > 0 {
 		who = strings.Join(d.titles, ", ")
 	}
 	printf(w, "%s: %s: %s\n", who, tilde(d.Folder), d.said())
-	if !slices.Contains([]string{"written", "updated", "replaced", "there"}, d.State) {
+	if !d.usable() {
 		return
 	}
 	for _, try := range d.tries {
