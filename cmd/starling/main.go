@@ -96,11 +96,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "starling: %s\n%s --help shows what can be said\n", inLines(err.Error()), understood(err))
 		return exitUsage
 	}
-	if err := parsed.Run(&program{ctx, stdout, stderr, &flags}); err != nil {
+	err = parsed.Run(&program{ctx, stdout, stderr, &flags})
+	if status, ok := errors.AsType[exitStatus](err); ok {
+		return int(status)
+	}
+	if err != nil {
 		return fail(stderr, err)
 	}
 	return 0
 }
+
+// An exitStatus is how a command wants to end that has said all there is to say.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 // understood is the command as far as it was understood.
 func understood(err error) string {
