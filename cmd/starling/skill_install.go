@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"starling"
-	"starling/internal/shelf"
+	"starling/internal/install"
 	"starling/skills"
 )
 
@@ -111,28 +111,28 @@ func apart(dir string) (root, at string, err error) {
 }
 
 // bundle reads the skill that is meant: a folder, or one that comes with Starling.
-func (c placing) bundle() (shelf.Skill, error) {
+func (c placing) bundle() (install.Skill, error) {
 	if strings.ContainsAny(c.Skill, `/\.`) {
 		fsys, name, err := skillFolder(c.Skill)
 		if err != nil {
-			return shelf.Skill{}, err
+			return install.Skill{}, err
 		}
 		if name == "" {
-			return shelf.Skill{}, &starling.Error{Kind: starling.Invalid, Op: "there is no skill in " + c.Skill, Hint: "a skill is a folder with a SKILL.md in it"}
+			return install.Skill{}, &starling.Error{Kind: starling.Invalid, Op: "there is no skill in " + c.Skill, Hint: "a skill is a folder with a SKILL.md in it"}
 		}
-		return shelf.Read(fsys, name)
+		return install.Read(fsys, name)
 	}
 	shipped, err := fs.Glob(skills.Packs, "*/SKILL.md")
 	if err != nil {
-		return shelf.Skill{}, err
+		return install.Skill{}, err
 	}
 	for i := range shipped {
 		shipped[i] = path.Dir(shipped[i])
 	}
 	if !slices.Contains(shipped, c.Skill) {
-		return shelf.Skill{}, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("no skill %q comes with Starling", c.Skill), Hint: meant(c.Skill, shipped, "a folder is named with a slash in it, ./"+c.Skill)}
+		return install.Skill{}, &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("no skill %q comes with Starling", c.Skill), Hint: meant(c.Skill, shipped, "a folder is named with a slash in it, ./"+c.Skill)}
 	}
-	return shelf.Read(skills.Packs, c.Skill)
+	return install.Read(skills.Packs, c.Skill)
 }
 
 // A placed is what was done in one folder, or would be.
@@ -157,7 +157,7 @@ type unfound struct {
 }
 
 // each does something on the shelf of every rack. One that fails hinders no other.
-func (c placing) each(racks []rack, do func(s *shelf.Shelf, at rack) (placed, error)) ([]placed, error) {
+func (c placing) each(racks []rack, do func(s *install.Shelf, at rack) (placed, error)) ([]placed, error) {
 	done, errs := []placed{}, []error(nil)
 	for _, at := range racks {
 		one, err := c.one(at, do)
@@ -168,8 +168,8 @@ func (c placing) each(racks []rack, do func(s *shelf.Shelf, at rack) (placed, er
 	return done, errors.Join(errs...)
 }
 
-func (c placing) one(at rack, do func(s *shelf.Shelf, at rack) (placed, error)) (placed, error) {
-	s, err := shelf.Open(at.root, at.at)
+func (c placing) one(at rack, do func(s *install.Shelf, at rack) (placed, error)) (placed, error) {
+	s, err := install.Open(at.root, at.at)
 	if err != nil {
 		return placed{}, err
 	}
@@ -208,7 +208,7 @@ func (c skillInstallCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	done, err := c.each(racks, func(s *shelf.Shelf, at rack) (placed, error) { return c.put(p, s, skill, at) })
+	done, err := c.each(racks, func(s *install.Shelf, at rack) (placed, error) { return c.put(p, s, skill, at) })
 	if c.JSON {
 		return errors.Join(err, p.encode(map[string]any{"placed": done, "not_found": gone}))
 	}
@@ -238,21 +238,21 @@ func present(agents []codingAgent) (here []codingAgent, gone []unfound) {
 }
 
 // put puts a skill on one shelf, if it may.
-func (c skillInstallCmd) put(p *program, s *shelf.Shelf, skill shelf.Skill, at rack) (placed, error) {
+func (c skillInstallCmd) put(p *program, s *install.Shelf, skill install.Skill, at rack) (placed, error) {
 	state, files, err := s.Stands(skill)
 	one := placed{Skill: skill.Name, Folder: s.Path(skill.Name), Files: orEmpty(files)}
 	if err != nil {
 		return one, err
 	}
 	switch state {
-	case shelf.There:
+	case install.There:
 		one.State = "there"
 		return one, s.Share(skill, at.names())
-	case shelf.Absent:
+	case install.Absent:
 		one.State = "written"
-	case shelf.Older:
+	case install.Older:
 		one.State = "updated"
-	case shelf.Differs:
+	case install.Differs:
 		if !c.Force && !c.DryRun && !p.agrees(fmt.Sprintf("%s is there already, and differs in %s; replace?", plain(tilde(one.Folder)), plain(list(files)))) {
 			one.State = "differs"
 			return one, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("skill install: %s is there already, and differs in %s", one.Folder, list(files)), Hint: "look at them; --force replaces these files, and no other"}
@@ -303,6 +303,7 @@ func (d placed) usable() bool {
 	return !d.DryRun && slices.Contains([]string{"written", "updated", "replaced", "there"}, d.State)
 }
 
+// print says in a line what was done in one folder, and how to try it.
 func (d placed) print(w io.Writer) {
 	who := "skills"
 	if len(d.titles) > 0 {
@@ -362,8 +363,8 @@ func (c skillUninstallCmd) Run(p *program) error {
 	if strings.ContainsAny(name, `/\.`) {
 		name = filepath.Base(filepath.Clean(name))
 	}
-	done, err := c.each(racks, func(s *shelf.Shelf, at rack) (placed, error) { return c.take(s, name, at) })
-	there := slices.DeleteFunc(slices.Clone(done), func(d placed) bool { return d.State == string(shelf.Nothing) })
+	done, err := c.each(racks, func(s *install.Shelf, at rack) (placed, error) { return c.take(s, name, at) })
+	there := slices.DeleteFunc(slices.Clone(done), func(d placed) bool { return d.State == string(install.Nothing) })
 	if err == nil && len(there) == 0 {
 		err = &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("skill uninstall: there is no %s in %s", name, folders(done)), Hint: "starling skill install puts it there; --project and --dir name other folders"}
 	}
@@ -385,10 +386,10 @@ func folders(all []placed) string {
 }
 
 // take takes a skill from one shelf.
-func (c skillUninstallCmd) take(s *shelf.Shelf, name string, at rack) (placed, error) {
+func (c skillUninstallCmd) take(s *install.Shelf, name string, at rack) (placed, error) {
 	gone, err := s.Take(name, at.names(), c.Force)
 	one := placed{Skill: name, Folder: s.Path(name), State: string(gone.Left), Files: orEmpty(gone.Removed), Kept: gone.Kept, Others: gone.Others}
-	if gone.Left == shelf.Foreign {
+	if gone.Left == install.Foreign {
 		err = &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("skill uninstall: %s was not put there by starling skill install", one.Folder), Hint: "remove it yourself, if it is to go"}
 	}
 	return one, err

@@ -1,4 +1,4 @@
-package shelf
+package install
 
 import (
 	"crypto/sha256"

@@ -1,9 +1,9 @@
-// Package shelf puts skills where agents look for them, and takes away again what it
+// Package install puts skills where agents look for them, and takes away again what it
 // put there and nobody has changed. It knows no agent: a shelf is any folder of skills.
 //
 // Start reading at [Open]; [Shelf.Stands] compares, [Shelf.Put] writes, [Shelf.Take]
 // removes.
-package shelf
+package install
 
 import (
 	"bytes"
