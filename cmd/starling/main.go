@@ -33,6 +33,7 @@ type commands struct {
 
 	Serve     serveCmd     `cmd:"" help:"Serve the gateway."`
 	Run       runCmd       `cmd:"" help:"Ask a model, once or in a chat: one of this machine, or any other."`
+	Ask       askCmd       `cmd:"" help:"Hand one task to whoever is good enough for it, and get the answer with its receipt."`
 	Demo      demoCmd      `cmd:"" help:"Show the whole thing at work, without keys, network or weights."`
 	Simulate  simulateCmd  `cmd:"" help:"Serve simulated upstreams of both dialects, for load tests and what-ifs."`
 	Rightsize rightsizeCmd `cmd:"" help:"Try a skill's candidates on its cases, and say which are good enough."`

@@ -1,16 +1,8 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	"encoding/json"
-	"io"
-	"net/http"
-	"net/url"
-	"os"
+	"errors"
 	"strings"
-
-	"github.com/tidwall/gjson"
 
 	"starling"
 	"starling/internal/cascade"
@@ -24,7 +16,7 @@ import (
 type skillShowCmd struct {
 	Skill   string `arg:"" help:"The skill."`
 	JSON    bool   `help:"Print JSON."`
-	Gateway string `help:"Address of the gateway, where one that serves these books is not where the configuration says." placeholder:"URL"`
+	Gateway string `help:"Address of a gateway to ask, in place of the one that has these books." placeholder:"URL" env:"STARLING_GATEWAY"`
 }
 
 // A shown is what is enforced of a skill, and who says so.
@@ -53,15 +45,12 @@ func (c skillShowCmd) read(p *program) (*shown, error) {
 	}
 	name := strings.TrimPrefix(c.Skill, route.Prefix)
 	if c.Gateway != "" || ledger.InUse(books.Dir) {
-		addr, err := cfg.address()
+		g, err := gateBeside(cfg, c.Gateway)
 		if err != nil {
 			return nil, err
 		}
-		to := newClient(strings.TrimSuffix(cmp.Or(c.Gateway, "http://"+addr), "/"))
-		defer to.close()
-		to.key = os.Getenv("STARLING_KEY")
-		s := &shown{From: "the gateway at " + to.url}
-		return s, to.get(p.ctx, "/v1/skills/"+url.PathEscape(name), &s.SkillSheet)
+		s := &shown{From: "the gateway at " + g.client.url}
+		return s, errors.Join(g.client.get(p.ctx, skillPath(name), &s.SkillSheet), g.close())
 	}
 	shelf, err := p.shelf(cfg, books)
 	if err != nil {
@@ -125,42 +114,6 @@ func (p *program) board() (*evidence.Board, error) {
 		board.Fold(n)
 	}
 	return board, nil
-}
-
-// get reads what a gateway says at a path. Errors: its own, Overloaded if it says nothing.
-func (c *client) get(ctx context.Context, path string, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+path, nil)
-	if err != nil {
-		return &starling.Error{Kind: starling.Invalid, Op: "ask the gateway at " + c.url, Hint: "write it like http://127.0.0.1:4141", Err: err}
-	}
-	c.authorise(req)
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return c.mute(ctx, err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	switch {
-	case err != nil:
-		return c.mute(ctx, err)
-	case resp.StatusCode == http.StatusUnauthorized:
-		return &starling.Error{Kind: starling.Unauthenticated, Op: "the gateway at " + c.url + " wants a key", Hint: "put one into STARLING_KEY"}
-	case resp.StatusCode != http.StatusOK:
-		r := reply{status: resp.StatusCode, code: gjson.GetBytes(body, "error.code").String()}
-		return &starling.Error{Kind: r.kind(), Op: "the gateway at " + c.url + ": " + gjson.GetBytes(body, "error.message").String()}
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return &starling.Error{Kind: starling.Internal, Op: "what answers at " + c.url + " is no gateway of this version", Hint: "is another program there, or an older starling? --gateway says where to ask", Err: err}
-	}
-	return nil
-}
-
-// mute is the error of a gateway that says nothing.
-func (c *client) mute(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return &starling.Error{Kind: starling.Overloaded, Op: "ask the gateway at " + c.url, Hint: "these books are in use, so one is somewhere: --gateway says where", Err: err}
 }
 
 // rungs returns a skill's ladder as the shelf has it, for data of its own class.
