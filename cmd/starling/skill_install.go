@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -253,7 +252,7 @@ func (c skillInstallCmd) put(p *program, s *install.Shelf, skill install.Skill, 
 	case install.Older:
 		one.State = "updated"
 	case install.Differs:
-		if !c.Force && !c.DryRun && !p.agrees(fmt.Sprintf("%s is there already, and differs in %s; replace?", plain(tilde(one.Folder)), plain(list(files)))) {
+		if !c.Force && !c.DryRun && !p.agrees(fmt.Sprintf("%s is there already, and differs in %s; replace?", tilde(one.Folder), list(files))) {
 			one.State = "differs"
 			return one, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("skill install: %s is there already, and differs in %s", one.Folder, list(files)), Hint: "look at them; --force replaces these files, and no other"}
 		}
@@ -262,17 +261,6 @@ func (c skillInstallCmd) put(p *program, s *install.Shelf, skill install.Skill, 
 		}
 	}
 	return one, s.Put(skill, at.names())
-}
-
-// agrees asks whoever sits at the terminal, and is no where nobody does.
-func (p *program) agrees(question string) bool {
-	if !terminal(os.Stdin) || !terminal(p.stderr) {
-		return false
-	}
-	fmt.Fprintf(p.stderr, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes"
 }
 
 // list names some files, and counts the others.
