@@ -260,7 +260,10 @@ func (c skillInstallCmd) put(p *program, s *install.Shelf, skill install.Skill, 
 			one.State = "differs"
 		}
 	}
-	return one, s.Put(skill, at.names())
+	if err := s.Put(skill, at.names()); err != nil {
+		return placed{}, err
+	}
+	return one, nil
 }
 
 // list names some files, and counts the others.
