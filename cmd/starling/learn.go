@@ -85,7 +85,7 @@ func (c skillLearnCmd) Run(p *program) error {
 // A lesson is what was found, and the rubric that it is about.
 type lesson struct {
 	*advise.Advice
-	Proposals []*proposed       `json:"proposals"`
+	Proposals []*proposed    `json:"proposals"`
 	Diff      string         `json:"diff"`                  // of all that are agreed to
 	Applied   bool           `json:"applied"`               // the file says so now
 	Lapse     []lapsing      `json:"would_lapse"`           // warrants in force, whatever is changed
