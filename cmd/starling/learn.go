@@ -85,7 +85,7 @@ func (c skillLearnCmd) Run(p *program) error {
 // A lesson is what was found, and the rubric that it is about.
 type lesson struct {
 	*advise.Advice
-	Proposals []*draft       `json:"proposals"`
+	Proposals []*amendment   `json:"proposals"`
 	Diff      string         `json:"diff"`                  // of all that are agreed to
 	Applied   bool           `json:"applied"`               // the file says so now
 	Lapse     []lapsing      `json:"would_lapse"`           // warrants in force, whatever is changed
@@ -100,8 +100,8 @@ type lesson struct {
 	board  *evidence.Board
 }
 
-// A draft is a proposal and what becomes of it.
-type draft struct {
+// An amendment is a proposal and what becomes of it.
+type amendment struct {
 	advise.Proposal
 	Agreed  bool   `json:"agreed"`
 	NotDone string `json:"not_done,omitempty"` // why the rubric cannot be edited so
@@ -147,10 +147,10 @@ func (c skillLearnCmd) study(p *program) (*lesson, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.Proposals = []*draft{}
+	l.Proposals = []*amendment{}
 	for _, p := range l.Advice.Proposals {
 		if len(c.Only) == 0 || slices.Contains(c.Only, p.Kind) {
-			l.Proposals = append(l.Proposals, &draft{Proposal: p})
+			l.Proposals = append(l.Proposals, &amendment{Proposal: p})
 		}
 	}
 	l.follow()
@@ -309,26 +309,26 @@ func (l leaf) Read(b []byte) (int, error) { return l.text.Read(b) }
 // them.
 func (l *lesson) walk(c skillLearnCmd, w io.Writer, ask *bufio.Reader) []byte {
 	text, all := l.text, false
-	for i, d := range l.Proposals {
-		next, err := l.revise(text, &d.Proposal)
+	for i, a := range l.Proposals {
+		next, err := l.revise(text, &a.Proposal)
 		if err != nil {
-			d.NotDone = err.Error()
-			d.print(w, i+1)
+			a.NotDone = err.Error()
+			a.print(w, i+1)
 			continue
 		}
-		d.Diff = string(l.changes(text, next))
-		d.Agreed = len(d.Loosens) == 0 || slices.Contains(c.Only, d.Kind)
-		d.print(w, i+1)
-		if ask != nil && !(all && d.Agreed) {
+		a.Diff = string(l.changes(text, next))
+		a.Agreed = len(a.Loosens) == 0 || slices.Contains(c.Only, a.Kind)
+		a.print(w, i+1)
+		if ask != nil && !(all && a.Agreed) {
 			answer := consult(w, ask)
 			if answer == "q" {
-				d.Agreed = false
+				a.Agreed = false
 				break
 			}
 			all = all || answer == "a"
-			d.Agreed = answer == "y" || answer == "a" && d.Agreed
+			a.Agreed = answer == "y" || answer == "a" && a.Agreed
 		}
-		if d.Agreed {
+		if a.Agreed {
 			text = next
 		}
 	}
@@ -433,20 +433,20 @@ func (l *lesson) print(w io.Writer) {
 }
 
 // print shows a proposal, with its reasons before its change.
-func (d *draft) print(w io.Writer, n int) {
-	printf(w, "\n%d  %s: %s\n", n, d.Kind, d.What)
-	printf(w, "   why       %s\n", d.Why)
-	printf(w, "   cost      %s an answer as it was, %s then (estimate)\n", advise.Rough(d.Now), advise.Rough(d.Then))
-	printf(w, "   quality   %s\n", d.Quality)
-	printf(w, "   if wrong  %s\n", d.Wrong)
-	if len(d.Loosens) > 0 {
-		printf(w, "   loosens   %s: --yes alone does not apply it, --yes --only %s does\n", strings.Join(d.Loosens, ", "), d.Kind)
+func (a *amendment) print(w io.Writer, n int) {
+	printf(w, "\n%d  %s: %s\n", n, a.Kind, a.What)
+	printf(w, "   why       %s\n", a.Why)
+	printf(w, "   cost      %s an answer as it was, %s then (estimate)\n", advise.Rough(a.Now), advise.Rough(a.Then))
+	printf(w, "   quality   %s\n", a.Quality)
+	printf(w, "   if wrong  %s\n", a.Wrong)
+	if len(a.Loosens) > 0 {
+		printf(w, "   loosens   %s: --yes alone does not apply it, --yes --only %s does\n", strings.Join(a.Loosens, ", "), a.Kind)
 	}
-	if d.NotDone != "" {
-		printf(w, "   not done  %s\n", d.NotDone)
+	if a.NotDone != "" {
+		printf(w, "   not done  %s\n", a.NotDone)
 		return
 	}
-	fmt.Fprint(w, "\n"+inLines(d.Diff))
+	fmt.Fprint(w, "\n"+inLines(a.Diff))
 }
 
 // printEnd says what is not known, and what follows.

@@ -44,7 +44,7 @@ func taught(t *testing.T) *lesson {
 		{Kind: advise.Latency, Edits: []advise.Edit{{Do: advise.Set, At: []string{"latency"}, Value: "15s"}}},
 		{Kind: advise.Audit, Edits: []advise.Edit{{Do: advise.Set, At: []string{"audit"}, Value: "0.05"}}},
 	} {
-		l.Proposals = append(l.Proposals, &draft{Proposal: p})
+		l.Proposals = append(l.Proposals, &amendment{Proposal: p})
 	}
 	return l
 }

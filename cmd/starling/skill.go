@@ -11,6 +11,7 @@ import (
 
 type skillCmd struct {
 	List  skillListCmd  `cmd:"" help:"List the skills and their ladders."`
+	New   skillNewCmd   `cmd:"" help:"Make a skill: asks on a terminal, or takes flags."`
 	Show  skillShowCmd  `cmd:"" help:"Show what is enforced of a skill, and what evidence says of each candidate."`
 	Diff  skillDiffCmd  `cmd:"" help:"Say in what a skill differs from a folder, or from its pack, and what would follow."`
 	Lint  skillLintCmd  `cmd:"" help:"Check skills: errors name file, line and column."`
