@@ -24,6 +24,7 @@ import (
 	"starling/internal/durable"
 	"starling/internal/evidence"
 	"starling/internal/ledger"
+	"starling/internal/lint"
 	"starling/internal/route"
 	"starling/internal/skill"
 	"starling/internal/verify"
@@ -68,7 +69,7 @@ func (c skillLearnCmd) Run(p *program) error {
 		out = io.Discard
 	}
 	l.print(out)
-	agreed := l.walk(c, out, ask)
+	agreed := l.walk(p.ctx, c, out, ask)
 	l.Diff = string(l.changes(l.text, agreed))
 	if l.Applied = (c.Yes || ask != nil) && !c.DryRun && !bytes.Equal(agreed, l.text); l.Applied {
 		if err := l.write(agreed); err != nil {
@@ -103,9 +104,10 @@ type lesson struct {
 // An amendment is a proposal and what becomes of it.
 type amendment struct {
 	advise.Proposal
-	Agreed  bool   `json:"agreed"`
-	NotDone string `json:"not_done,omitempty"` // why the rubric cannot be edited so
-	Diff    string `json:"diff,omitempty"`     // to the rubric with those before it that are agreed to
+	Agreed  bool     `json:"agreed"`
+	NotDone string   `json:"not_done,omitempty"` // why the rubric cannot be edited so
+	Diff    string   `json:"diff,omitempty"`     // to the rubric with those before it that are agreed to
+	Lint    []string `json:"lint,omitempty"`     // what starling skill lint finds then and did not before
 }
 
 // study reads skill, models, books and texts.
@@ -270,9 +272,31 @@ func keptTexts(ctx context.Context, dir, name string) (int, error) {
 	return 0, err
 }
 
+// found is what the linter says of a rubric, and not of the one before.
+func (l *lesson) found(ctx context.Context, before, after []byte) (news []string) {
+	known := map[string]bool{}
+	for _, f := range l.lint(ctx, before) {
+		known[f.Text] = true
+	}
+	for _, f := range l.lint(ctx, after) {
+		if !known[f.Text] {
+			news = append(news, f.Problem().String())
+		}
+	}
+	return news
+}
+
+func (l *lesson) lint(ctx context.Context, rubric []byte) []lint.Finding {
+	return lint.Skill(ctx, l.revised(rubric), l.skill.Dir, lint.World{}).Findings
+}
+
+func (l *lesson) revised(rubric []byte) fs.FS {
+	return revised{l.files, path.Join(l.skill.Dir, rubricName), rubric}
+}
+
 // load reads the skill with another rubric, as the gateway would.
 func (l *lesson) load(rubric []byte) (*skill.Skill, error) {
-	s, err := skill.Load(revised{l.files, path.Join(l.skill.Dir, rubricName), rubric}, l.skill.Dir)
+	s, err := skill.Load(l.revised(rubric), l.skill.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -307,7 +331,7 @@ func (l leaf) Read(b []byte) (int, error) { return l.text.Read(b) }
 // to. Each is shown as a change of the rubric with those before it. A nil reader asks
 // nobody: then all are agreed to but those that loosen a promise, unless --only names
 // them.
-func (l *lesson) walk(c skillLearnCmd, w io.Writer, ask *bufio.Reader) []byte {
+func (l *lesson) walk(ctx context.Context, c skillLearnCmd, w io.Writer, ask *bufio.Reader) []byte {
 	text, all := l.text, false
 	for i, a := range l.Proposals {
 		next, err := l.revise(text, &a.Proposal)
@@ -316,7 +340,7 @@ func (l *lesson) walk(c skillLearnCmd, w io.Writer, ask *bufio.Reader) []byte {
 			a.print(w, i+1)
 			continue
 		}
-		a.Diff = string(l.changes(text, next))
+		a.Diff, a.Lint = string(l.changes(text, next)), l.found(ctx, text, next)
 		a.Agreed = len(a.Loosens) == 0 || slices.Contains(c.Only, a.Kind)
 		a.print(w, i+1)
 		if ask != nil && !(all && a.Agreed) {
@@ -445,6 +469,9 @@ func (a *amendment) print(w io.Writer, n int) {
 	if a.NotDone != "" {
 		printf(w, "   not done  %s\n", a.NotDone)
 		return
+	}
+	for _, found := range a.Lint {
+		printf(w, "   lint      %s\n", found)
 	}
 	fmt.Fprint(w, "\n"+inLines(a.Diff))
 }
