@@ -1,6 +1,9 @@
 package starling
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // An Exchange is a request on its way to a receipt. Each stage reads the fields
 // above its own and writes exactly one. It belongs to one goroutine.
@@ -8,6 +11,7 @@ type Exchange struct {
 	ID      string // the receipt's id, known from the start
 	Started time.Time
 	AuditOf string // id of the receipt whose request is asked again; "" a caller's own
+	PartOf  string // id of the exchange that it was made for; "" it is a whole
 
 	Request  Request
 	Screen   Screen
@@ -16,6 +20,8 @@ type Exchange struct {
 	Attempts []Attempt
 	Response Response
 	Receipt  *Receipt // nil until settled
+
+	Parts []*Receipt // of the exchanges that were made for it, as they settled
 
 	Waited time.Duration // of the whole, spent waiting for upstreams
 
@@ -31,7 +37,7 @@ func (ex *Exchange) Unpriced() bool {
 			}
 		}
 	}
-	return false
+	return slices.ContainsFunc(ex.Parts, func(r *Receipt) bool { return r.Response.Unpriced })
 }
 
 // A Screen says what class the request's data is and how far it may travel.
@@ -74,11 +80,23 @@ type Candidate struct {
 	Logprobs    bool     `json:"logprobs,omitempty"`  // it is asked how sure it is, by its tokens' log-probabilities
 	Verify      []string `json:"verify,omitempty"`    // verifiers that must accept before anything is seen
 	Nets        []string `json:"nets,omitempty"`      // what is checked without being asked before anything is seen: [FormatNet], [TurnNet]
+	Split       *Split   `json:"split,omitempty"`     // it answers from what others find in the documents; nil: it is asked as it stands
 	Probability float64  `json:"probability"`         // that its answer is accepted
 	Basis       string   `json:"basis"`               // where the probability is from
 	Expected    Money    `json:"expected_nanodollars"`
 	Worst       Money    `json:"worst_nanodollars"` // what is reserved before the call
 	Why         string   `json:"why"`
+}
+
+// A Split is how a candidate answers about documents that it never sees: it says what
+// is to be looked for, others read the chunks, and it answers from what they found.
+type Split struct {
+	Readers  []string `json:"readers"`            // "provider/name": who may read a chunk, in order
+	Chunks   int64    `json:"chunks"`             // of all documents
+	Readings int64    `json:"readings"`           // most of them: a chunk is read once for each thing that is looked for in it
+	Tokens   int64    `json:"tokens"`             // of the documents, by our own count
+	Answer   Money    `json:"answer_nanodollars"` // of the candidate's worst cost, that of the answer alone
+	Whole    Money    `json:"whole_nanodollars"`  // what it was expected to cost had everything been sent
 }
 
 // The safety nets: what is checked of an answer though no rubric asks for it.
@@ -119,6 +137,8 @@ type Attempt struct {
 	Usage      Usage         `json:"usage"`
 	Counted    int64         `json:"counted,omitempty"` // tokens of its text by our own tokenizer, before the factor of the model; 0 not counted
 	Short      string        `json:"short,omitempty"`   // it read less than was sent: how much, of how much; "" nothing shows it
+	Split      string        `json:"split,omitempty"`   // how the reading went from which it answered, for people; "" it was asked as it stood
+	Spared     int64         `json:"spared,omitempty"`  // tokens of the documents less those of the findings, by our own count
 	Lines      []CostLine    `json:"lines,omitempty"`
 	Cost       Money         `json:"cost_nanodollars"`         // of its lines
 	Upstream   string        `json:"upstream_id,omitempty"`    // the upstream's id of its answer
@@ -165,6 +185,6 @@ type Response struct {
 	Simulated bool   `json:"simulated,omitempty"`
 	Reason    string `json:"reason"` // one line of ASCII: why this one
 	Finish    Finish `json:"finish,omitempty"`
-	Cost      Money  `json:"cost_nanodollars"`   // of all attempts
+	Cost      Money  `json:"cost_nanodollars"`   // of all attempts, and of all parts
 	Unpriced  bool   `json:"unpriced,omitempty"` // a part of them may be charged at a price that nobody knows
 }

@@ -14,6 +14,7 @@ type Receipt struct {
 	Stream  bool          `json:"stream,omitempty"`
 	Asked   string        `json:"asked"`              // the model as the caller named it
 	AuditOf string        `json:"audit_of,omitempty"` // id of the receipt whose request somebody else was asked too; "" of a caller's own
+	PartOf  string        `json:"part_of,omitempty"`  // id of the receipt of the exchange that this one was made for; "" it is a whole
 
 	Key  string `json:"key,omitempty"`
 	Team string `json:"team,omitempty"`
@@ -29,8 +30,10 @@ type Receipt struct {
 	Why     string  `json:"why,omitempty"`
 
 	Cost      Money `json:"cost_nanodollars"`                // all attempts and verdicts
-	Reference Money `json:"reference_nanodollars,omitempty"` // the reference model's price for the answer's tokens
-	Saved     Money `json:"saved_nanodollars"`               // Reference − Cost; negative is negative; 0 without a reference; −Cost of an audit
+	Parts     int64 `json:"parts,omitempty"`                 // exchanges that were made for this one, each with a receipt of its own
+	PartsCost Money `json:"parts_nanodollars,omitempty"`     // what these cost; it is booked on their receipts and no part of Cost
+	Reference Money `json:"reference_nanodollars,omitempty"` // the reference model's price for the answer's tokens; of a split, with the documents
+	Saved     Money `json:"saved_nanodollars"`               // Reference − Cost − PartsCost; negative is negative; 0 without a reference, and of a part; −Cost of an audit
 	Estimate  bool  `json:"saved_is_estimate,omitempty"`     // of an answer, always: the reference was not asked
 
 	RequestMAC string `json:"request_mac,omitempty"` // HMAC-SHA-256 of the request's body under the ledger's own secret, hex

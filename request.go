@@ -70,6 +70,7 @@ type Request struct {
 	Class      Class   // the class that the caller named; "" if none
 	Budget     Money   // most that the whole exchange may cost, by the caller's own word; 0 unsaid. It can only lower the skill's
 	Bar        float64 // share of answers that must be shown to pass, by the caller's own word, in (0, 1]; 0 unsaid. It can only raise the skill's
+	Split      *bool   // whether long documents are to be read in parts, by the caller's own word; nil unsaid, and the rubric decides
 	Agent      string  // the calling program, from User-Agent: "openai-js/7.57"
 	Talk       string  // the caller's own name of the conversation; "" if none. It tells conversations apart, and is kept nowhere
 	Unattended bool    // nobody waits for the answer: a trial or an audit, which gives way to everybody who does

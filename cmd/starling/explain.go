@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"starling"
+	"starling/internal/ledger"
 )
 
 type explainCmd struct {
@@ -34,7 +36,7 @@ func (c explainCmd) Run(p *program) error {
 		return err
 	}
 	explain(p.stdout, receipt)
-	if err := explainObserved(p.ctx, p.stdout, l, receipt); err != nil {
+	if err := errors.Join(explainParts(p.ctx, p.stdout, l, receipt), explainObserved(p.ctx, p.stdout, l, receipt)); err != nil {
 		return err
 	}
 	if err := sealed.Check(); err != nil {
@@ -58,6 +60,8 @@ func explain(w io.Writer, r *starling.Receipt) {
 		printf(w, "shadow of  %s: nobody was sent this answer\n", r.AuditOf)
 	case r.AuditOf != "":
 		printf(w, "audit of   %s: nobody was sent this answer\n", r.AuditOf)
+	case r.PartOf != "":
+		printf(w, "part of    %s: %s\n", r.PartOf, r.Plan.Rule)
 	}
 	printf(w, "class      %s: may travel as far as %s (%v)\n", dash(string(r.Screen.Class)), r.Screen.Furthest, r.Screen.From)
 	printf(w, "outcome    %s\n", outcomeLine(r))
@@ -69,10 +73,13 @@ func explain(w io.Writer, r *starling.Receipt) {
 	}
 	explainPlan(w, &r.Plan)
 	explainAttempts(w, r.Attempts)
-	printf(w, "\ncost       %s%s\n", r.Cost, map[bool]string{true: ", and what has no known price; so no saving is claimed"}[r.Response.Unpriced])
+	if r.Parts > 0 {
+		printf(w, "\nparts      %d, which cost %s; with its own attempts %s\n", r.Parts, r.PartsCost, r.Response.Cost)
+	}
+	printf(w, "\ncost       %s%s\n", r.Response.Cost, map[bool]string{true: ", and what has no known price; so no saving is claimed"}[r.Response.Unpriced])
 	switch {
 	case r.Plan.Reference != nil && r.Estimate && (r.Outcome == starling.Answered || r.Reference > 0):
-		printf(w, "reference  %s at %s for the same tokens\n", r.Reference, r.Plan.Reference.ID())
+		printf(w, "reference  %s at %s for the same tokens%s\n", r.Reference, r.Plan.Reference.ID(), map[bool]string{true: ", and those of the documents"}[r.Parts > 0])
 		printf(w, "saved      %s (an estimate: the reference was not asked)\n", r.Saved)
 	case r.AuditOf != "":
 		printf(w, "saved      %s: it was asked to compare, and what it cost is spent\n", r.Saved)
@@ -105,6 +112,33 @@ func explainPlan(w io.Writer, p *starling.Plan) {
 		printf(t, "  -\t%s\tleft out\t%s\t\t\t%s\n", l.Model, l.Kind, l.Why)
 	}
 	t.Flush()
+}
+
+// explainParts prints a line for each exchange that was made for this one, and their sum.
+// Their ids follow on its own.
+func explainParts(ctx context.Context, w io.Writer, l *ledger.Records, whole *starling.Receipt) error {
+	left, sum := whole.Parts, starling.Money(0)
+	if left == 0 {
+		return nil
+	}
+	printf(w, "\n")
+	t := newTable(w)
+	q := ledger.Query{After: whole.ID, Until: whole.Time.Add(whole.Took + time.Second), Skill: whole.Plan.Skill, Key: whole.Key}
+	for r, err := range l.Receipts(ctx, q) {
+		if err != nil {
+			return err
+		}
+		if r.PartOf != whole.ID {
+			continue
+		}
+		printf(t, "  %s\t%s\t%s\t%s\t%s\n", r.ID, answerer(r), r.Outcome, r.Cost, r.Plan.Rule)
+		sum = sum.Plus(r.Cost)
+		if left--; left == 0 {
+			break
+		}
+	}
+	printf(t, "  sum\t\t\t%s\t\n", sum)
+	return t.Flush()
 }
 
 // found says how a skill was found that nobody named.
@@ -143,6 +177,9 @@ func explainAttempts(w io.Writer, attempts []starling.Attempt) {
 		}
 		for _, l := range a.Lines {
 			printf(w, "       %-14s %15s  %s\n", l.What, quantity(l), charged(l))
+		}
+		if a.Split != "" {
+			printf(w, "       split: %s; %d tokens of the documents were not sent\n", a.Split, a.Spared)
 		}
 		if a.Short != "" {
 			printf(w, "       the answer is to a part of the question: it %s\n", a.Short)

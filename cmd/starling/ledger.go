@@ -161,6 +161,8 @@ func outcomeText(r *starling.Receipt) string {
 		text += " [shadow]"
 	case r.AuditOf != "":
 		text += " [audit]"
+	case r.PartOf != "":
+		text += " [part]"
 	}
 	if r.Response.Simulated {
 		text += " [simulated]"

@@ -66,10 +66,15 @@ func (x *exchange) attempt(c *starling.Candidate, last bool) *attempt {
 
 // make calls the candidate, and has its answer judged and sent.
 func (a *attempt) make() (err error) {
-	if err := a.reserve(); err != nil {
+	if err := a.reserve(a.candidate.Worst); err != nil {
 		return a.close(err)
 	}
 	a.exchange.calling = a
+	if a.candidate.Split != nil {
+		if err := a.split(); err != nil {
+			return a.close(err)
+		}
+	}
 	count := a.tally()
 	defer count.end(true)
 	if err = a.fit(); err == nil {
@@ -89,8 +94,7 @@ func (a *attempt) make() (err error) {
 
 // reserve makes sure that the call may cost its worst: under every cap, and under
 // what the skill or the caller allows the whole exchange.
-func (a *attempt) reserve() error {
-	worst := a.candidate.Worst
+func (a *attempt) reserve(worst starling.Money) error {
 	if err := a.within(a.spent(), worst); err != nil {
 		if worst == route.Boundless && a.Request.Hosted > 0 {
 			err.Op, err.Hint = "what a request may cost is limited, and what the vendor's own tools, such as web_search, charge beside the tokens has no bound", "leave these tools out of the request, or budget.request out of the rubric and X-Starling-Budget out of the headers"
@@ -146,7 +150,7 @@ func (a *attempt) run() error {
 
 // limit ends the call when the skill's latency limit is over.
 func (a *attempt) limit(cancel context.CancelCauseFunc) *time.Timer {
-	return time.AfterFunc(a.Plan.Patience, func() {
+	return time.AfterFunc(a.Plan.Patience-time.Since(a.started), func() {
 		cancel(&starling.Error{Kind: starling.Overloaded, Op: "no answer within the skill's latency limit of " + a.Plan.Patience.String()})
 	})
 }
@@ -199,8 +203,8 @@ func (a *attempt) take(ev starling.Event, now time.Time) error {
 // open tells the caller who answers.
 func (a *attempt) open() {
 	a.sample = a.choose(a.candidate)
-	digest := io.Discard // of an audit, which nobody is sent
-	if a.AuditOf == "" {
+	digest := io.Discard // of an audit and a part, which nobody is sent
+	if a.AuditOf == "" && a.PartOf == "" {
 		digest = a.account.AnswerDigest()
 	}
 	a.reply.Start(&a.Exchange, digest)
@@ -341,7 +345,7 @@ func (a *attempt) judge() error {
 	if len(a.candidate.Verify) == 0 {
 		return nil
 	}
-	for _, v := range a.Router.Verifiers[a.Plan.Skill] {
+	for _, v := range a.verifiers() {
 		if !slices.Contains(a.candidate.Verify, v.Name()) {
 			continue // an audit asks no model about the reference
 		}
@@ -354,6 +358,14 @@ func (a *attempt) judge() error {
 		}
 	}
 	return nil
+}
+
+// verifiers are those that may judge answers of the exchange.
+func (x *exchange) verifiers() []starling.Verifier {
+	if x.judges != nil {
+		return x.judges
+	}
+	return x.Router.Verifiers[x.Plan.Skill]
 }
 
 // sure compares the candidate's own confidence with what its warrant covers.
@@ -428,7 +440,11 @@ func (a *attempt) reason() string {
 		if before.Outcome == starling.Consulted { // about somebody's answer, not instead of it
 			continue
 		}
-		text += fmt.Sprintf("; after %s %s", before.Model, before.Outcome)
+		who := before.Model
+		if before.Split != "" {
+			who += ", split,"
+		}
+		text += fmt.Sprintf("; after %s %s", who, before.Outcome)
 		if before.Kind != "" {
 			text += " (" + string(before.Kind) + ")"
 		}

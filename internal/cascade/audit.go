@@ -64,7 +64,7 @@ func (x *exchange) choose(c *starling.Candidate) *Sample {
 		return nil
 	}
 	r := &x.skill.Rubric
-	own := x.Plan.Reference != nil && x.Plan.Reference.ID() == c.Model.ID()
+	own := x.Plan.Reference != nil && x.Plan.Reference.ID() == c.Model.ID() && c.Split == nil // which has not seen the documents
 	audit := !own && !x.Plan.Pinned && r.Audit > 0 && evidence.Drawn(x.ID, r.Audit) && verify.Comparable(r.Grade)
 	if !audit && !(own && r.Keep) {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 
 	"starling"
 	"starling/internal/ledger"
@@ -112,11 +113,13 @@ func (x *exchange) plan(how string) {
 
 // remember notes what prompt caches may know of a conversation now.
 func (x *exchange) remember() {
-	if x.Observe == nil {
+	switch split := func(a starling.Attempt) bool { return a.Split != "" }; {
+	case x.Observe != nil:
+		x.imagine()
+	case slices.ContainsFunc(x.Attempts, split): // nobody was asked what the caller has asked
+	default:
 		x.Router.Sessions.Remember(&x.Exchange)
-		return
 	}
-	x.imagine()
 }
 
 // screen says how far the data may travel. A skill that nobody named is a guess: its
@@ -158,10 +161,11 @@ type exchange struct {
 	ctx     context.Context
 	reply   Reply
 	account *ledger.Account
-	calling *attempt     // under way; nil between attempts
-	skill   *skill.Skill // nil if none was named
-	would   *would       // what would have been done; nil if nothing, or if it is
-	sample  *Sample      // what is sent, where it is looked at again; nil else
+	calling *attempt            // under way; nil between attempts
+	judges  []starling.Verifier // of a part; nil: those of the skill
+	skill   *skill.Skill        // nil if none was named
+	would   *would              // what would have been done; nil if nothing, or if it is
+	sample  *Sample             // what is sent, where it is looked at again; nil else
 	netting
 }
 
@@ -228,10 +232,14 @@ func (x *exchange) settle() {
 	x.pass()
 }
 
+// spent is what the exchange has cost so far, its parts included.
 func (x *exchange) spent() starling.Money {
 	var total starling.Money
 	for i := range x.Attempts {
 		total = total.Plus(x.Attempts[i].Cost)
+	}
+	for _, r := range x.Parts {
+		total = total.Plus(r.Cost)
 	}
 	return total
 }

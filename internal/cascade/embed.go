@@ -21,7 +21,7 @@ func (c *Cascade) Embed(ctx context.Context, s *skill.Skill, screen starling.Scr
 	a := &attempt{exchange: x, candidate: &x.Plan.Candidates[0], started: time.Now(), last: true}
 	a.Model, a.Zone, a.Simulated, a.Outcome = e.Model.ID(), e.Model.Zone, e.Model.Simulated, starling.Skipped
 	if x.Err = MayRead(e, screen); x.Err == nil {
-		x.Err = a.reserve()
+		x.Err = a.reserve(a.candidate.Worst)
 	}
 	if x.Err != nil {
 		_ = a.close(x.Err)

@@ -26,6 +26,7 @@ type netting struct {
 // A netted is what they know of an attempt.
 type netted struct {
 	question *starling.Request // what the candidate is asked in the place of the request; nil: the request
+	mended   bool              // it is asked once more
 	heard    said              // what the caller is sent unseen of a conversation with tools
 	broken   *verify.Breach    // the shape is broken
 }
@@ -164,7 +165,7 @@ func (a *attempt) mend(text string) {
 // repairable reports whether the same model may do better if it is told what was
 // wrong.
 func (a *attempt) repairable() bool {
-	return a.broken != nil && !a.broken.Cut && !a.candidate.Model.Student && a.question == nil && a.ctx.Err() == nil
+	return a.broken != nil && !a.broken.Cut && !a.candidate.Model.Student && !a.mended && a.PartOf == "" && a.ctx.Err() == nil
 }
 
 // again makes the attempt in which the same model is asked once more, with its own
@@ -172,19 +173,20 @@ func (a *attempt) repairable() bool {
 // be asked so much. It is reserved and booked like any other.
 func (a *attempt) again() *attempt {
 	answered := cmp.Or(strings.TrimSpace(a.collector.Answer().Text), "(nothing)")
-	question, err := wire.Follow(&a.Request, answered, a.broken.Again)
+	question, err := wire.Follow(a.asked(), answered, a.broken.Again)
 	if err != nil {
 		return nil
 	}
 	pinned := question
-	pinned.Model = a.candidate.Model.ID()
+	pinned.Model, pinned.Budget, pinned.Bar, pinned.Split = a.candidate.Model.ID(), 0, 0, nil
 	plan, err := a.Router.Plan(&pinned, a.Screen, nil)
 	if err != nil {
 		return nil
 	}
 	c := *a.candidate
-	c.Worst, c.Expected = plan.Candidates[0].Worst, plan.Candidates[0].Expected
+	c.Worst, c.Expected, c.Split = plan.Candidates[0].Worst, plan.Candidates[0].Expected, nil
 	b := a.exchange.attempt(&c, a.last)
-	b.question = &question
+	b.question, b.mended = &question, true
+	b.Split, b.Spared = a.Split, a.Spared
 	return b
 }

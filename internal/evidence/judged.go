@@ -34,8 +34,12 @@ func Judged(r *starling.Receipt) iter.Seq[Outcome] {
 }
 
 // judged returns the candidate whose answer verifiers judged in the attempt, nil if
-// they did not. What a safety net says is nothing that the skill demands.
+// they did not. What a safety net says is nothing that the skill demands, nor is what
+// was asked of the parts of an exchange.
 func judged(r *starling.Receipt, a *starling.Attempt) *starling.Candidate {
+	if r.PartOf != "" {
+		return nil
+	}
 	n := 0
 	for i := range a.Verdicts {
 		if !a.Verdicts[i].Net() {
@@ -48,7 +52,7 @@ func judged(r *starling.Receipt, a *starling.Attempt) *starling.Candidate {
 		return nil
 	}
 	for i := range r.Plan.Candidates {
-		if c := &r.Plan.Candidates[i]; c.Model.Provider+"/"+c.Model.Name == a.Model {
+		if c := &r.Plan.Candidates[i]; c.Model.Provider+"/"+c.Model.Name == a.Model && (c.Split != nil) == (a.Split != "") {
 			return c
 		}
 	}

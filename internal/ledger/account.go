@@ -16,14 +16,19 @@ type Account struct {
 	ledger *Ledger
 	id     string
 	began  time.Time
+	opened time.Time // as began, but of a part, which has the time of its whole
+	whole  *Account  // that this one is a part of; nil: it is none
 
 	mu       sync.Mutex
 	hold     hold           // as it is in the journal
 	recorded bool           // it is in the journal
-	held     starling.Money // as the meter has it; never less than the journal's
-	spent    starling.Money
-	cells    *accountCells // owned by the local meter
-	shared   bool          // owned by the shared meter: it may have a row there
+	held     starling.Money // as the meter has it; never less than the journal's. Of a part: what its whole has lent it
+	spent    starling.Money // of a whole: without its parts
+	lent     starling.Money // of what is held, what the open parts have reserved and spent
+	parts    int64          // that have settled
+	cost     starling.Money // of those
+	cells    *accountCells  // owned by the local meter
+	shared   bool           // owned by the shared meter: it may have a row there
 
 	answer  hash.Hash // nil unless somebody asked for it
 	receipt *starling.Receipt
@@ -53,6 +58,9 @@ func (a *Account) Use(skill string) {
 // reserved is booked. Errors: OverBudget naming the cap, which leaves everything
 // as it was; Internal when the journal cannot be written, Overloaded when the
 // store has not taken receipts for too long.
+//
+// Of a part it takes from what its whole has reserved, and from nothing else: where
+// that has no room it is OverBudget, and nothing is written.
 func (a *Account) Reserve(ctx context.Context, amount starling.Money) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -62,7 +70,11 @@ func (a *Account) Reserve(ctx context.Context, amount starling.Money) error {
 	if err := a.ledger.journal.full(); err != nil { // before anything is held anywhere
 		return err
 	}
-	return a.move(ctx, a.spent.Plus(max(amount, 0)))
+	to := a.spent.Plus(max(amount, 0))
+	if a.whole != nil {
+		return a.whole.lend(a, to)
+	}
+	return a.move(ctx, to.Plus(a.lent))
 }
 
 // move changes the reservation. On the way up the meter comes first, on the way
@@ -111,9 +123,18 @@ func (a *Account) Spend(amount starling.Money) {
 		return
 	}
 	a.spent = a.spent.Plus(max(amount, 0))
-	if a.spent > a.held {
-		a.ledger.meter.overrun(a, a.spent)
-		a.held = a.spent
+	if a.whole != nil {
+		a.whole.lendMore(a)
+		return
+	}
+	a.exceed()
+}
+
+// exceed tells the meter of calls that cost more than was held for them.
+func (a *Account) exceed() {
+	if used := a.spent.Plus(a.lent); used > a.held {
+		a.ledger.meter.overrun(a, used)
+		a.held = used
 	}
 }
 
@@ -150,6 +171,9 @@ func (a *Account) Settle(ex *starling.Exchange) (*starling.Receipt, error) {
 }
 
 func (a *Account) settle() error {
+	if a.whole != nil {
+		return a.whole.take(a)
+	}
 	e := newEntry(a.receipt)
 	e.held = a.shared
 	if bounded(a.receipt.Cost) > a.held {

@@ -161,6 +161,7 @@ func (e *encoder) receipt(r *starling.Receipt) {
 	e.someTrue("stream", r.Stream)
 	str(e, "asked", r.Asked)
 	someStr(e, "audit_of", r.AuditOf)
+	someStr(e, "part_of", r.PartOf)
 	someStr(e, "key", r.Key)
 	someStr(e, "team", r.Team)
 	e.screen(&r.Screen)
@@ -172,6 +173,8 @@ func (e *encoder) receipt(r *starling.Receipt) {
 	someStr(e, "kind", r.Kind)
 	someStr(e, "why", r.Why)
 	num(e, "cost_nanodollars", r.Cost)
+	someNum(e, "parts", r.Parts)
+	someNum(e, "parts_nanodollars", r.PartsCost)
 	someNum(e, "reference_nanodollars", r.Reference)
 	num(e, "saved_nanodollars", r.Saved)
 	e.someTrue("saved_is_estimate", r.Estimate)
@@ -298,11 +301,27 @@ func (e *encoder) candidate(c *starling.Candidate) {
 	e.someTrue("logprobs", c.Logprobs)
 	someList(e, "verify", c.Verify, e.textOf)
 	someList(e, "nets", c.Nets, e.textOf)
+	e.split(c.Split)
 	e.float("probability", c.Probability)
 	str(e, "basis", c.Basis)
 	num(e, "expected_nanodollars", c.Expected)
 	num(e, "worst_nanodollars", c.Worst)
 	str(e, "why", c.Why)
+	e.close('}')
+}
+
+func (e *encoder) split(s *starling.Split) {
+	if s == nil {
+		return
+	}
+	e.name("split")
+	e.open('{')
+	list(e, "readers", s.Readers, e.textOf)
+	num(e, "chunks", s.Chunks)
+	num(e, "readings", s.Readings)
+	num(e, "tokens", s.Tokens)
+	num(e, "answer_nanodollars", s.Answer)
+	num(e, "whole_nanodollars", s.Whole)
 	e.close('}')
 }
 
@@ -331,6 +350,8 @@ func (e *encoder) attempt(a *starling.Attempt) {
 	e.usage(&a.Usage)
 	someNum(e, "counted", a.Counted)
 	someStr(e, "short", a.Short)
+	someStr(e, "split", a.Split)
+	someNum(e, "spared", a.Spared)
 	someList(e, "lines", a.Lines, e.line)
 	num(e, "cost_nanodollars", a.Cost)
 	someStr(e, "upstream_id", a.Upstream)

@@ -123,6 +123,7 @@ func (j *journal) settle(e *entry) error {
 	}
 	err := j.write(func(buf []byte) []byte { return appendRecord(buf, settledRecord, e.payload) })
 	delete(j.open, e.id)
+	lessen(j.open, e)
 	if done := j.awaited[e.id]; done != nil {
 		close(done)
 		delete(j.awaited, e.id)
@@ -131,6 +132,16 @@ func (j *journal) settle(e *entry) error {
 	seq := j.written
 	j.mu.Unlock()
 	return j.settleDisk(seq, err)
+}
+
+// lessen takes what a part has cost from what its whole holds, which has so much less
+// to answer for. It follows from the part's receipt, so that one record says both: a
+// process that dies in between has written neither.
+func lessen(open map[string]hold, part *entry) {
+	if h, ok := open[part.whole]; ok && part.whole != "" {
+		h.Held = max(0, h.Held-part.cost)
+		open[part.whole] = h
+	}
 }
 
 // hangsNothingOn reports whether the exchange cost nothing and holds nothing.

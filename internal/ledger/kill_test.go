@@ -45,6 +45,12 @@ func spendAll(l *Ledger) {
 			fmt.Println("refused", starling.KindOf(err))
 			return
 		}
+		if part, err := a.Part(); i%4 == 1 && err == nil && part.Reserve(context.Background(), 200_000) == nil {
+			part.Spend(50_000)
+			if r, err := part.Settle(&starling.Exchange{Attempts: []starling.Attempt{{Outcome: starling.Answered, Cost: part.spent}}}); err == nil {
+				fmt.Println("settled", r.ID)
+			}
+		}
 		a.Spend(100_000)
 		if i%3 == 0 && a.Reserve(context.Background(), 500_000) == nil {
 			a.Spend(100_000)

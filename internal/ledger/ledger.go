@@ -236,6 +236,7 @@ func (l *Ledger) Begin(c starling.Caller, skill string) *Account {
 		ledger: l,
 		id:     id,
 		began:  now,
+		opened: now,
 		hold:   hold{ID: id, At: now.UnixNano(), Key: c.Key, Team: c.Team, Skill: skill},
 	}
 }

@@ -22,7 +22,8 @@ type meter interface {
 	// there is nothing to refuse.
 	overrun(a *Account, amount starling.Money)
 
-	// book turns what the account holds into what its receipt says was spent.
+	// book turns what the account holds into what its receipt says was spent; of a
+	// part, so much of what its whole holds.
 	book(a *Account, e *entry)
 
 	// standing says how the caps are used on a day.
@@ -87,7 +88,11 @@ func (m *localMeter) overrun(a *Account, amount starling.Money) {
 func (m *localMeter) book(a *Account, e *entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.change(a, 0)
+	if w := a.whole; w != nil {
+		m.change(w, max(0, w.held-e.cost))
+	} else {
+		m.change(a, 0)
+	}
 	if e.cost == 0 {
 		return
 	}

@@ -25,11 +25,12 @@ func (a *Account) receiptOf(ex *starling.Exchange) *starling.Receipt {
 	r := &starling.Receipt{
 		ID:       a.hold.ID,
 		Time:     a.began.UTC(),
-		Took:     time.Since(a.began),
+		Took:     time.Since(a.opened),
 		Dialect:  ex.Request.Dialect,
 		Stream:   ex.Request.Stream,
 		Asked:    shorten(ex.Request.Model, longestName),
 		AuditOf:  ex.AuditOf,
+		Parts:    a.parts,
 		Key:      a.hold.Key,
 		Team:     a.hold.Team,
 		Screen:   ex.Screen,
@@ -48,7 +49,11 @@ func (a *Account) receiptOf(ex *starling.Exchange) *starling.Receipt {
 	for _, t := range r.Attempts {
 		r.Cost = r.Cost.Plus(t.Cost)
 	}
-	r.Response.Cost, r.Response.Unpriced = r.Cost, ex.Unpriced()
+	if a.whole != nil {
+		r.PartOf = a.whole.id
+	}
+	r.PartsCost = a.cost
+	r.Response.Cost, r.Response.Unpriced = r.Cost.Plus(r.PartsCost), ex.Unpriced()
 	r.Response.Model = shorten(r.Response.Model, longestName)
 	r.Response.Reason = shorten(r.Response.Reason, longestWhy)
 	compare(r)
@@ -67,6 +72,7 @@ func brief(attempts []starling.Attempt) []starling.Attempt {
 		t.Upstream = shorten(t.Upstream, longestName)
 		t.Said = shorten(t.Said, longestName)
 		t.Short = shorten(t.Short, longestName)
+		t.Split = shorten(t.Split, longestName)
 		t.Left = briefLeft(t.Left)
 		all[i] = t
 	}
@@ -96,16 +102,20 @@ func briefLeft(fields []string) []string {
 
 // compare fills in what the reference model would have cost. An exchange without
 // an answer has saved nothing: what it cost is a loss. So is an audit, which nobody
-// would have needed who had asked the reference in the first place.
+// would have needed who had asked the reference in the first place. A part has saved
+// nothing of its own: what it cost is in the saving of its whole, for which the
+// reference would have read the documents too.
 func compare(r *starling.Receipt) {
-	if r.Plan.Reference == nil || !r.Plan.Reference.Price.Known() {
+	if r.PartOf != "" || r.Plan.Reference == nil || !r.Plan.Reference.Price.Known() {
 		return
 	}
 	if t := answering(r.Attempts); t != nil && r.AuditOf == "" {
-		_, r.Reference = r.Plan.Reference.Price.Cost(t.Usage, t.Took)
+		u := t.Usage
+		u.Input += max(t.Spared, 0)
+		_, r.Reference = r.Plan.Reference.Price.Cost(u, t.Took)
 		r.Estimate = true
 	}
-	r.Saved = r.Reference.Plus(-r.Cost)
+	r.Saved = r.Reference.Plus(-r.Cost).Plus(-r.PartsCost)
 	if r.Response.Unpriced { // it cost more than that, and may have saved nothing
 		r.Saved = min(r.Saved, 0)
 	}
@@ -208,6 +218,8 @@ type entry struct {
 	ref     starling.Money
 	saved   starling.Money
 
+	whole string // id of the exchange that it is a part of; "" of a whole
+
 	segment int  // of the journal, while it is pending
 	held    bool // a shared meter may hold something for it
 }
@@ -243,6 +255,7 @@ func entryOf(r *starling.Receipt, payload []byte) *entry {
 		cost:    bounded(r.Cost),
 		ref:     bounded(r.Reference),
 		saved:   bounded(r.Saved),
+		whole:   r.PartOf,
 	}
 }
 

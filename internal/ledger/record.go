@@ -140,6 +140,7 @@ func (r *recovery) add(kind recordKind, body []byte) bool {
 		r.settled = append(r.settled, entryOf(receipt, bytes.Clone(body)))
 		r.settled[len(r.settled)-1].held = true
 		delete(r.open, receipt.ID)
+		lessen(r.open, r.settled[len(r.settled)-1])
 	default:
 		return false
 	}

@@ -203,7 +203,7 @@ type Totaled struct {
 	Receipts  int64          `json:"receipts"`
 	Answered  int64          `json:"answered"`
 	Cost      starling.Money `json:"cost_nanodollars"`
-	Compared  starling.Money `json:"compared_nanodollars"` // the part of Cost that was measured against a reference
+	Compared  starling.Money `json:"compared_nanodollars"` // what was measured against a reference: of Cost, and of the parts of those exchanges
 	Reference starling.Money `json:"reference_nanodollars"`
 	Saved     starling.Money `json:"saved_nanodollars"` // Reference − Compared
 }
@@ -226,7 +226,7 @@ func (r *Records) Totals(ctx context.Context, q Query, by string) ([]Totaled, er
 	where, args := q.where()
 	rows, err := r.store.db.QueryContext(ctx, `SELECT `+column+` AS label, count(*),
 		CAST(sum(CASE WHEN outcome = 'answered' THEN 1 ELSE 0 END) AS BIGINT), CAST(sum(cost) AS BIGINT),
-		CAST(sum(CASE WHEN reference <> 0 OR saved <> 0 THEN cost ELSE 0 END) AS BIGINT),
+		CAST(sum(reference - saved) AS BIGINT),
 		CAST(sum(reference) AS BIGINT), CAST(sum(saved) AS BIGINT)
 		FROM receipts WHERE `+where+` GROUP BY label ORDER BY label`, args...)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // that they do not judge the reference. Errors: as of Plan.
 func (r *Router) Audit(req *starling.Request, screen starling.Screen, s *skill.Skill, receipt string) (starling.Plan, error) {
 	asked := *req
-	asked.Model, asked.Budget, asked.Bar = s.Rubric.Reference, 0, 0 // the caller's terms were for the answer
+	asked.Model, asked.Budget, asked.Bar, asked.Split = s.Rubric.Reference, 0, 0, nil // the caller's terms were for the answer
 	plan, err := r.Plan(&asked, screen, s)
 	plan.Pinned, plan.Rule = false, "audit of "+receipt
 	for i := range plan.Candidates {

@@ -17,9 +17,9 @@ const observedRule = "observed: "
 // the rubric refuses stays refused. A bar of the caller's keeps nobody from answering, its
 // budget holds as caps do. The skill may be nil. Errors: as of Plan.
 func (r *Router) Observe(req *starling.Request, screen starling.Screen, s *skill.Skill) (starling.Plan, error) {
-	bare, barless := *r, *req
-	bare.bare, barless.Bar = true, 0
-	r, req = &bare, &barless
+	bare, own := *r, *req
+	bare.bare, own.Bar, own.Split = true, 0, nil
+	r, req = &bare, &own
 	if s == nil || !strings.HasPrefix(req.Model, Prefix) {
 		plan, err := r.Plan(req, screen, s)
 		plan.Rule = observedRule + plan.Rule
@@ -66,9 +66,11 @@ func standIns(s *skill.Skill, candidates []skill.Candidate) []standIn {
 }
 
 // Would plans as [Router.Plan] does where it is not only observed, for a caller who
-// leaves the choice to the skill. Errors: as of Plan.
+// leaves the choice to the skill. Documents would not be read in parts: nobody could
+// shadow that. Errors: as of Plan.
 func (r *Router) Would(req *starling.Request, screen starling.Screen, s *skill.Skill) (starling.Plan, error) {
 	asked := *req
+	asked.Split = new(bool)
 	if !strings.HasPrefix(req.Model, Prefix) {
 		asked.Model = Prefix + s.Name
 	}

@@ -7,6 +7,7 @@
 //	how each stands before anybody asks      ladder.go
 //	how likely an answer is accepted         odds.go, prompt.go
 //	in which order they try                  order.go, talk.go, sessions.go
+//	who reads long documents in parts        split.go
 //	what would be done, by who only observes  observe.go
 //	what is learned beside the requests      insight.go, guard.go
 //
@@ -135,6 +136,9 @@ func (p *planning) make() error {
 	if err := p.raise(); err != nil {
 		return err
 	}
+	if err := p.wish(); err != nil {
+		return err
+	}
 	switch {
 	case p.req.Model == "": // which no other dialect allows
 		return p.moderator()
@@ -213,11 +217,14 @@ func (p *planning) ladder() error {
 		p.consider(c, i == len(candidates)-1)
 		p.trusted = len(p.Candidates) > before
 	}
+	if len(p.Candidates) > 0 {
+		p.arrange()
+		p.number()
+	}
+	p.split(candidates)
 	if len(p.Candidates) == 0 {
 		return p.refusal()
 	}
-	p.arrange()
-	p.number()
 	return nil
 }
 

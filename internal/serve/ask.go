@@ -134,6 +134,9 @@ func terms(req *starling.Request, h http.Header) error {
 			return &starling.Error{Kind: starling.Invalid, Op: "X-Starling-Budget is no amount of more than nothing", Hint: "say the most that the answer may cost in dollars, like 0.01"}
 		}
 	}
+	if err := splits(req, h); err != nil {
+		return err
+	}
 	bar, err := only(h, "X-Starling-Bar")
 	if err != nil || bar == "" {
 		return err
@@ -142,6 +145,21 @@ func terms(req *starling.Request, h http.Header) error {
 		req.Bar = 0
 		return &starling.Error{Kind: starling.Invalid, Op: "X-Starling-Bar is no share", Hint: "say which share of the answers must be shown to pass, like 0.95"}
 	}
+	return nil
+}
+
+// splits reads whether the caller wants long documents read in parts: "X-Starling-Split:
+// true", or not: "false".
+func splits(req *starling.Request, h http.Header) error {
+	said, err := only(h, "X-Starling-Split")
+	if err != nil || said == "" {
+		return err
+	}
+	yes := said == "true"
+	if !yes && said != "false" {
+		return &starling.Error{Kind: starling.Invalid, Op: "X-Starling-Split is neither true nor false", Hint: "say true to have long documents read in parts, false to have them sent as they are"}
+	}
+	req.Split = &yes
 	return nil
 }
 

@@ -76,6 +76,9 @@ func (m *metrics) observe(ex *starling.Exchange) {
 	if r.Observed != nil {
 		m.observed.WithLabelValues(r.Observed.Skill, or(r.Observed.First(), "none")).Inc()
 	}
+	for _, part := range ex.Parts {
+		m.spent(part)
+	}
 	s := m.spent(r)
 	s.took.Observe(r.Took.Seconds())
 	m.added.Observe(r.Added.Seconds())
@@ -117,7 +120,7 @@ func (m *metrics) caught(a *starling.Attempt) {
 // audited counts what an audit took. It is nobody's request.
 func (m *metrics) audited(ex *starling.Exchange) {
 	if ex != nil && ex.Receipt != nil {
-		m.spent(ex.Receipt)
+		m.spent(ex.Receipt) // it has no parts: the reference reads all that it is asked
 	}
 }
 

@@ -86,6 +86,9 @@ func (s *Server) answer(m *Model, a *ask, nth, limit int64) (answer, *fault) {
 
 // speak returns the blocks of the answer proper; never none.
 func (s *Server) speak(m *Model, a *ask, nth int64) ([]block, *fault) {
+	if said, ok := s.long(m, a); ok {
+		return text(said), nil
+	}
 	c, d := s.known(a), s.die.about(m.Name).about(a.said).nth(nth)
 	switch {
 	case c != nil && !a.told:

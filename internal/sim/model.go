@@ -39,6 +39,8 @@ type Model struct {
 	// sets another (options.num_ctx), or has it refuse (truncate).
 	Reads int64
 
+	Long Reading // how well it does with long documents
+
 	Dims int // numbers of an embedding; 0 is 64
 
 	Words         int  // length of an answer to an unknown input; 0 is 40

@@ -22,6 +22,7 @@ import (
 type Options struct {
 	Models []Model // of two with one name the first counts
 	Cases  []Case  // whose answers are known
+	Facts  []Fact  // of long documents
 	Seed   uint64  // another seed, another world
 
 	Key     string        // what callers must send as bearer token or x-api-key; "" asks for none
@@ -37,6 +38,7 @@ type Server struct {
 	models   map[string]*runner
 	names    []string // of the models, in the order given
 	cases    map[string]*Case
+	facts    []Fact
 	key      [sha256.Size]byte
 	open     bool // no key is asked for
 	maxBody  int64
@@ -59,6 +61,7 @@ func New(o Options) *Server {
 		die:     die(mix(o.Seed)),
 		models:  make(map[string]*runner, len(o.Models)),
 		cases:   index(o.Cases),
+		facts:   o.Facts,
 		key:     sha256.Sum256([]byte(o.Key)),
 		open:    o.Key == "",
 		maxBody: orElse(o.MaxBody, 32<<20),

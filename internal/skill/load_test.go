@@ -53,6 +53,7 @@ verify:
   - {kind: arithmetic, equations: true, sums: [{total: net, parts: "lines.#.amount"}, {total: total, parts: [net, vat]}]}
   - {kind: agreement, prompt: Say it., model: open}
   - {kind: judge, model: premium, criteria: It is polite.}
+split: {readers: [small, open], chunk: 1000, overlap: 50, least: 4000, most: 32}
 rules:
   - {when: request.input_bytes > 20000, candidates: [open, premium], why: long}
   - {when: class == "restricted", refuse: true, why: secret}
@@ -84,6 +85,7 @@ func TestARubricIsReadToTheLastField(t *testing.T) {
 			{Kind: "agreement", Prompt: "Say it.", Model: "open"},
 			{Kind: "judge", Model: "premium", Criteria: "It is polite."},
 		},
+		Split: &Split{Readers: []string{"small", "open"}, Chunk: 1000, Overlap: 50, Least: 4000, Most: 32},
 		Rules: []Rule{
 			{When: "request.input_bytes > 20000", Candidates: []Candidate{open, {Model: "premium"}}, Why: "long"},
 			{When: `class == "restricted"`, Refuse: true, Why: "secret"},

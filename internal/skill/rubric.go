@@ -62,6 +62,7 @@ func (c *check) rubric(r *Rubric) {
 		c.complain([]string{"reference"}, "a student is no reference: it learned from one", "name the model that it learns from")
 	}
 	c.bar(r)
+	c.split(r)
 	for i := range r.Verify {
 		at := []string{"verify", strconv.Itoa(i)}
 		c.verifier(at, &r.Verify[i])
@@ -95,6 +96,22 @@ func (c *check) bar(r *Rubric) {
 		c.complain(in(at, "margin"), "there is no reference to compare with", "name one under reference")
 	case c.doc.Has(in(at, "valid")) && b.Valid <= 0:
 		c.complain(in(at, "valid"), "what was shown must hold for a while", "remove the line for 2160h")
+	}
+}
+
+func (c *check) split(r *Rubric) {
+	if r.Split == nil {
+		return
+	}
+	if i := slices.Index(r.Split.Readers, starling.StudentName); i >= 0 {
+		c.complain([]string{"split", "readers", strconv.Itoa(i)}, "a student reads no chunk: it gives labels", "name a model")
+	}
+	s := r.Filled()
+	if len(s.Readers) == 0 {
+		c.complain([]string{"split"}, "nobody is left to read: there is one candidate", "name readers")
+	}
+	if s.Overlap*2 > s.Chunk {
+		c.complain([]string{"split", "overlap"}, "chunks overlap by more than a half", "lower overlap, or raise chunk")
 	}
 }
 

@@ -1,6 +1,7 @@
 package skill
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -44,6 +45,7 @@ type Rubric struct {
 	Prompt     string         `yaml:"prompt"`
 	Verify     []VerifySpec   `yaml:"verify"`
 	Rules      []Rule         `yaml:"rules"`
+	Split      *Split         `yaml:"split"` // how long documents are read in parts; nil: only where the caller asks for it
 	Grade      []string       `yaml:"grade"` // "label", "json", "number", "contains", "cites", "verified"
 }
 
@@ -95,6 +97,35 @@ type Budget struct {
 	Request starling.Money `yaml:"request"`
 	Day     starling.Money `yaml:"day"`
 	Month   starling.Money `yaml:"month"`
+}
+
+// A Split says who reads long documents in parts, and in which. What is unsaid is zero
+// until it is filled in ([Rubric.Filled]).
+type Split struct {
+	Readers []string `yaml:"readers"` // who may read a chunk, in order: an alias or "provider/model"
+	Chunk   int64    `yaml:"chunk"`   // tokens of a chunk; more where there would be more than Most
+	Overlap int64    `yaml:"overlap"` // tokens at most that a chunk has in common with the one before
+	Least   int64    `yaml:"least"`   // tokens from which on a text is a document though nothing marks it as one
+	Most    int64    `yaml:"most"`    // readings of a request
+}
+
+// Filled returns the split of a rubric with everything said: of one without, that which
+// the caller can ask for, where all candidates but the last may read.
+func (r *Rubric) Filled() Split {
+	var s Split
+	if r.Split != nil {
+		s = *r.Split
+	}
+	if len(s.Readers) == 0 {
+		for _, c := range r.Candidates[:max(0, len(r.Candidates)-1)] {
+			s.Readers = append(s.Readers, c.Model)
+		}
+	}
+	s.Chunk, s.Least, s.Most = cmp.Or(s.Chunk, 2000), cmp.Or(s.Least, 8000), cmp.Or(s.Most, 64)
+	if s.Overlap == 0 {
+		s.Overlap = s.Chunk / 20
+	}
+	return s
 }
 
 // A VerifySpec describes a verifier. Only the fields of its Kind are set.

@@ -90,6 +90,14 @@ const (
 	perReply = 3 // what an answer begins with
 )
 
+// Text returns how many tokens of our own a text has, whoever reads it: that of the
+// tokenizer with which models are counted of which nothing else is known.
+func Text(text string) int64 {
+	c := counting{encoding: o200k, sparse: 1}
+	c.text(text)
+	return c.tokens
+}
+
 // Ours returns how many tokens of our own the text of r has for m, before any factor.
 // It is 0 if stop, which may be nil, says true before it is known.
 func Ours(r *starling.Request, m starling.Model, stop func() bool) int64 {

@@ -1,0 +1,169 @@
+package ledger
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+
+	"starling"
+)
+
+// costing is an exchange that cost an amount.
+func costing(amount starling.Money) *starling.Exchange {
+	return &starling.Exchange{Attempts: []starling.Attempt{{Outcome: starling.Answered, Cost: amount}}}
+}
+
+// eachOwn runs a test against the stores that a gateway has to itself.
+func eachOwn(t *testing.T, test func(t *testing.T, p place)) {
+	eachStore(t, func(t *testing.T, p place) {
+		if p.URL == "" {
+			test(t, p)
+		}
+	})
+}
+
+func TestPartsArePaidFromWhatTheirWholeHasReserved(t *testing.T) {
+	eachOwn(t, func(t *testing.T, p place) {
+		ctx := context.Background()
+		l := p.open(t, Budget{Scope: ForTeam, Name: "sales", Limit: 100, Per: PerDay})
+		stands := func(spent, held starling.Money) {
+			t.Helper()
+			all, err := l.Standing(ctx)
+			must(t, err)
+			if all[0].Spent != spent || all[0].Held != held {
+				t.Fatalf("spent %d, held %d; want %d and %d", all[0].Spent, all[0].Held, spent, held)
+			}
+		}
+		whole := l.Begin(ada, "reading")
+		must(t, whole.Reserve(ctx, 100))
+		one, err := whole.Part()
+		must(t, err)
+		two, err := whole.Part()
+		must(t, err)
+		must(t, one.Reserve(ctx, 60))
+		wantKind(t, two.Reserve(ctx, 41), starling.OverBudget)
+		must(t, two.Reserve(ctx, 40))
+		stands(0, 100)
+		one.Spend(20)
+		must(t, one.Reserve(ctx, 10)) // a second call
+		one.Spend(10)
+		stands(0, 100)
+		r, err := one.Settle(costing(30))
+		must(t, err)
+		if r.PartOf != whole.ID() || r.Plan.Skill != "reading" || r.Team != ada.Team || r.Saved != 0 || !r.Time.Equal(whole.Began()) {
+			t.Errorf("%+v", r)
+		}
+		stands(30, 70)
+		must(t, two.Reserve(ctx, 70))
+		two.Spend(0)
+		_, err = two.Settle(costing(0))
+		must(t, err)
+		stands(30, 70)
+		must(t, whole.Reserve(ctx, 50))
+		stands(30, 50)
+		whole.Spend(40)
+		ex := exchange(whole, 40)
+		r, err = whole.Settle(ex)
+		must(t, err)
+		stands(70, 0)
+		if r.Parts != 2 || r.PartsCost != 30 || r.Cost != 40 || r.Response.Cost != 70 || r.Saved != r.Reference-70 {
+			t.Errorf("%+v", r)
+		}
+		must(t, l.Flush(ctx))
+		verified(t, l.Records)
+		all, err := l.Totals(ctx, Query{}, "skill")
+		must(t, err)
+		if sum := all[0]; len(all) != 1 || sum.Cost != 70 || sum.Compared != 70 || sum.Saved != sum.Reference-70 || sum.Receipts != 3 {
+			t.Errorf("%+v", all)
+		}
+		_, err = whole.Part()
+		wantKind(t, err, starling.Internal)
+	})
+}
+
+func TestWhereGatewaysShareAStoreThereAreNoParts(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		whole := p.open(t).Begin(ada, "")
+		want := starling.Kind("")
+		if p.URL != "" {
+			want = starling.Invalid
+		}
+		_, err := whole.Part()
+		wantKind(t, err, want)
+	})
+}
+
+func TestACallOfAPartThatCostMoreThanItsWorstIsBooked(t *testing.T) {
+	eachOwn(t, func(t *testing.T, p place) {
+		l := p.open(t, Budget{Scope: ForAll, Limit: 100, Per: InTotal})
+		whole := l.Begin(ada, "")
+		must(t, whole.Reserve(context.Background(), 50))
+		part, err := whole.Part()
+		must(t, err)
+		must(t, part.Reserve(context.Background(), 10))
+		part.Spend(70)
+		if s, _ := l.Standing(context.Background()); s[0].Held != 70 {
+			t.Errorf("%+v", s)
+		}
+		_, err = part.Settle(costing(70))
+		must(t, err)
+		if s, _ := l.Standing(context.Background()); s[0].Spent != 70 || s[0].Held != 0 {
+			t.Errorf("%+v", s)
+		}
+		_, err = whole.Settle(costing(0))
+		must(t, err)
+		verified(t, l.Records)
+	})
+}
+
+// TestAtEveryMomentAWholeAndItsPartsAreBookedAndHeldForWhatWasReserved kills the process
+// after any number of steps: what is booked then is all that was reserved, no more and
+// no less, however the journal's segments fell.
+func TestAtEveryMomentAWholeAndItsPartsAreBookedAndHeldForWhatWasReserved(t *testing.T) {
+	eachOwn(t, func(t *testing.T, p place) {
+		for seed := range uint64(12) {
+			p.Dir = t.TempDir()
+			dieAmongParts(t, p, rand.New(rand.NewPCG(seed, 1)))
+		}
+	})
+}
+
+const reserved starling.Money = 1000
+
+func dieAmongParts(t *testing.T, p place, r *rand.Rand) {
+	ctx, cap := context.Background(), Budget{Scope: ForAll, Limit: reserved, Per: InTotal}
+	l := p.open(t, cap)
+	l.journal.limit = 200 + r.Int64N(4000)
+	whole := l.Begin(ada, "")
+	must(t, whole.Reserve(ctx, reserved))
+	var open []*Account
+	for range r.IntN(25) {
+		switch step := r.IntN(4); {
+		case step == 0 || len(open) == 0:
+			part, err := whole.Part()
+			must(t, err)
+			open = append(open, part)
+		case step < 3:
+			if amount := starling.Money(r.Int64N(300)); open[0].Reserve(ctx, amount) == nil {
+				open[0].Spend(amount / 2)
+			}
+		default:
+			_, err := open[0].Settle(costing(open[0].spent))
+			must(t, err)
+			open = open[1:]
+		}
+		if s, err := l.Standing(ctx); err != nil || s[0].Spent+s[0].Held != reserved {
+			t.Fatalf("spent and held %+v of %d, %v", s, reserved, err)
+		}
+	}
+	if r.IntN(2) == 0 {
+		must(t, l.Flush(ctx))
+	}
+	l.crash(t)
+	l = p.open(t, cap)
+	defer l.Close()
+	if s, err := l.Standing(ctx); err != nil || s[0].Spent != reserved || s[0].Held != 0 {
+		t.Fatalf("booked and held %+v of %d, %v", s, reserved, err)
+	}
+	verified(t, l.Records)
+}
