@@ -87,6 +87,9 @@ func (s *Server) answer(m *Model, a *ask, nth, limit int64) (answer, *fault) {
 // speak returns the blocks of the answer proper; never none.
 func (s *Server) speak(m *Model, a *ask, nth int64) ([]block, *fault) {
 	c, d := s.known(a), s.die.about(m.Name).about(a.said).nth(nth)
+	if p := m.play(a); p != nil {
+		return p.turn(a, d)
+	}
 	switch {
 	case c != nil && !a.told:
 		own := s.die.about(m.Name).about(strings.TrimSpace(c.Input)).nth(nth)
@@ -137,7 +140,7 @@ func (a *ask) toolCalls(d die, m *Model) []block {
 	for i, t := range chosen {
 		own := conversation.nth(int64(i))
 		b := block{kind: starling.CallPart, id: own.name("call"), name: t.name, namespace: t.namespace, custom: t.custom}
-		if b.text = arguments(t.schema, d.nth(int64(i))); t.custom {
+		if b.text = arguments(t.schema, harmless, d.nth(int64(i))); t.custom {
 			b.text = unknown(d.nth(int64(i)), m.Words)
 		}
 		blocks = append(blocks, b)
