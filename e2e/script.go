@@ -26,6 +26,7 @@ type finding struct {
 	Dialect string // of the upstream; "-" if it is about none
 	State   state
 	Why     string
+	Account *account // of a task that was delegated, or that its agent did itself; nil else
 }
 
 // script runs a client's script and collects what it says.
