@@ -224,11 +224,16 @@ func (s *stand) delegation(ctx context.Context, c client, j job, a *account) err
 	at.keep = true
 	e := errand{model: dialects[c.Endpoint] + "-" + premium, key: s.keys["rich"], prompt: j.prompt(c, a.Delegated), at: at}
 	e.env = []string{"STARLING_KEY=" + e.key, "STARLING_GATEWAY=" + s.gateway, "PATH=" + s.dir + string(os.PathListSeparator) + path("runtime", c.Group)}
+	for name, value := range r.Skills.Env {
+		e.env = append(e.env, name+"="+value)
+	}
 	e.furnish = func(home, work string) error {
-		if !a.Delegated {
-			return j.lay(work)
+		profile := "export PATH='" + s.dir + "':$PATH\n" // some agents' shells are login shells
+		err := errors.Join(j.lay(work), os.WriteFile(filepath.Join(home, ".profile"), []byte(profile), 0o600))
+		if a.Delegated {
+			err = errors.Join(err, s.install(ctx, r, home))
 		}
-		return errors.Join(j.lay(work), s.install(ctx, r, home))
+		return err
 	}
 	out, err := s.perform(ctx, c, e)
 	if err != nil {
@@ -263,7 +268,7 @@ func (s *stand) account(ctx context.Context, c client, j job, calls int, all []e
 			return err
 		}
 		if err := r.ofTheSession(); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", x.Path, err)
 		}
 		if turns(x.Body) {
 			session = append(session, x.Body)
@@ -384,6 +389,7 @@ type receipt struct {
 		Simulated bool   `json:"simulated"`
 	} `json:"response"`
 	Outcome  string `json:"outcome"`
+	Why      string `json:"why"`
 	Cost     int64  `json:"cost_nanodollars"`
 	Saved    int64  `json:"saved_nanodollars"`
 	Estimate bool   `json:"saved_is_estimate"`
@@ -413,7 +419,7 @@ func (s *stand) receipt(ctx context.Context, id string) (receipt, error) {
 // ofTheSession checks that the agent's own question went to the premium model.
 func (r receipt) ofTheSession() error {
 	if r.Outcome != "answered" || r.Response.Model != premium || r.Response.Zone != "cloud" || !r.Response.Simulated || r.Plan.Skill != "" {
-		return fmt.Errorf("a question of its own was %s by %q in zone %s, skill %q", r.Outcome, r.Response.Model, r.Response.Zone, r.Plan.Skill)
+		return fmt.Errorf("a question of its own was %s by %q in zone %s, skill %q: %s", r.Outcome, r.Response.Model, r.Response.Zone, r.Plan.Skill, r.Why)
 	}
 	return nil
 }

@@ -50,6 +50,9 @@ var exceptions = map[string][]exception{
 		// The mark until where the vendor is to keep the prompt moves on with the last
 		// message. It says where a cached prefix ends, and is no part of it.
 		{regexp.MustCompile(`,"cache_control":\{[^{}]*\}`), ""},
+		// A message of one text is written as a block while it has the mark, and as a
+		// bare text after: the vendor's API takes them for the same.
+		{regexp.MustCompile(`"content":\[\{"type":"text","text":("(?:[^"\\]|\\.)*")\}\]`), `"content":$1`},
 	},
 }
 

@@ -14,7 +14,9 @@ func TestAPrefixIsKeptOrItIsSaidWhereNot(t *testing.T) {
 		why                string // "" if it is kept
 	}{
 		{"what was sent stands, but for a mark that moved on", "", "", ""},
-		{"a byte of a message", `"do it"`, `"do It"`, "turn 2: message 1: byte 52"},
+		{"a text without the mark is no block any more", `[{"type":"text","text":"do it"}]`, `"do it"`, ""},
+		{"but it is the same text", `[{"type":"text","text":"do it"}]`, `"do It"`, "turn 2: message 1"},
+		{"a byte of a message", `"do it"`, `"do It"`, "turn 2: message 1: byte 29"},
 		{"a byte of the system prompt", "be good", "be food", "turn 2: the system prompt"},
 		{"a tool more", `[{"name":"sh"}]`, `[{"name":"sh"},{"name":"read"}]`, "turn 2: the tools"},
 		{"the same, written otherwise", `{"role":"user","content":[{"type":"text","text":"do it"}]}`, `{"content":[{"type":"text","text":"do it"}],"role":"user"}`, "turn 2: message 1: byte 2"},
