@@ -1,7 +1,7 @@
 // Command local measures what Starling costs a model on this machine: the library called
 // directly, and the same file through the gateway's HTTP API, in turn, in one run.
 //
-//	go run ./bench/local -library DIR            the whole run, at most 25 minutes
+//	go run ./bench/local -library DIR            the whole run, about an hour
 //	go run ./bench/local -library DIR -quick     a look, about four
 //
 // DIR has llama.cpp's shared libraries, of the version that the gateway pins: starling

@@ -3,10 +3,12 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -34,14 +36,34 @@ var paths = map[starling.Dialect]string{starling.OpenAI: "/v1/chat/completions",
 type client struct {
 	url  string
 	key  string // "" none
+	far  bool   // the gateway has other books than we
 	http *http.Client
 }
 
 func newClient(url string) *client {
-	return &client{url: url, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}, Timeout: time.Minute}}
+	dial := net.Dialer{Timeout: 10 * time.Second}
+	return &client{url: url, http: &http.Client{Transport: &http.Transport{DialContext: dial.DialContext, MaxIdleConnsPerHost: 64, DisableCompression: true}, Timeout: time.Minute}}
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }
+
+// do sends a request with headers beside the usual ones; a nil body is none.
+func (c *client) do(ctx context.Context, method, path string, body []byte, header map[string]string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	for name, value := range header {
+		req.Header.Set(name, value)
+	}
+	return c.http.Do(req)
+}
 
 // A reply is what a gateway said.
 type reply struct {
@@ -71,19 +93,8 @@ func (r reply) kind() starling.Kind {
 // send asks, with headers beside the usual ones. Whatever the gateway says is a
 // reply; an error means that it said nothing that can be understood.
 func (c *client) send(ctx context.Context, w way, body []byte, header map[string]string) (reply, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+paths[w.dialect], bytes.NewReader(body))
-	if err != nil {
-		return reply{}, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if c.key != "" {
-		req.Header.Set("Authorization", "Bearer "+c.key)
-	}
-	for name, value := range header {
-		req.Header.Set(name, value)
-	}
 	began := time.Now()
-	resp, err := c.http.Do(req)
+	resp, err := c.do(ctx, http.MethodPost, paths[w.dialect], body, header)
 	if err != nil {
 		return reply{}, err
 	}
@@ -103,9 +114,14 @@ func (c *client) send(ctx context.Context, w way, body []byte, header map[string
 // toldCost reads what the gateway says that it cost: in a header, or behind a
 // stream.
 func toldCost(resp *http.Response) (starling.Money, error) {
-	said := resp.Header.Get("X-Starling-Cost") + resp.Trailer.Get("X-Starling-Cost")
-	amount, _, _ := strings.Cut(said, " ")
+	amount, _, _ := strings.Cut(toldBeside(resp, "X-Starling-Cost"), " ")
 	return starling.ParseMoney(amount)
+}
+
+// toldBeside reads what the gateway says beside an answer: in a header, or behind a
+// stream.
+func toldBeside(resp *http.Response, name string) string {
+	return cmp.Or(resp.Trailer.Get(name), resp.Header.Get(name))
 }
 
 // toldConfidence reads how sure the model says that it is. What is no share of 1 is

@@ -10,11 +10,12 @@ import (
 // in this process and all over real HTTP on loopback.
 type scene struct {
 	*gateway
-	sim  *simulation
-	hup  chan os.Signal // has it take another configuration; nil: it keeps its own
-	next Config         // that one
-	stop context.CancelFunc
-	done chan error
+	sim   *simulation
+	hup   chan os.Signal // has it take another configuration; nil: it keeps its own
+	next  Config         // that one
+	still bool           // nothing is taken in while it serves: neither changes nor what could be learned
+	stop  context.CancelFunc
+	done  chan error
 }
 
 // scene puts a gateway before the upstreams, whose owner it is from now on. It
@@ -30,7 +31,13 @@ func (p *program) scene(cfg Config, dir string, s *simulation) (*scene, error) {
 
 func (s *scene) begin(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(ctx)
-	go func() { s.done <- s.gateway.run(ctx, s.hup, func() (Config, error) { return s.next, nil }) }()
+	go func() {
+		if s.still {
+			s.done <- s.server.Serve(ctx, s.ln)
+			return
+		}
+		s.done <- s.gateway.run(ctx, s.hup, func() (Config, error) { return s.next, nil })
+	}()
 }
 
 // turn puts the next configuration in force.

@@ -64,6 +64,9 @@ func explain(w io.Writer, r *starling.Receipt) {
 	if r.Plan.Skill != "" {
 		printf(w, "skill      %s, rubric %.12s…%s\n", r.Plan.Skill, r.Plan.Rubric, found(r.Plan.Identified))
 	}
+	if r.Plan.Bar > 0 {
+		printf(w, "bar        %.4g %% must be shown to pass: the caller asks for more than the rubric\n", 100*r.Plan.Bar)
+	}
 	explainPlan(w, &r.Plan)
 	explainAttempts(w, r.Attempts)
 	printf(w, "\ncost       %s%s\n", r.Cost, map[bool]string{true: ", and what has no known price; so no saving is claimed"}[r.Response.Unpriced])

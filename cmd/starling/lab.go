@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -26,27 +24,28 @@ import (
 // A lab is a gateway to ask, and the books to write outcomes into: the one that
 // serves these books, or one of its own.
 type lab struct {
+	*gate
 	cfg     Config
-	parts   *parts
 	cascade *cascade.Cascade // to plan with: what a candidate is, and what it may cost
 	files   fs.FS
 	set     *skill.Set
 	books   *ledger.Records
-	client  *client
-	ends    []func() error // what close undoes, the last first
 }
 
+// open opens a lab. Nobody else is served there, what is learned meanwhile changes nothing,
+// and what would only be observed is asked.
 func (c rightsizeCmd) open(p *program, cfg Config) (*lab, error) {
-	l := &lab{cfg: cfg, files: cfg.skillFiles()}
 	own := cfg
-	own.Listen, own.Observe = "127.0.0.1:0", false
-	dir := cfg.dataDir(p.flags.Data)
-	g, err := open(p.ctx, own, dir, p.logger(true))
-	switch {
-	case errors.Is(err, ledger.ErrInUse):
-		err = l.beside(p, c.Gateway)
-	case err == nil:
-		err = errors.Join(unmarkDemo(dir), l.alone(p.ctx, g))
+	own.Observe = false
+	g, err := p.gate(own, wish{command: "rightsize", beside: c.Gateway, still: true})
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{gate: g, cfg: cfg, files: cfg.skillFiles()}
+	if g.own != nil {
+		err = l.alone()
+	} else {
+		err = l.rebuild(p)
 	}
 	if err != nil {
 		return nil, errors.Join(err, l.close())
@@ -54,27 +53,19 @@ func (c rightsizeCmd) open(p *program, cfg Config) (*lab, error) {
 	return l, nil
 }
 
-func (l *lab) close() (err error) {
-	for _, end := range slices.Backward(l.ends) {
-		err = errors.Join(err, end())
-	}
+// alone works with what the gateway of our own is made of.
+func (l *lab) alone() (err error) {
+	own := l.own.gateway
+	l.set, l.books = own.set, own.ledger.Records
+	l.cascade, err = l.parts.cascade(own.set, own.ledger, nil, own.log)
 	return err
 }
 
-// later has close call end.
-func (l *lab) later(end func() error) { l.ends = append(l.ends, end) }
-
-// beside asks the gateway that has the books.
-func (l *lab) beside(p *program, gateway string) (err error) {
-	addr, err := l.cfg.address()
-	if err != nil {
+// rebuild makes the same anew, beside the gateway that has the books.
+func (l *lab) rebuild(p *program) (err error) {
+	if err = l.look(p, l.cfg); err != nil {
 		return err
 	}
-	l.asks(cmp.Or(gateway, "http://"+addr), os.Getenv("STARLING_KEY"))
-	if l.parts, err = build(p.ctx, l.cfg, l.cfg.dataDir(p.flags.Data), nil); err != nil {
-		return err
-	}
-	l.later(func() error { l.parts.close(); return nil })
 	if l.set, err = l.cfg.loadSkills(); err != nil {
 		return err
 	}
@@ -90,37 +81,6 @@ func (l *lab) beside(p *program, gateway string) (err error) {
 	}
 	l.later(l.books.Close)
 	return nil
-}
-
-// alone serves on an address of its own, and nobody else: where there are keys it
-// has one for as long as it takes.
-func (l *lab) alone(ctx context.Context, g *gateway) (err error) {
-	l.later(func() error { g.close(); return nil })
-	l.parts, l.set, l.books = g.parts, g.set, g.ledger.Records
-	if l.cascade, err = g.parts.cascade(g.set, g.ledger, nil, g.log); err != nil {
-		return err
-	}
-	serving, stop := context.WithCancel(ctx)
-	served := make(chan error, 1)
-	go func() { served <- g.server.Serve(serving, g.ln) }()
-	l.later(func() error { stop(); return <-served })
-	secret := ""
-	if !g.ledger.Keyless() {
-		var key ledger.Key
-		if secret, key, err = l.books.CreateKey(ctx, ledger.KeySpec{Name: "rightsize", Expires: time.Now().Add(24 * time.Hour)}); err != nil {
-			return err
-		}
-		l.later(func() error { return l.books.RevokeKey(context.WithoutCancel(ctx), key.ID) })
-	}
-	l.asks("http://"+g.ln.Addr().String(), secret)
-	return nil
-}
-
-// asks says which gateway is asked, with which key.
-func (l *lab) asks(url, key string) {
-	l.client = newClient(strings.TrimSuffix(url, "/"))
-	l.client.key = key
-	l.later(func() error { l.client.close(); return nil })
 }
 
 // trial puts a trial together: what is tried, what is known, and who asks.

@@ -33,6 +33,7 @@ type commands struct {
 
 	Serve     serveCmd     `cmd:"" help:"Serve the gateway."`
 	Run       runCmd       `cmd:"" help:"Ask a model, once or in a chat: one of this machine, or any other."`
+	Ask       askCmd       `cmd:"" help:"Hand one task to whoever is good enough for it, and get the answer with its receipt."`
 	Demo      demoCmd      `cmd:"" help:"Show the whole thing at work, without keys, network or weights."`
 	Simulate  simulateCmd  `cmd:"" help:"Serve simulated upstreams of both dialects, for load tests and what-ifs."`
 	Rightsize rightsizeCmd `cmd:"" help:"Try a skill's candidates on its cases, and say which are good enough."`
@@ -96,11 +97,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "starling: %s\n%s --help shows what can be said\n", inLines(err.Error()), understood(err))
 		return exitUsage
 	}
-	if err := parsed.Run(&program{ctx, stdout, stderr, &flags}); err != nil {
+	err = parsed.Run(&program{ctx, stdout, stderr, &flags})
+	if status, ok := errors.AsType[exitStatus](err); ok {
+		return int(status)
+	}
+	if err != nil {
 		return fail(stderr, err)
 	}
 	return 0
 }
+
+// An exitStatus is how a command wants to end that has said all there is to say.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 // understood is the command as far as it was understood.
 func understood(err error) string {

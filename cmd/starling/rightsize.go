@@ -26,7 +26,7 @@ type rightsizeCmd struct {
 	MaxTokens int      `default:"1024" help:"Output limit of each answer."`
 	Workers   int      `default:"4" help:"Questions at the same time."`
 	DryRun    bool     `help:"Write down no warrant and no revocation; what was asked is kept."`
-	Gateway   string   `help:"Address of the gateway, where one that serves these books is not where the configuration says." placeholder:"URL"`
+	Gateway   string   `help:"Address of the gateway, where one that serves these books is not where the configuration says." placeholder:"URL" env:"STARLING_GATEWAY"`
 	JSON      bool     `help:"Print JSON."`
 	HTML      string   `help:"Write the report as a page with a picture, too." placeholder:"FILE"`
 }

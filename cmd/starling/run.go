@@ -4,10 +4,8 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -17,7 +15,6 @@ import (
 
 	"starling"
 	"starling/internal/hub"
-	"starling/internal/ledger"
 	"starling/internal/route"
 )
 
@@ -33,7 +30,7 @@ type runCmd struct {
 	Thinking    *bool    `negatable:"" help:"Print what a model thinks before it answers; if unsaid, on a terminal alone."`
 	Verbose     bool     `short:"v" help:"Say after each answer how fast it came, what it cost, and its receipt."`
 	JSON        bool     `help:"Print one JSON object."`
-	Gateway     string   `help:"Address of the gateway, where one that serves these books is not where the configuration says." placeholder:"URL"`
+	Gateway     string   `help:"Address of a gateway to ask, in place of the one that has these books." placeholder:"URL" env:"STARLING_GATEWAY"`
 }
 
 // Validate refuses numbers that no model takes.
@@ -50,11 +47,7 @@ func (c runCmd) Validate() error {
 // Run asks a model, once or as a conversation, through the gateway, so that it is in the
 // books like everything else.
 func (c runCmd) Run(p *program) error {
-	cfg, err := loadConfig(p.flags.Config)
-	if err != nil {
-		return err
-	}
-	prompt, err := c.prompt(os.Stdin)
+	prompt, err := spoken(os.Stdin, c.Prompt)
 	if err != nil {
 		return err
 	}
@@ -62,7 +55,7 @@ func (c runCmd) Run(p *program) error {
 	if chats && (c.JSON || !terminal(os.Stdin) || !terminal(p.stdout)) {
 		return &starling.Error{Kind: starling.Invalid, Op: "run: there is nothing to ask", Hint: "say it behind the model's name, or send it through a pipe"}
 	}
-	l, name, err := c.reach(p, cfg)
+	l, name, err := c.reach(p)
 	if err != nil {
 		return err
 	}
@@ -74,19 +67,6 @@ func (c runCmd) Run(p *program) error {
 	return errors.Join(err, l.close())
 }
 
-// prompt is what to ask: what is piped in, and then the arguments.
-func (c runCmd) prompt(in *os.File) (string, error) {
-	said := []string{strings.Join(c.Prompt, " ")}
-	if info, err := in.Stat(); err == nil && (info.Mode().IsRegular() || info.Mode()&os.ModeNamedPipe != 0) {
-		piped, err := io.ReadAll(in)
-		if err != nil {
-			return "", &starling.Error{Kind: starling.Invalid, Op: "run: read what to ask", Err: err}
-		}
-		said = append([]string{string(piped)}, said...)
-	}
-	return strings.TrimSpace(strings.Join(said, "\n")), nil
-}
-
 // terminal reports whether a stream ends before a person.
 func terminal(stream any) bool {
 	f, ok := stream.(*os.File)
@@ -95,14 +75,25 @@ func terminal(stream any) bool {
 
 // reach opens the way to a gateway, and finds the model's name there. Where something is
 // missing that can be fetched, it is fetched if the user wants that.
-func (c runCmd) reach(p *program, cfg Config) (*lab, string, error) {
+func (c runCmd) reach(p *program) (*gate, string, error) {
+	if c.Gateway != "" {
+		l, err := gateAt(c.Gateway)
+		if err != nil {
+			return nil, "", err
+		}
+		return l.waits(), c.Model, nil // it knows best who answers to that
+	}
+	cfg, err := loadConfig(p.flags.Config)
+	if err != nil {
+		return nil, "", err
+	}
 	for fetched := false; ; fetched = true {
 		l, err := c.open(p, cfg)
 		if err != nil {
 			return nil, "", err
 		}
 		name, err := c.find(l, cfg.dataDir(p.flags.Data))
-		if beside := l.books != nil; err == nil && fetched && beside {
+		if err == nil && fetched && l.own == nil {
 			err = l.client.awaits(p.ctx, name)
 		}
 		if err == nil {
@@ -114,40 +105,18 @@ func (c runCmd) reach(p *program, cfg Config) (*lab, string, error) {
 	}
 }
 
-// open finds the gateway that has the books, or makes one for as long as this takes.
-func (c runCmd) open(p *program, cfg Config) (*lab, error) {
-	l, dir := &lab{cfg: cfg}, cfg.dataDir(p.flags.Data)
-	own, err := p.scene(cfg, dir, new(simulation))
-	switch {
-	case errors.Is(err, ledger.ErrInUse):
-		err = l.beside(p, c.Gateway)
-	case err == nil:
-		err = errors.Join(unmarkDemo(dir), l.within(p.ctx, own))
-	}
+// open finds the gateway that has the books, or makes one, and looks what it is made of.
+func (c runCmd) open(p *program, cfg Config) (*gate, error) {
+	l, err := p.gate(cfg, wish{command: "run"})
 	if err != nil {
-		return nil, errors.Join(err, l.close())
+		return nil, err
 	}
-	l.client.http.Timeout = 0 // a model that has to be loaded takes its time, and tells that it lives
-	return l, nil
-}
-
-// within asks a gateway of our own. Where there are keys we have one for as long as this
-// takes.
-func (l *lab) within(ctx context.Context, s *scene) error {
-	l.parts = s.parts // before they may be replaced
-	s.begin(ctx)
-	l.later(s.end)
-	if s.ledger.Keyless() {
-		l.asks(s.url(), "")
-		return nil
+	if l.own == nil {
+		if err := l.look(p, cfg); err != nil {
+			return nil, errors.Join(err, l.close())
+		}
 	}
-	secret, key, err := s.ledger.CreateKey(ctx, ledger.KeySpec{Name: "run", Expires: time.Now().Add(24 * time.Hour)})
-	if err != nil {
-		return err
-	}
-	l.later(func() error { return s.ledger.RevokeKey(context.WithoutCancel(ctx), key.ID) })
-	l.asks(s.url(), secret)
-	return nil
+	return l.waits(), nil
 }
 
 // A lack is the error that something is missing which can be fetched.
@@ -178,7 +147,7 @@ func (p *program) mend(err error) error {
 
 // find returns the name by which the gateway knows the model that the user means. Errors:
 // NotFound, a lack where it can be fetched.
-func (c runCmd) find(l *lab, dir string) (string, error) {
+func (c runCmd) find(l *gate, dir string) (string, error) {
 	d := l.parts.directory
 	if strings.HasPrefix(c.Model, route.Prefix) || len(d.Awaits(c.Model)) > 0 {
 		return c.Model, nil // the gateway knows best who answers
@@ -204,7 +173,7 @@ func (c runCmd) find(l *lab, dir string) (string, error) {
 
 // kept returns the model that is kept under a name, in any case and with the tag unsaid
 // where only one has it.
-func (l *lab) kept(store *hub.Store, name string) (m starling.Model, err error) {
+func (l *gate) kept(store *hub.Store, name string) (m starling.Model, err error) {
 	all, err := store.Models()
 	if err != nil {
 		return m, err
@@ -230,7 +199,7 @@ func (l *lab) kept(store *hub.Store, name string) (m starling.Model, err error) 
 
 // unknown is the error of a name that leads nowhere: a lack, if it is that of a model
 // which can be fetched.
-func (l *lab) unknown(name, own string) error {
+func (l *gate) unknown(name, own string) error {
 	known := l.parts.directory.Aliases()
 	for _, m := range l.parts.directory.Models() {
 		known = append(known, m.ID(), m.Name)
@@ -266,7 +235,7 @@ func (c *client) awaits(ctx context.Context, name string) error {
 // once asks, and prints the answer as it comes.
 func (c runCmd) once(p *program, to *client, name, prompt string) error {
 	if c.JSON {
-		told, err := to.talk(p.ctx, c.question(name, message{"user", prompt}), func(piece) {})
+		told, err := to.talk(p.ctx, c.question(name, message{"user", prompt}), nil, func(piece) {})
 		if err != nil {
 			return err
 		}
@@ -277,7 +246,7 @@ func (c runCmd) once(p *program, to *client, name, prompt string) error {
 		print.signs = p.stderr
 	}
 	print.begin()
-	told, err := to.talk(p.ctx, c.question(name, message{"user", prompt}), print.hear)
+	told, err := to.talk(p.ctx, c.question(name, message{"user", prompt}), nil, print.hear)
 	print.end()
 	if err != nil {
 		return err
@@ -286,35 +255,25 @@ func (c runCmd) once(p *program, to *client, name, prompt string) error {
 	return nil
 }
 
-// A message is one of a conversation.
-type message struct {
-	Role    string `json:"role"`
-	Content string `json:"content"`
-}
-
 // question asks a model to go on with a conversation.
 func (c runCmd) question(name string, talk ...message) []byte {
 	if c.System != "" {
 		talk = append([]message{{"system", c.System}}, talk...)
 	}
-	body := map[string]any{"model": name, "messages": talk, "stream": true, "stream_options": map[string]bool{"include_usage": true}}
+	wanted := map[string]any{}
 	if c.MaxTokens > 0 {
-		body["max_tokens"] = c.MaxTokens
+		wanted["max_tokens"] = c.MaxTokens
 	}
 	if c.Effort != "" {
-		body["reasoning_effort"] = c.Effort
+		wanted["reasoning_effort"] = c.Effort
 	}
 	if c.Temperature != nil {
-		body["temperature"] = *c.Temperature
+		wanted["temperature"] = *c.Temperature
 	}
 	if c.Seed != nil {
-		body["seed"] = *c.Seed
+		wanted["seed"] = *c.Seed
 	}
-	text, err := json.Marshal(body)
-	if err != nil {
-		panic("a question cannot be written down: " + err.Error())
-	}
-	return text
+	return conversation(name, wanted, talk...)
 }
 
 // A runLine is an answer for programs.

@@ -167,7 +167,7 @@ func (ch *chat) answer(ctx context.Context, text string) {
 	defer ch.keys.stops(nil)
 	ch.print.begin()
 	talk := append(ch.said, message{"user", text})
-	t, err := ch.client.talk(ctx, ch.run.question(ch.model, talk...), ch.print.hear)
+	t, err := ch.client.talk(ctx, ch.run.question(ch.model, talk...), nil, ch.print.hear)
 	ch.print.end()
 	if t.answer.Len() > 0 {
 		ch.said = append(talk, message{"assistant", t.answer.String()})

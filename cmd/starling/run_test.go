@@ -92,10 +92,11 @@ func TestAStreamIsReadToItsEnd(t *testing.T) {
 	} {
 		signs := 0
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Starling-Receipt", "rcp_1")
 			w.Header().Set("X-Starling-Cost", "$0.25 (incomplete)")
 			_, _ = io.WriteString(w, c.stream)
 		}))
-		told, err := newClient(server.URL).talk(t.Context(), nil, func(p piece) {
+		told, err := newClient(server.URL).talk(t.Context(), nil, nil, func(p piece) {
 			if p.text == "" {
 				signs++
 			}
@@ -104,7 +105,7 @@ func TestAStreamIsReadToItsEnd(t *testing.T) {
 		if told.answer.String() != c.answer || told.thoughts.String() != c.thoughts || signs != c.signs || starling.KindOf(err) != c.want {
 			t.Errorf("%s: %q, %q, %d signs, %v", c.name, told.answer.String(), told.thoughts.String(), signs, err)
 		}
-		if err == nil && told.cost != starling.Dollar/4 {
+		if told.cost != starling.Dollar/4 || !told.unpriced {
 			t.Errorf("%s: it cost %s", c.name, told.cost)
 		}
 	}
@@ -129,7 +130,7 @@ func TestWhatIsPipedInComesBeforeTheArguments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := (runCmd{Prompt: c.args}).prompt(in); got != c.want || err != nil {
+		if got, err := spoken(in, c.args); got != c.want || err != nil {
 			t.Errorf("%s %v: %q, %v", c.from, c.args, got, err)
 		}
 		_ = in.Close()
@@ -160,8 +161,8 @@ func (p *parrot) answer(w http.ResponseWriter, r *http.Request) {
 	p.told = append(p.told, strings.Join(talk, "|"))
 	p.mu.Unlock()
 	last := talk[len(talk)-1]
+	w.Header().Set("X-Starling-Receipt", "rcp_1")
 	if last == "u:fail" {
-		w.Header().Set("X-Starling-Receipt", "rcp_1")
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = io.WriteString(w, `{"error":{"message":"not now","code":"overloaded"}}`)
 		return
@@ -240,7 +241,7 @@ func TestAChatRemembersWhatWasSaid(t *testing.T) {
 	s.types("one\r", "heard one\r\n")
 	s.sees("$0.25")
 	s.types("two\r", "heard two\r\n")
-	s.types("fail\r", "starling: run: not now (starling explain rcp_1)")
+	s.types("fail\r", "starling: not now (starling explain rcp_1)")
 	s.types("/clear\r", "forgotten\r\n")
 	s.types("\"\"\"three\r", more)
 	s.types("four\"\"\"\r", "heard three\r\nfour\r\n")

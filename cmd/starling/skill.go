@@ -5,12 +5,14 @@ import (
 	"strings"
 
 	"starling"
-	"starling/internal/route"
+	"starling/internal/serve"
 	"starling/internal/skill"
 )
 
 type skillCmd struct {
 	List skillListCmd `cmd:"" help:"List the skills and their ladders."`
+	Show skillShowCmd `cmd:"" help:"Show what is enforced of a skill, and what evidence says of each candidate."`
+	Diff skillDiffCmd `cmd:"" help:"Say in what a skill differs from a folder, or from its pack, and what would follow."`
 	Lint skillLintCmd `cmd:"" help:"Check skills: errors name file, line and column."`
 }
 
@@ -18,27 +20,7 @@ type skillListCmd struct {
 	JSON bool `help:"Print JSON."`
 }
 
-// A listedSkill is a skill as its callers see it.
-type listedSkill struct {
-	Model     string         `json:"model"`
-	Class     starling.Class `json:"class"`
-	Ladder    []string       `json:"ladder"`
-	Reference string         `json:"reference"`
-	Verify    []string       `json:"verify"`
-}
-
-func listed(s *skill.Skill) listedSkill {
-	l := listedSkill{route.Prefix + s.Name, s.Rubric.Class, []string{}, s.Rubric.Reference, []string{}}
-	for _, c := range s.Rubric.Candidates {
-		l.Ladder = append(l.Ladder, c.Model)
-	}
-	for _, v := range s.Rubric.Verify {
-		l.Verify = append(l.Verify, v.Kind)
-	}
-	return l
-}
-
-// Run lists what the gateway would serve.
+// Run lists what the gateway would serve, as it does at /v1/skills.
 func (c skillListCmd) Run(p *program) error {
 	cfg, err := loadConfig(p.flags.Config)
 	if err != nil {
@@ -48,17 +30,17 @@ func (c skillListCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	all := []listedSkill{}
+	all := []serve.SkillLine{}
 	for _, name := range set.Names() {
 		s, _ := set.Find(name)
-		all = append(all, listed(s))
+		all = append(all, serve.LineOf(s))
 	}
 	if c.JSON {
 		return p.encode(all)
 	}
 	t := newTable(p.stdout, "MODEL", "CLASS", "LADDER", "REFERENCE", "VERIFIED BY")
 	for _, l := range all {
-		t.row(l.Model, dash(string(l.Class)), strings.Join(l.Ladder, " > "), dash(l.Reference), dash(strings.Join(l.Verify, ", ")))
+		t.row(l.Model, dash(string(l.Class)), strings.Join(l.Candidates, " > "), dash(l.Reference), dash(strings.Join(l.Verify, ", ")))
 	}
 	return t.Flush()
 }

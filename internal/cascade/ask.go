@@ -3,7 +3,6 @@ package cascade
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"starling"
 )
@@ -76,8 +75,8 @@ func cannotAsk(model string, left []starling.Left, err error) error {
 // them has said no.
 func (k *asker) reserve(ctx context.Context, worst starling.Money) error {
 	a := k.about
-	if limit, spent := a.Plan.Limit, a.spent().Plus(a.Cost); limit > 0 && spent.Plus(worst) > limit {
-		return &starling.Error{Kind: starling.OverBudget, Op: fmt.Sprintf("the skill allows %s a request, of which %s is spent; asking may cost %s", limit, spent, worst), Hint: "raise budget.request in the rubric"}
+	if err := a.within(a.spent().Plus(a.Cost), worst); err != nil {
+		return err
 	}
 	return a.account.Reserve(ctx, worst)
 }

@@ -88,23 +88,30 @@ func (a *attempt) make() (err error) {
 }
 
 // reserve makes sure that the call may cost its worst: under every cap, and under
-// what the skill allows the whole exchange.
+// what the skill or the caller allows the whole exchange.
 func (a *attempt) reserve() error {
 	worst := a.candidate.Worst
-	limit, spent := a.Plan.Limit, a.spent()
-	switch over := limit > 0 && spent.Plus(worst) > limit; {
-	case over && worst == route.Boundless && a.Request.Hosted > 0:
-		return errBoundless
-	case over:
-		return &starling.Error{Kind: starling.OverBudget, Op: fmt.Sprintf("the skill allows %s a request, of which %s is spent; the call may cost %s", limit, spent, worst), Hint: "raise budget.request in the rubric, or lower max_tokens"}
+	if err := a.within(a.spent(), worst); err != nil {
+		if worst == route.Boundless && a.Request.Hosted > 0 {
+			err.Op, err.Hint = "what a request may cost is limited, and what the vendor's own tools, such as web_search, charge beside the tokens has no bound", "leave these tools out of the request, or budget.request out of the rubric and X-Starling-Budget out of the headers"
+		}
+		return err
 	}
 	return a.account.Reserve(a.ctx, worst)
 }
 
-// errBoundless is why a skill's limit stops a call that may cost any sum.
-var errBoundless = &starling.Error{
-	Kind: starling.OverBudget, Op: "the skill limits what a request may cost, and what the vendor's own tools, such as web_search, charge beside the tokens has no bound",
-	Hint: "leave these tools out of the request, or budget.request out of the rubric",
+// within returns an OverBudget error for a call that may cost more than is left of what
+// the exchange may.
+func (x *exchange) within(spent, worst starling.Money) *starling.Error {
+	limit := x.Plan.Limit
+	if limit == 0 || spent.Plus(worst) <= limit {
+		return nil
+	}
+	who, hint := "the skill", "raise budget.request in the rubric, or lower max_tokens"
+	if limit == x.Request.Budget {
+		who, hint = "the caller", "ask with a larger X-Starling-Budget, or lower max_tokens"
+	}
+	return &starling.Error{Kind: starling.OverBudget, Op: fmt.Sprintf("%s allows %s a request, of which %s is spent; the call may cost %s", who, limit, spent, worst), Hint: hint}
 }
 
 // run has the model generate, and passes the answer on or holds it back.

@@ -67,6 +67,7 @@ func ran(t testing.TB, c *Course) *Result {
 }
 
 func TestAStudentOfTheShopIsShownToBeGoodEnough(t *testing.T) {
+	large(t)
 	c := shop(t, 1, 1200)
 	r := ran(t, c)
 	w := r.Warrant
@@ -101,6 +102,7 @@ func TestAStudentOfTheShopIsShownToBeGoodEnough(t *testing.T) {
 // TestAWarrantOutlivesTheFirstMistake: it is not issued for the very last threshold
 // that held, where it would not.
 func TestAWarrantOutlivesTheFirstMistake(t *testing.T) {
+	large(t)
 	for seed := range uint64(4) {
 		w := ran(t, shop(t, seed, 1200)).Warrant
 		if w == nil {

@@ -202,6 +202,7 @@ func (e *encoder) plan(p *starling.Plan) {
 		e.model(p.Reference)
 	}
 	someNum(e, "limit_nanodollars", p.Limit)
+	e.someFloat("bar", p.Bar)
 	someNum(e, "patience_ns", p.Patience)
 	someNum(e, "expected_nanodollars", p.Expected)
 	list(e, "candidates", p.Candidates, e.candidate)

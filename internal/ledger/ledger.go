@@ -288,8 +288,25 @@ func makeDir(dir string) error {
 // serves from.
 var ErrInUse = errors.New("another process has this ledger")
 
+// lockFile is locked by who serves from the directory.
+const lockFile = "ledger.lock"
+
+// InUse reports whether a process serves from the directory now.
+func InUse(dir string) bool {
+	file := filepath.Join(dir, lockFile)
+	if _, err := os.Stat(file); err != nil {
+		return false
+	}
+	lock := flock.New(file, flock.SetPermissions(0o600))
+	free, err := lock.TryRLock()
+	if free {
+		_ = lock.Close()
+	}
+	return err == nil && !free
+}
+
 func lockDir(dir string) (*flock.Flock, error) {
-	lock := flock.New(filepath.Join(dir, "ledger.lock"), flock.SetPermissions(0o600))
+	lock := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))
 	ok, err := lock.TryLock()
 	if err != nil {
 		return nil, unwritable(dir, err)

@@ -66,6 +66,9 @@ func (p *Policy) table() map[starling.Class]starling.Zone {
 	return p.Reach
 }
 
+// Classes returns a copy of the table in force.
+func (p *Policy) Classes() map[starling.Class]starling.Zone { return maps.Clone(p.table()) }
+
 var usual = map[starling.Class]starling.Zone{
 	Public:       starling.Cloud,
 	Internal:     starling.Tenant,

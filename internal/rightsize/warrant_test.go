@@ -68,9 +68,19 @@ const most = 77
 
 const skills = 1000
 
+// many skips a test of very many runs where tests are to be short: the race detector
+// makes it ten times slower, and a few runs show it the same.
+func many(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes too long under the race detector")
+	}
+}
+
 // TestBelowTheBarHasAWarrantAsRarelyAsPromised, over 1,000 skills each, whose true
 // quality lies just below the bar. The bar is one of the answers that are seen.
 func TestBelowTheBarHasAWarrantAsRarelyAsPromised(t *testing.T) {
+	many(t)
 	below := func(r *rand.Rand) said {
 		if r.Float64() < 0.2 {
 			return said{text: "odd"}
@@ -101,6 +111,7 @@ func (w *world) withReference() *world {
 // TestBelowTheMarginHasAWarrantAsRarelyAsPromised: the candidates are a bit more
 // than the margin worse than the reference, which is none of them.
 func TestBelowTheMarginHasAWarrantAsRarelyAsPromised(t *testing.T) {
+	many(t)
 	reference := func(r *rand.Rand) said { return said{text: yes(r, 0.95)} }
 	below := func(r *rand.Rand) said {
 		if r.Float64() < 0.1 {
@@ -125,6 +136,7 @@ func TestBelowTheMarginHasAWarrantAsRarelyAsPromised(t *testing.T) {
 // TestBelowTheBarAtEveryThresholdHasAWarrantAsRarelyAsPromised: how sure they are
 // says nothing, so every threshold of every candidate is false.
 func TestBelowTheBarAtEveryThresholdHasAWarrantAsRarelyAsPromised(t *testing.T) {
+	many(t)
 	below := func(r *rand.Rand) said {
 		if r.Float64() < 0.1 {
 			return said{"odd", r.Float64()}
@@ -148,6 +160,7 @@ func TestBelowTheBarAtEveryThresholdHasAWarrantAsRarelyAsPromised(t *testing.T) 
 // of 99.5 % pass, which is shown nearly always, and of all 89.9 %. So a warrant is
 // false if its threshold covers all, and each candidate comes that far.
 func TestAThresholdIsTooLowAsRarelyAsPromised(t *testing.T) {
+	many(t)
 	sure := func(r *rand.Rand) said {
 		if r.Float64() < 0.5 {
 			return said{yes(r, 0.995), 0.9}
@@ -177,6 +190,7 @@ func TestAThresholdIsTooLowAsRarelyAsPromised(t *testing.T) {
 
 // TestWhoIsGoodEnoughUsuallyHasAWarrant: what the promise costs.
 func TestWhoIsGoodEnoughUsuallyHasAWarrant(t *testing.T) {
+	many(t)
 	sure := func(r *rand.Rand) said {
 		c := r.Float64()
 		return said{yes(r, min(1, 0.4+c)), c}

@@ -38,18 +38,29 @@ func marksCache(req *starling.Request) bool {
 // Boundless is more than any cap.
 const Boundless = starling.Money(math.MaxInt64)
 
-// unsuited says why a model cannot take a request; kind "" when it can.
-func unsuited(req *starling.Request, screen starling.Screen, m starling.Model, input, output int64) (kind starling.Kind, why string) {
-	byTokens := m.Price.Milliwatts == 0 && !m.Price.Free
+// unfit says why a model is asked nothing of that class in that dialect, whatever it is;
+// kind "" if it may be.
+func unfit(d starling.Dialect, screen starling.Screen, m starling.Model) (kind starling.Kind, why string) {
 	switch {
 	case m.Zone == starling.Nowhere || m.Zone > screen.Furthest:
 		return starling.Forbidden, fmt.Sprintf("it runs in zone %s, and data of class %s may go no further than %s", m.Zone, screen.Class, screen.Furthest)
 	case m.Away != "":
 		return starling.Invalid, m.Away
-	case untaken(req, m) != "":
-		return starling.Invalid, untaken(req, m)
+	case untaken(d, m) != "":
+		return starling.Invalid, untaken(d, m)
 	case !m.Price.Known():
 		return starling.Invalid, "its price is unknown; declare one under prices in the configuration"
+	}
+	return "", ""
+}
+
+// unsuited says why a model cannot take a request; kind "" when it can.
+func unsuited(req *starling.Request, screen starling.Screen, m starling.Model, input, output int64) (kind starling.Kind, why string) {
+	if kind, why := unfit(req.Dialect, screen, m); kind != "" {
+		return kind, why
+	}
+	byTokens := m.Price.Milliwatts == 0 && !m.Price.Free
+	switch {
 	case req.Tools > 0 && m.NoTools:
 		return starling.Invalid, "it cannot call tools"
 	case req.Images+req.Documents > 0 && m.NoImages:
@@ -64,11 +75,11 @@ func unsuited(req *starling.Request, screen starling.Screen, m starling.Model, i
 	return "", ""
 }
 
-// untaken says why a model is not asked such a question, "" if it is.
-func untaken(req *starling.Request, m starling.Model) string {
-	want := req.Dialect.Wants()
+// untaken says why a model is not asked such questions, "" if it is.
+func untaken(d starling.Dialect, m starling.Model) string {
+	want := d.Wants()
 	switch {
-	case m.Answers(req.Dialect):
+	case m.Answers(d):
 		return ""
 	case want == starling.CountTokens:
 		return "its upstream counts no tokens"

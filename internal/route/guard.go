@@ -155,31 +155,31 @@ func always(order ...int) func(Trial) []int { return func(Trial) []int { return 
 
 // routed is what arrange does, at the mean cost of past answers.
 func (f *Field) routed(past []Trial) func(Trial) []int {
-	c := &climb{rungs: make([]rung, len(f.Names))}
-	for i := range c.rungs {
+	c := &climb{steps: make([]step, len(f.Names))}
+	for i := range c.steps {
 		accepted, cost := 0, 0.0
 		for _, t := range past {
 			if cost += float64(t.Tries[i].Cost); t.Tries[i].Accepted {
 				accepted++
 			}
 		}
-		c.rungs[i] = rung{odds: shrunk(0.9, accepted, len(past)), now: cost / float64(len(past))}
+		c.steps[i] = step{odds: shrunk(0.9, accepted, len(past)), now: cost / float64(len(past))}
 	}
 	if f.Foresee == nil {
 		return always(c.cheapest()...)
 	}
 	foresee := f.Foresee(past)
 	return func(t Trial) []int {
-		own := &climb{rungs: slices.Clone(c.rungs)}
+		own := &climb{steps: slices.Clone(c.steps)}
 		for i, odds := range foresee(t) {
-			own.rungs[i].odds = max(odds, 1e-6)
+			own.steps[i].odds = max(odds, 1e-6)
 		}
 		return own.cheapest()
 	}
 }
 
 func (f *Field) listed([]Trial) func(Trial) []int {
-	return always((&climb{rungs: make([]rung, len(f.Names))}).listed()...)
+	return always((&climb{steps: make([]step, len(f.Names))}).listed()...)
 }
 
 func (f *Field) cheapest(past []Trial) func(Trial) []int { return always(f.least(past)) }

@@ -54,6 +54,12 @@ type Findings struct {
 	columns  map[string]int     // of a model in the forecast, by "provider/name"
 }
 
+// FindingsOf returns findings that do not rest on a forecast: of who knows by other means
+// where routing pays.
+func FindingsOf(skills map[string]Finding) *Findings {
+	return &Findings{skills: skills, columns: map[string]int{}}
+}
+
 // A Finding is what was found of one skill.
 type Finding struct {
 	Rubric string // hash of the one that it is about
@@ -136,10 +142,7 @@ type known struct {
 // nothing.
 func (r *Router) prepare(p Past, columns map[string]int) *studied {
 	s := &studied{skill: p.Skill, inputs: map[string]string{}, reference: -1}
-	plan := &planning{Router: r, req: &starling.Request{Choices: 1}, skill: p.Skill}
-	if ref, ok := r.Directory.Find(p.Skill.Rubric.Reference); ok {
-		plan.Reference = &ref
-	}
+	plan := r.beforehand(p.Skill)
 	units := map[string]int{}
 	var judged []starling.Candidate
 	for i, c := range p.Skill.Rubric.Candidates {
@@ -147,12 +150,7 @@ func (r *Router) prepare(p Past, columns map[string]int) *studied {
 		if !ok {
 			continue
 		}
-		next := starling.Candidate{Model: m}
-		if !c.SkipVerify {
-			for _, v := range r.Verifiers[p.Skill.Name] {
-				next.Verify = append(next.Verify, v.Name())
-			}
-		}
+		next := plan.candidate(c, m)
 		proof := plan.proof(&next, i == len(p.Skill.Rubric.Candidates)-1)
 		if _, twice := units[next.Unit]; twice || proof.against != "" {
 			continue

@@ -14,11 +14,12 @@ const observedRule = "observed: "
 // Observe plans for a gateway that changes nothing. Who names a model is given that
 // model, as ever. Who names a skill is given its reference, else the last of its
 // candidates, as if that had been pinned: nobody chooses, and nobody verifies. What
-// the rubric refuses stays refused. The skill may be nil. Errors: as of Plan.
+// the rubric refuses stays refused. A bar of the caller's keeps nobody from answering, its
+// budget holds as caps do. The skill may be nil. Errors: as of Plan.
 func (r *Router) Observe(req *starling.Request, screen starling.Screen, s *skill.Skill) (starling.Plan, error) {
-	bare := *r
-	bare.bare = true
-	r = &bare
+	bare, barless := *r, *req
+	bare.bare, barless.Bar = true, 0
+	r, req = &bare, &barless
 	if s == nil || !strings.HasPrefix(req.Model, Prefix) {
 		plan, err := r.Plan(req, screen, s)
 		plan.Rule = observedRule + plan.Rule
@@ -33,7 +34,7 @@ func (r *Router) Observe(req *starling.Request, screen starling.Screen, s *skill
 	var left []starling.Left
 	for _, who := range standIns(s, candidates) {
 		asked := *req
-		asked.Model, asked.Bar = who.name, 0
+		asked.Model = who.name
 		plan, err = r.Plan(&asked, screen, s)
 		plan.Pinned, plan.Rule = false, observedRule+"nothing is chosen"
 		left = append(left, plan.Left...)

@@ -47,8 +47,8 @@ func (p *planning) weigh(c *starling.Candidate) (tries int) {
 	if own.Tried > 0 {
 		c.Basis = ofTries(own.Accepted, own.Tried, " accepted")
 	}
-	if odds, ok := p.foresee(c); ok && own.Tried >= enough {
-		c.Probability, c.Basis = odds, "forecast from this prompt"
+	if own.Tried >= enough {
+		p.foresee(c)
 	}
 	return own.Tried
 }
@@ -76,19 +76,20 @@ func assumed(c *starling.Candidate) float64 {
 }
 
 // foresee asks the forecast, where prompts of the skill were found to tell how
-// likely the candidate's answer is accepted.
-func (p *planning) foresee(c *starling.Candidate) (float64, bool) {
+// likely the candidate's answer is accepted. Without a request there is none.
+func (p *planning) foresee(c *starling.Candidate) {
 	f := p.Insight.findings()
 	if f == nil || !f.reads(p.skill) {
-		return 0, false
+		return
 	}
 	column, ok := f.columns[c.Model.ID()]
-	if !ok {
-		return 0, false
+	switch {
+	case !ok:
+	case p.unasked:
+		c.Basis += "; a prompt may tell more"
+	default:
+		if odds := p.prompt.odds(f, p.skill.Name, p.req); odds != nil {
+			c.Probability, c.Basis = odds[column], "forecast from this prompt"
+		}
 	}
-	odds := p.prompt.odds(f, p.skill.Name, p.req)
-	if odds == nil {
-		return 0, false
-	}
-	return odds[column], true
 }

@@ -10,9 +10,9 @@ import (
 	"starling/internal/skill"
 )
 
-// A rung is a candidate as its order sees it: how likely it is accepted, and what
+// A step is a candidate as its order sees it: how likely it is accepted, and what
 // asking it costs, in nanodollars.
-type rung struct {
+type step struct {
 	odds  float64
 	now   float64 // this call
 	cold  float64 // this call, if no prompt cache knew anything of it
@@ -22,17 +22,17 @@ type rung struct {
 // A climb is a ladder in the making, and for how many more turns of the
 // conversation it is made.
 type climb struct {
-	rungs []rung
+	steps []step
 	turns float64
 }
 
-// cost is what an order costs in expectation: each rung is asked as often as all
-// before it fail. Over a conversation the first call to a rung is at its price now,
+// cost is what an order costs in expectation: each step is asked as often as all
+// before it fail. Over a conversation the first call to a step is at its price now,
 // and the others at that of later.
 func (c *climb) cost(order []int) float64 {
 	sum, reach := 0.0, 1.0
 	for _, i := range order {
-		r := &c.rungs[i]
+		r := &c.steps[i]
 		once, times := reach, reach
 		if c.turns > 0 {
 			once, times = 1-math.Pow(1-reach, 1+c.turns), reach*(1+c.turns)
@@ -45,7 +45,7 @@ func (c *climb) cost(order []int) float64 {
 
 // listed is the order of the rubric.
 func (c *climb) listed() []int {
-	order := make([]int, len(c.rungs))
+	order := make([]int, len(c.steps))
 	for i := range order {
 		order[i] = i
 	}
@@ -53,10 +53,10 @@ func (c *climb) listed() []int {
 }
 
 // cheapest returns the order of least cost among the rubric's own, the one by cost
-// for each acceptance, and those with one rung before all others of that. Where
+// for each acceptance, and those with one step before all others of that. Where
 // this call is all there is the second is the best there can be, as an exchange of
 // neighbours shows: i before j is better if and only if cost i / odds i is less. So
-// a rung that does not pay stands behind the one that always answers.
+// a step that does not pay stands behind the one that always answers.
 //
 // Source: W. E. Smith, "Various optimizers for single-stage production", Naval
 // Research Logistics Quarterly 3 (1956) 59–66.
@@ -66,7 +66,7 @@ func (c *climb) cheapest() []int {
 	slices.SortStableFunc(ratio, func(i, j int) int { return cmp.Compare(c.ratio(i), c.ratio(j)) })
 	best = c.cheaper(best, ratio)
 	if c.turns > 0 {
-		for i := range c.rungs {
+		for i := range c.steps {
 			best = c.cheaper(best, first(ratio, i))
 		}
 	}
@@ -74,23 +74,23 @@ func (c *climb) cheapest() []int {
 }
 
 // dearer returns the order of least cost among the rubric's own and those with a
-// rung first that costs no less than the one it overtakes, as long as no cache
+// step first that costs no less than the one it overtakes, as long as no cache
 // knows the conversation: where nothing shows who is good enough, a prompt cache
 // may move a conversation up, and never down.
 func (c *climb) dearer() []int {
 	best := c.listed()
 	all := slices.Clone(best)
-	for i := range c.rungs[1:] {
-		if c.rungs[i+1].cold >= c.rungs[0].cold {
+	for i := range c.steps[1:] {
+		if c.steps[i+1].cold >= c.steps[0].cold {
 			best = c.cheaper(best, first(all, i+1))
 		}
 	}
 	return best
 }
 
-// ratio is what a rung costs for each acceptance.
+// ratio is what a step costs for each acceptance.
 func (c *climb) ratio(i int) float64 {
-	r := &c.rungs[i]
+	r := &c.steps[i]
 	return (r.now + c.turns*r.later) / r.odds
 }
 
@@ -103,7 +103,7 @@ func (c *climb) cheaper(a, b []int) []int {
 	return a
 }
 
-// first returns the order with a rung before the others.
+// first returns the order with a step before the others.
 func first(order []int, i int) []int {
 	out := append(make([]int, 0, len(order)), i)
 	for _, j := range order {
@@ -167,11 +167,11 @@ func (p *planning) measured() bool {
 
 // plain is the climb of this call alone, as if nobody had asked anything before.
 func (p *planning) plain() *climb {
-	c := &climb{rungs: make([]rung, len(p.Candidates))}
+	c := &climb{steps: make([]step, len(p.Candidates))}
 	for i := range p.Candidates {
 		k := &p.Candidates[i]
 		cost := float64(k.Expected)
-		c.rungs[i] = rung{odds: max(k.Probability, 1e-6), now: cost, cold: cost}
+		c.steps[i] = step{odds: max(k.Probability, 1e-6), now: cost, cold: cost}
 	}
 	return c
 }
@@ -199,7 +199,7 @@ func (p *planning) settle(t *talk, measured bool) {
 		}
 		order = talking
 		for i := range p.Candidates {
-			p.Candidates[i].Expected = min(starling.Money(c.rungs[i].now), p.Candidates[i].Worst)
+			p.Candidates[i].Expected = min(starling.Money(c.steps[i].now), p.Candidates[i].Worst)
 		}
 	}
 	if !slices.IsSorted(order) {

@@ -61,26 +61,40 @@ func (p *planning) proof(c *starling.Candidate, trusted bool) proof {
 	least, confidence := max(bar.Pass, p.Bar), cmp.Or(bar.Confidence, usualConfidence)
 	s := p.Board.Standing(p.skill.Name, p.skill.Hash, c.Unit)
 	w := s.Warrant
-	barred := bar.Set() || p.Bar > 0
-	trusted = !c.Model.Student && (trusted || !barred || p.Reference != nil && p.Reference.ID() == c.Model.ID())
 	switch {
 	case w != nil && s.Revoked == nil && p.covers(w, c):
 		c.Warrant, c.Threshold = w.ID, w.Threshold
 		return proof{why: warranted(w)}
-	case trusted:
+	case p.trust(c.Model, trusted) != "":
 		return proof{}
 	case s.Revoked != nil && s.Revoked.End != evidence.Drifted && w.Rubric == p.skill.Hash:
 		return proof{against: "its warrant was revoked: " + s.Revoked.Why}
 	case least > 0 && s.Most(confidence) < least:
 		return proof{against: fmt.Sprintf("its cases show that at most %.1f %% pass, and the bar is %.4g %%", 100*s.Most(confidence), 100*least)}
 	case c.Model.Student, len(c.Verify) == 0, bar.Unproven == skill.Climb, p.Bar > 0:
-		return proof{against: "no warrant covers it" + p.lapsed(&s, c) + "; starling " + shows(c.Model) + " " + p.skill.Name + " finds out whether it is good enough"}
+		return proof{against: "no warrant covers it" + p.lapsed(&s, c) + "; starling " + Shows(c.Model) + " " + p.skill.Name + " finds out whether it is good enough"}
 	}
 	return proof{why: "not yet shown to be good enough"}
 }
 
-// shows is the command that issues warrants to a model.
-func shows(m starling.Model) string {
+// trust says why a candidate may answer without evidence, "" if it needs some. Last
+// is who is the last of its ladder.
+func (p *planning) trust(m starling.Model, last bool) string {
+	switch {
+	case m.Student:
+		return ""
+	case !p.skill.Rubric.Bar.Set() && p.Bar == 0:
+		return "there is no bar"
+	case p.Reference != nil && p.Reference.ID() == m.ID():
+		return "it is the reference"
+	case last:
+		return "it is the last, and somebody has to answer"
+	}
+	return ""
+}
+
+// Shows is the command that issues warrants to a model.
+func Shows(m starling.Model) string {
 	if m.Student {
 		return "distill"
 	}

@@ -4,6 +4,7 @@
 //
 //	which skill it is, where nobody said     identify.go
 //	who may answer                           route.go, bounds.go, proof.go
+//	how each stands before anybody asks      ladder.go
 //	how likely an answer is accepted         odds.go, prompt.go
 //	in which order they try                  order.go, talk.go, sessions.go
 //	what would be done, by who only observes  observe.go
@@ -91,13 +92,18 @@ func (r *Router) Plan(req *starling.Request, screen starling.Screen, s *skill.Sk
 	if s != nil {
 		p.Plan.Skill, p.Rubric = s.Name, s.Hash
 		p.Limit, p.Patience = tighter(req.Budget, s.Rubric.Budget.Request), s.Rubric.Latency
-		if ref, ok := r.Directory.Find(s.Rubric.Reference); ok && req.Dialect.Wants() == "" { // it answers in words
-			p.Reference = &ref
-		}
+		p.refer()
 	}
 	err := p.make()
 	p.spread()
 	return p.Plan, err
+}
+
+// refer finds the reference of the skill. It answers in words.
+func (p *planning) refer() {
+	if ref, ok := p.Directory.Find(p.skill.Rubric.Reference); ok && p.req.Dialect.Wants() == "" {
+		p.Reference = &ref
+	}
 }
 
 // tighter is the lower of two caps, of which 0 is none.
@@ -119,6 +125,8 @@ type planning struct {
 	trusted bool         // the last candidate is the ladder's own last
 	prompt  prompt
 	only    bool     // there is nobody else to ask
+	chooses bool     // the rubric says who may try, and its verifiers judge
+	unasked bool     // nobody asks: it is only looked how candidates stand
 	crowded crowding // who was left out for their windows, and comes nearest; zero if nobody was
 	close   string   // what is to be said of who was looked at last: the prompt may not fit
 }
@@ -148,7 +156,7 @@ func (p *planning) pin() error {
 		return &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("there is no model %q", clip(p.req.Model)), Hint: p.Directory.hint(p.req.Model)}
 	}
 	p.Patience = 0 // a latency limit chooses between candidates; there is no choice here
-	p.consider(skill.Candidate{Model: m.ID(), Probability: 1}, nil, true)
+	p.consider(skill.Candidate{Model: m.ID(), Probability: 1}, true)
 	if len(p.Candidates) == 0 {
 		return p.refusal()
 	}
@@ -164,7 +172,7 @@ func (p *planning) moderator() error {
 	p.Rule = "the first model that moderates: none was named"
 	for _, m := range p.Directory.Models() {
 		if m.Takes == starling.Moderations && len(p.Candidates) == 0 {
-			p.consider(skill.Candidate{Model: m.ID(), Probability: 1}, nil, true)
+			p.consider(skill.Candidate{Model: m.ID(), Probability: 1}, true)
 		}
 	}
 	if len(p.Candidates) > 0 {
@@ -181,7 +189,7 @@ func (p *planning) moderator() error {
 // fallback plans for a caller who left the choice to a skill that nobody knows.
 func (p *planning) fallback() error {
 	p.only, p.Rule = true, "the configuration's default: no skill was named, and none recognised"
-	p.consider(skill.Candidate{Model: p.Default}, nil, true)
+	p.consider(skill.Candidate{Model: p.Default}, true)
 	if len(p.Candidates) == 0 {
 		return p.refusal()
 	}
@@ -193,6 +201,7 @@ func (p *planning) fallback() error {
 // ladder plans by the skill's rubric. The last candidate is the safest there is:
 // somebody has to answer what nobody was shown to be good enough for.
 func (p *planning) ladder() error {
+	p.chooses = true
 	candidates, why, err := decide(p.skill, p.req, p.screen)
 	p.Rule = why
 	if err != nil {
@@ -201,7 +210,7 @@ func (p *planning) ladder() error {
 	p.Candidates, p.tries = make([]starling.Candidate, 0, len(candidates)), make([]int, 0, len(candidates))
 	for i, c := range candidates {
 		before := len(p.Candidates)
-		p.consider(c, p.Verifiers[p.skill.Name], i == len(candidates)-1)
+		p.consider(c, i == len(candidates)-1)
 		p.trusted = len(p.Candidates) > before
 	}
 	if len(p.Candidates) == 0 {
@@ -234,18 +243,11 @@ func decide(s *skill.Skill, req *starling.Request, screen starling.Screen) ([]sk
 
 // consider adds a candidate to the plan, or to those left out. Who is trusted
 // answers without evidence.
-func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trusted bool) {
-	name := c.Model
-	if p.skill != nil {
-		name = Named(p.skill.Name, name)
-	}
-	m, ok := p.Directory.Find(name)
+func (p *planning) consider(c skill.Candidate, trusted bool) {
+	name, m, ok := p.find(c.Model)
 	if !ok {
 		p.leave(name, starling.NotFound, "no provider offers it: "+p.Directory.hint(name))
 		return
-	}
-	if p.Now != nil {
-		m = p.Now(m)
 	}
 	if p.req.Dialect == starling.CountTokens {
 		m.Price = counted
@@ -253,9 +255,6 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 	if slices.ContainsFunc(p.Candidates, func(before starling.Candidate) bool { return before.Model.ID() == m.ID() }) {
 		p.leave(m.ID(), starling.Invalid, fmt.Sprintf("it is a candidate already; %q is another name for it", c.Model))
 		return
-	}
-	if c.SkipVerify {
-		verify = nil
 	}
 	input, output := m.Bounds(p.req)
 	if kind, why := unsuited(p.req, p.screen, m, input, output); kind != "" {
@@ -275,10 +274,8 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 		p.leave(m.ID(), starling.OverBudget, fmt.Sprintf("may cost %s, %s allows %s a request%s", worst, p.limits(), p.Limit, outputHint(p.req, m, p.Limit)))
 		return
 	}
-	next := starling.Candidate{Model: m, Worst: worst, Probability: c.Probability, Basis: "stated in the rubric", Logprobs: c.Confidence == skill.ByLogprob}
-	for _, v := range verify {
-		next.Verify = append(next.Verify, v.Name())
-	}
+	next := p.candidate(c, m)
+	next.Worst = worst
 	proof := p.proof(&next, trusted)
 	if proof.against != "" {
 		p.leave(m.ID(), starling.Unproven, proof.against)
@@ -289,6 +286,31 @@ func (p *planning) consider(c skill.Candidate, verify []starling.Verifier, trust
 		return
 	}
 	p.add(next, proof)
+}
+
+// find returns the model that a candidate's name means here, as it stands now, and the
+// name by which it is known.
+func (p *planning) find(name string) (known string, m starling.Model, ok bool) {
+	if p.skill != nil {
+		name = Named(p.skill.Name, name)
+	}
+	m, ok = p.Directory.Find(name)
+	if ok && p.Now != nil {
+		m = p.Now(m)
+	}
+	return name, m, ok
+}
+
+// candidate is one of the rubric, before anything is known of it.
+func (p *planning) candidate(c skill.Candidate, m starling.Model) starling.Candidate {
+	next := starling.Candidate{Model: m, Probability: c.Probability, Basis: "stated in the rubric", Logprobs: c.Confidence == skill.ByLogprob}
+	if !p.chooses || c.SkipVerify {
+		return next
+	}
+	for _, v := range p.Verifiers[p.skill.Name] {
+		next.Verify = append(next.Verify, v.Name())
+	}
+	return next
 }
 
 // limits names whose cap is the plan's.

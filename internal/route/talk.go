@@ -36,18 +36,18 @@ func (p *planning) talk() *talk {
 
 // climb prices the candidates over the rest of the conversation.
 func (t *talk) climb(p *planning) *climb {
-	c := &climb{rungs: make([]rung, len(p.Candidates)), turns: t.turns}
+	c := &climb{steps: make([]step, len(p.Candidates)), turns: t.turns}
 	for i := range p.Candidates {
 		k := &p.Candidates[i]
-		c.rungs[i] = t.rung(p, k)
-		c.rungs[i].odds = max(k.Probability, 1e-6)
+		c.steps[i] = t.step(p, k)
+		c.steps[i].odds = max(k.Probability, 1e-6)
 	}
 	return c
 }
 
-// rung prices a candidate: this call as far as its provider's cache may know the
+// step prices a candidate: this call as far as its provider's cache may know the
 // prompt, this call as if it knew nothing, and a call in the middle of what follows.
-func (t *talk) rung(p *planning, k *starling.Candidate) rung {
+func (t *talk) step(p *planning, k *starling.Candidate) step {
 	u := k.Model.Expect(p.req)
 	if t.rate > 0 {
 		u.Input = int64(t.rate * float64(len(p.req.Body)-p.req.Opaque))
@@ -73,7 +73,7 @@ func (t *talk) rung(p *planning, k *starling.Candidate) rung {
 		growth = float64(u.Output) + usualQuestion
 	}
 	grown := u.Input + int64(growth*max(0, t.turns-1)/2) // what was said before a call in the middle of what follows
-	r := rung{now: price(known, u.Input-known, cached), cold: price(0, u.Input, cached)}
+	r := step{now: price(known, u.Input-known, cached), cold: price(0, u.Input, cached)}
 	if cached && !t.slow {
 		r.later = price(grown, int64(growth), true)
 	} else {
@@ -95,7 +95,7 @@ func (p *planning) caches(m *starling.Model) bool {
 // alone.
 func (t *talk) why(p *planning, c *climb, first int) string {
 	name := p.Candidates[first].Model.ID()
-	if lost := c.rungs[first].cold - c.rungs[first].now; lost > 0 {
+	if lost := c.steps[first].cold - c.steps[first].now; lost > 0 {
 		return fmt.Sprintf("kept in its session with %s: switching would lose %s of cached prompt", name, starling.Money(lost))
 	}
 	return fmt.Sprintf("%s first: with its prompt cache it is cheapest for a conversation of some %.0f more turns", name, t.turns)

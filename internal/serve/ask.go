@@ -125,14 +125,14 @@ func (s *Server) read(d starling.Dialect, caller starling.Caller, w http.Respons
 // "X-Starling-Budget: $0.01", "X-Starling-Bar: 0.97".
 func terms(req *starling.Request, h http.Header) error {
 	budget, err := only(h, "X-Starling-Budget")
-	if err == nil && budget != "" {
-		req.Budget, err = starling.ParseMoney(budget)
-	}
 	if err != nil {
 		return err
 	}
-	if budget != "" && req.Budget <= 0 {
-		return &starling.Error{Kind: starling.Invalid, Op: "X-Starling-Budget is not more than nothing", Hint: "say the most that the answer may cost in dollars, like 0.01"}
+	if budget != "" {
+		if req.Budget, err = starling.ParseMoney(budget); err != nil || req.Budget <= 0 {
+			req.Budget = 0
+			return &starling.Error{Kind: starling.Invalid, Op: "X-Starling-Budget is no amount of more than nothing", Hint: "say the most that the answer may cost in dollars, like 0.01"}
+		}
 	}
 	bar, err := only(h, "X-Starling-Bar")
 	if err != nil || bar == "" {

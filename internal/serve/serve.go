@@ -132,6 +132,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /v1beta/models", fromGoogle(unasked(s.authenticated(s.models))))
 	mux.HandleFunc("GET /v1beta/models/{id...}", fromGoogle(unasked(s.authenticated(s.model))))
 	mux.HandleFunc("GET /v1/receipts/{id}", unasked(s.authenticated(s.receipt)))
+	mux.HandleFunc("GET /v1/skills", unasked(s.authenticated(s.skills)))
+	mux.HandleFunc("GET /v1/skills/{name}", unasked(s.authenticated(s.skill)))
 	mux.HandleFunc("POST /v1/plan", unasked(s.authenticated(s.plan)))
 	mux.HandleFunc("POST /v1/feedback", unasked(s.authenticated(s.feedback)))
 	mux.HandleFunc("GET /healthz", unasked(s.healthz))
@@ -141,7 +143,7 @@ func (s *Server) Handler() http.Handler {
 }
 
 func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
-	hint := "POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, POST /v1/responses/input_tokens, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/{model}:generateContent, POST /v1/embeddings, POST /v1/moderations, POST /api/chat, POST /api/generate, POST /api/embed, GET /api/tags, GET /v1/models, GET /v1/receipts/{id}, POST /v1/feedback, GET /healthz, GET /metrics"
+	hint := "POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, POST /v1/responses/input_tokens, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/{model}:generateContent, POST /v1/embeddings, POST /v1/moderations, POST /api/chat, POST /api/generate, POST /api/embed, GET /api/tags, GET /v1/models, GET /v1/skills, GET /v1/skills/{name}, GET /v1/receipts/{id}, POST /v1/plan, POST /v1/feedback, GET /healthz, GET /metrics"
 	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: r.Method + " " + clip(r.URL.Path), Hint: "there is " + hint})
 }
 

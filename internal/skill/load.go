@@ -115,7 +115,10 @@ func (l *loader) skill(dir string) (*Skill, []strict.Problem) {
 	if problems = append(problems, more...); len(problems) > 0 {
 		return nil, problems
 	}
-	return &Skill{Name: m.Name, Description: m.Description, Dir: dir, Hash: hashOf(files), Cases: l.casesHash(dir), Rubric: rubric, prompt: promptHash(rubric.Prompt)}, nil
+	return &Skill{
+		Name: m.Name, Description: m.Description, Dir: dir, Hash: hashOf(files), Cases: l.casesHash(dir), Rubric: rubric,
+		Manifest: string(files[manifestFile]), Source: string(files[rubricFile]), prompt: promptHash(rubric.Prompt),
+	}, nil
 }
 
 // problems takes an error of package strict apart.

@@ -20,6 +20,11 @@ type Skill struct {
 	Cases       string // hex SHA-256 of cases.jsonl, "" if there is none
 	Rubric      Rubric
 
+	// The files as they were read, for people who want to see what is in force: some
+	// kilobytes that nothing decides by. "" for a skill that was not loaded.
+	Manifest string // text of SKILL.md
+	Source   string // text of rubric.yaml
+
 	prompt string // [promptHash] of the rubric's; "" for a skill that was not loaded
 }
 

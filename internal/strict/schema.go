@@ -33,6 +33,9 @@ type Schema struct {
 // NewSchema returns the schema that the JSON text describes, without reading it.
 func NewSchema(data []byte) *Schema { return &Schema{data: data} }
 
+// JSON returns the text of the schema, for whoever only reads it.
+func (s *Schema) JSON() []byte { return s.data }
+
 // UnmarshalJSON takes the text as the schema, without reading it.
 func (s *Schema) UnmarshalJSON(data []byte) error {
 	s.data = bytes.Clone(data)

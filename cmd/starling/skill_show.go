@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"starling"
+	"starling/internal/cascade"
+	"starling/internal/evidence"
+	"starling/internal/ledger"
+	"starling/internal/route"
+	"starling/internal/serve"
+	"starling/internal/skill"
+)
+
+type skillShowCmd struct {
+	Skill   string `arg:"" help:"The skill."`
+	JSON    bool   `help:"Print JSON."`
+	Gateway string `help:"Address of a gateway to ask, in place of the one that has these books." placeholder:"URL" env:"STARLING_GATEWAY"`
+}
+
+// A shown is what is enforced of a skill, and who says so.
+type shown struct {
+	From string `json:"from"`
+	serve.SkillSheet
+}
+
+// Run shows what is enforced of a skill: by the gateway that serves these books, where
+// one does, else as the next one would.
+func (c skillShowCmd) Run(p *program) error {
+	s, err := c.read(p)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return p.encodeWide(s)
+	}
+	return showSkill(p.stdout, s)
+}
+
+func (c skillShowCmd) read(p *program) (*shown, error) {
+	cfg, books, err := p.books()
+	if err != nil {
+		return nil, err
+	}
+	name := strings.TrimPrefix(c.Skill, route.Prefix)
+	if c.Gateway != "" || ledger.InUse(books.Dir) {
+		g, err := gateBeside(cfg, c.Gateway)
+		if err != nil {
+			return nil, err
+		}
+		s := &shown{From: "the gateway at " + g.client.url}
+		return s, errors.Join(g.client.get(p.ctx, skillPath(name), &s.SkillSheet), g.close())
+	}
+	shelf, err := p.shelf(cfg, books)
+	if err != nil {
+		return nil, err
+	}
+	defer shelf.parts.close()
+	found, ok := shelf.Router.Skills.Find(name)
+	if !ok {
+		return nil, noSkill(name, shelf.Router.Skills)
+	}
+	s := &shown{From: "the books in " + books.Dir + ": no gateway serves them now"}
+	s.SkillSheet, err = serve.SheetOf(shelf.Cascade, found)
+	if s.Order != "" && found.Rubric.Order != skill.Listed {
+		s.Order = "whether another order pays is found out while a gateway serves"
+	}
+	return s, err
+}
+
+// A shelf is what a gateway would be made of, with what the books say. It answers nobody.
+type shelf struct {
+	*cascade.Cascade
+	parts *parts
+}
+
+// shelf puts together what the configuration, the skills and the books come to. Whoever
+// asks for it closes its parts.
+func (p *program) shelf(cfg Config, books ledger.Options) (*shelf, error) {
+	set, err := cfg.loadSkills()
+	if err != nil {
+		return nil, err
+	}
+	board, err := p.board()
+	if err != nil {
+		return nil, err
+	}
+	s := &shelf{}
+	if s.parts, err = build(p.ctx, cfg, books.Dir, nil); err != nil {
+		return nil, err
+	}
+	if s.Cascade, err = s.parts.cascade(set, nil, board, p.logger(true)); err != nil {
+		s.parts.close()
+	}
+	return s, err
+}
+
+// board reads what the books say of candidates: nothing, where nobody has ever served.
+func (p *program) board() (*evidence.Board, error) {
+	board := evidence.NewBoard()
+	l, err := p.records()
+	if starling.KindOf(err) == starling.NotFound {
+		return board, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	for n, err := range l.Notes(p.ctx, new(ledger.Place)) {
+		if err != nil {
+			return nil, err
+		}
+		board.Fold(n)
+	}
+	return board, nil
+}
+
+// rungs returns a skill's ladder as the shelf has it, for data of its own class.
+func (s *shelf) rungs(of *skill.Skill) ([]route.Rung, error) {
+	screen, err := s.Policy.Screen(&starling.Request{}, of.Rubric.Class)
+	if err != nil {
+		return nil, err
+	}
+	return s.Router.Ladder(of, screen), nil
+}
