@@ -24,9 +24,9 @@ type recipe struct {
 	Models string `json:"models"` // file of its home in which it keeps the models it was told of
 
 	Skills struct {
-		Folder string            `json:"folder"` // of its home, in which it looks
-		Read   turn              `json:"read"`   // the call by which its model reads the skill delegate
-		Env    map[string]string `json:"env"`    // beside the other, where it has such a job
+		Of   string            `json:"of"`   // what the agent is called where one is installed
+		Read turn              `json:"read"` // the call by which its model reads the skill delegate
+		Env  map[string]string `json:"env"`  // beside the other, where it has such a job
 	} `json:"skills"`
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -182,10 +183,13 @@ type account struct {
 	Receipt string `json:"receipt,omitempty"`
 }
 
-// delegations has the agent do its jobs, all at once.
+// atOnce is how many errands an agent is on at once.
+const atOnce = 2
+
+// delegations has the agent do its jobs. Where they are compared with what it does
+// itself, the prompt cache knows beforehand how a session of either kind begins.
 func (s *stand) delegations(ctx context.Context, c client, quick bool) []finding {
 	var found []finding
-	var tries sync.WaitGroup
 	for _, j := range jobs {
 		for _, delegated := range []bool{true, false} {
 			if slices.Contains(c.Features, j.Feature) && (delegated || !quick) {
@@ -193,16 +197,35 @@ func (s *stand) delegations(ctx context.Context, c client, quick bool) []finding
 			}
 		}
 	}
-	for i := range found {
-		f := &found[i]
-		tries.Go(func() {
-			if err := s.delegation(ctx, c, jobOf(f.Feature), f.Account); err != nil {
-				f.State, f.Why, f.Account = failed, oneLine(err.Error()), nil
+	if len(found) > 0 && !quick {
+		severally(2, func(i int) {
+			if e, err := s.sent(ctx, c, jobs[0], i == 0); err == nil {
+				e.prompt, e.at = task, s.front
+				_, _ = s.perform(ctx, c, e) // what matters is said of the jobs
 			}
 		})
 	}
-	tries.Wait()
+	severally(len(found), func(i int) {
+		f := &found[i]
+		if err := s.delegation(ctx, c, jobOf(f.Feature), f.Account); err != nil {
+			f.State, f.Why, f.Account = failed, oneLine(err.Error()), nil
+		}
+	})
 	return found
+}
+
+// severally does n things, a few at once.
+func severally(n int, do func(i int)) {
+	var all sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i := range n {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			do(i)
+		})
+	}
+	all.Wait()
 }
 
 func jobOf(feature string) job {
@@ -216,25 +239,15 @@ func (s *stand) delegation(ctx context.Context, c client, j job, a *account) err
 	if err != nil {
 		return err
 	}
-	at, err := newTap(s.toGateway)
+	e, err := s.sent(ctx, c, j, a.Delegated)
 	if err != nil {
 		return err
 	}
-	defer at.close()
-	at.keep = true
-	e := errand{model: dialects[c.Endpoint] + "-" + premium, key: s.keys["rich"], prompt: j.prompt(c, a.Delegated), at: at}
-	e.env = []string{"STARLING_KEY=" + e.key, "STARLING_GATEWAY=" + s.gateway, "PATH=" + s.dir + string(os.PathListSeparator) + path("runtime", c.Group)}
-	for name, value := range r.Skills.Env {
-		e.env = append(e.env, name+"="+value)
-	}
-	e.furnish = func(home, work string) error {
-		profile := "export PATH='" + s.dir + "':$PATH\n" // some agents' shells are login shells
-		err := errors.Join(j.lay(work), os.WriteFile(filepath.Join(home, ".profile"), []byte(profile), 0o600))
-		if a.Delegated {
-			err = errors.Join(err, s.install(ctx, r, home))
-		}
+	if e.at, err = newTap(s.toGateway); err != nil {
 		return err
 	}
+	defer e.at.close()
+	e.at.keep = true
 	out, err := s.perform(ctx, c, e)
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, last(out, 300))
@@ -242,12 +255,40 @@ func (s *stand) delegation(ctx context.Context, c client, j job, a *account) err
 	if !strings.Contains(out, "[simulated]") || !strings.Contains(out, j.answer) {
 		return fmt.Errorf("it does not end with %q: %s", j.answer, last(out, 300))
 	}
-	return s.account(ctx, c, j, len(j.turns(r, a.Delegated)), at.exchanges(), a)
+	return s.account(ctx, c, j, len(j.turns(r, a.Delegated)), e.at.exchanges(), a)
 }
 
-// install puts the skill delegate where the agent looks for skills.
+// sent is the errand on which an agent is sent with a job: starling is on its PATH
+// and knows the gateway and the key, and if it is to delegate it has the skill.
+func (s *stand) sent(ctx context.Context, c client, j job, delegated bool) (errand, error) {
+	r, err := c.recipe()
+	if err != nil {
+		return errand{}, err
+	}
+	e := errand{model: dialects[c.Endpoint] + "-" + premium, key: s.keys["rich"], prompt: j.prompt(c, delegated)}
+	e.env = []string{"STARLING_KEY=" + e.key, "STARLING_GATEWAY=" + s.gateway, "PATH=" + s.dir + string(os.PathListSeparator) + path("runtime", c.Group)}
+	for name, value := range r.Skills.Env {
+		e.env = append(e.env, name+"="+value)
+	}
+	e.furnish = func(home, work string) error {
+		profile := "export PATH='" + s.dir + "':$PATH\n" // some agents' shells are login shells
+		err := errors.Join(j.lay(work), os.WriteFile(filepath.Join(home, ".profile"), []byte(profile), 0o600))
+		if err != nil || !delegated {
+			return err
+		}
+		return s.install(ctx, r, home)
+	}
+	return e, nil
+}
+
+// install has starling put the skill delegate where the agent looks for skills.
 func (s *stand) install(ctx context.Context, r recipe, home string) error {
-	return copied(filepath.Join("..", "skills", "delegate"), filepath.Join(home, r.Skills.Folder, "delegate"))
+	cmd := exec.CommandContext(ctx, filepath.Join(s.dir, "starling"), "skill", "install", r.Skills.Of)
+	cmd.Dir, cmd.Env = home, []string{"HOME=" + home}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("install the skill: %w: %s", err, last(string(out), 300))
+	}
+	return nil
 }
 
 // lay puts what the job is about into the folder in which the agent works.

@@ -23,7 +23,7 @@ func TestEachTaskIsKnownByItsOwnTicket(t *testing.T) {
 	}
 	for _, c := range clients {
 		if slices.Contains(c.Features, "delegate") {
-			if r, err := c.recipe(); err != nil || r.Skills.Folder == "" || (r.Skills.Read.Run == "") == (r.Skills.Read.Tool == "") {
+			if r, err := c.recipe(); err != nil || r.Skills.Of == "" || (r.Skills.Read.Run == "") == (r.Skills.Read.Tool == "") {
 				t.Errorf("%s: it is not said how it gets a skill: %v, %+v", c.Name, err, r.Skills)
 			}
 		}

@@ -17,7 +17,7 @@ import (
 // an agent may take for one task.
 const (
 	scriptTime = 3 * time.Minute
-	agentTime  = 90 * time.Second
+	agentTime  = 3 * time.Minute // some take a minute of a busy machine to begin
 )
 
 // A finding is what one check of a feature found.
