@@ -25,7 +25,7 @@ type recipe struct {
 
 	Skills struct {
 		Of   string            `json:"of"`   // what the agent is called where one is installed
-		Read turn              `json:"read"` // the call by which its model reads the skill delegate
+		Read turn              `json:"read"` // the call by which its model reads the skill delegate: opencode's own tool for it would fetch another program
 		Env  map[string]string `json:"env"`  // beside the other, where it has such a job
 	} `json:"skills"`
 }
