@@ -99,6 +99,7 @@ type Left struct {
 	Model string `json:"model"`
 	Kind  Kind   `json:"kind"`
 	Why   string `json:"why"`
+	Worst Money  `json:"worst_nanodollars,omitempty"` // what it may cost, where that is why
 }
 
 // An Attempt is one call of one candidate, whatever came of it.

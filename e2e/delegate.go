@@ -283,7 +283,7 @@ func (s *stand) sent(ctx context.Context, c client, j job, delegated bool) (erra
 
 // install has starling put the skill delegate where the agent looks for skills.
 func (s *stand) install(ctx context.Context, r recipe, home string) error {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.dir, "starling"), "skill", "install", r.Skills.Of)
+	cmd := exec.CommandContext(ctx, s.binary, "skill", "install", r.Skills.Of)
 	cmd.Dir, cmd.Env = home, []string{"HOME=" + home}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("install the skill: %w: %s", err, last(string(out), 300))

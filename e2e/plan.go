@@ -45,6 +45,7 @@ var endpoints = map[string]string{
 	"ollama-tags":  "",
 	"gemini-list":  "",
 	"gemini-count": "",
+	"mcp":          "", // tools for agents, over stdio and at /mcp
 	"gemini-embed": "POST /v1beta/models/{model}:batchEmbedContents is not served",
 }
 
@@ -68,6 +69,9 @@ var features = []struct{ Name, Means string }{
 	{"moderate", "what a moderation model says of texts"},
 	{"delegate", "a message is sorted by the skill delegate, for less, and the agent's own session stays as it is"},
 	{"document", "a question about a report, which the agent's own session never has"},
+	{"offer", "Starling's own tools are listed, and return what they state"},
+	{"plan", "what a task would cost, before anybody is asked"},
+	{"receipt", "what was done can be read and explained"},
 }
 
 // A client is a row of the table.
@@ -90,6 +94,7 @@ var (
 	chatty   = []string{"chat", "stream", "tools", "parallel", "images", "schema", "stop", "limit", "usage", "error", "refused", "abort"}
 	prompted = []string{"chat", "stream", "stop", "limit", "usage", "error", "refused", "abort"}
 	agents   = []string{"tools", "error", "refused"}
+	hands    = []string{"chat", "error", "refused", "abort", "models", "offer", "plan", "receipt"}
 )
 
 func less(all []string, gone ...string) []string {
@@ -168,6 +173,8 @@ var clients = []client{
 	js("openai agents js", "@openai/agents", "agents.mjs", "responses", "responses", []string{"chat", "stream", "tools", "parallel", "schema", "usage", "error", "refused"}),
 	js("google genai js", "@google/genai", "genai.mjs", "gemini", "gemini", more(chatty, "models", "count", "embed")).with(map[string]string{"models": "gemini-list", "count": "gemini-count", "embed": "gemini-embed"}),
 	js("ollama js", "ollama", "ollama.mjs", "ollama", "ollama", more(chatty, "models", "embed")).with(map[string]string{"models": "ollama-tags", "embed": "ollama-embed"}),
+	js("mcp js, stdio", "@modelcontextprotocol/sdk", "mcp.mjs", "stdio", "mcp", hands),
+	js("mcp js, http", "@modelcontextprotocol/sdk", "mcp.mjs", "http", "mcp", hands),
 
 	py("openai python, chat", "openai", "openai_sdk.py", "chat", "chat", more(chatty, "models", "embed", "moderate")).with(map[string]string{"models": "models", "embed": "embeddings", "moderate": "moderations"}),
 	py("openai python, responses", "openai", "openai_sdk.py", "responses", "responses", less(chatty, "stop")),

@@ -20,7 +20,8 @@ import (
 
 // A stand is the built gateway between taps, and simulated upstreams behind.
 type stand struct {
-	dir     string           // with the program in it
+	dir     string           // of what is only for this run
+	binary  string           // the program, for those who start one
 	gateway string           // its own address
 	front   *tap             // the same gateway, counted
 	back    *tap             // upstreams of this machine
@@ -65,6 +66,7 @@ func newStand(ctx context.Context, dir string) (s *stand, err error) {
 		}
 	}()
 	binary := filepath.Join(dir, "starling")
+	s.binary = binary
 	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/starling")
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
@@ -238,7 +240,7 @@ func (s *stand) environment(skip []string) []string {
 		}
 	}
 	return []string{
-		"GATEWAY=" + s.gateway, "COUNTED=" + s.front.URL, "COUNTS=" + s.told.URL,
+		"GATEWAY=" + s.gateway, "STARLING=" + s.binary, "COUNTED=" + s.front.URL, "COUNTS=" + s.told.URL,
 		"KEY=" + s.keys["rich"], "POOR=" + s.keys["poor"],
 		"DIALECTS=" + strings.Join(ready, " "), "SKIP=" + strings.Join(skip, " "),
 	}

@@ -65,32 +65,12 @@ func (c askCmd) ask(p *program) (*told, error) {
 	if err != nil {
 		return new(told), err
 	}
-	l, err := c.open(p)
+	l, err := p.gateTo(c.Gateway, "ask")
 	if err != nil {
 		return new(told), err
 	}
 	t, err := c.hand(p, l.client, task)
 	return t, errors.Join(err, l.close())
-}
-
-// open finds the gateway to ask. Nothing of this machine is needed where it is named.
-func (c askCmd) open(p *program) (*gate, error) {
-	if c.Gateway != "" {
-		l, err := gateAt(c.Gateway)
-		if err != nil {
-			return nil, err
-		}
-		return l.waits(), nil
-	}
-	cfg, err := loadConfig(p.flags.Config)
-	if err != nil {
-		return nil, err
-	}
-	l, err := p.gate(cfg, wish{command: "ask"})
-	if err != nil {
-		return nil, err
-	}
-	return l.waits(), nil
 }
 
 // hand hands the task over and prints the answer as it comes, unless one object is to tell

@@ -328,6 +328,9 @@ func nameOf(p *petition) string { return strings.TrimPrefix(p.req.Model, route.P
 // that skill show prints, for the engine, and for who reads this golden file. The hours
 // go by meanwhile: rules look at them, and a warrant ends.
 func TestTheTableAndTheEngineDecideAlike(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it prints two hundred pages, and nothing of it happens at once")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		c := court(t, courts)
 		var golden strings.Builder

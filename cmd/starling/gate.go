@@ -50,6 +50,27 @@ func (p *program) gate(cfg Config, w wish) (*gate, error) {
 	return g, nil
 }
 
+// gateTo is the gateway at an address, for which nothing else of this machine is needed, or
+// where none is given the one that has these books. It is waited for.
+func (p *program) gateTo(address, command string) (*gate, error) {
+	if address != "" {
+		g, err := gateAt(address)
+		if err != nil {
+			return nil, err
+		}
+		return g.waits(), nil
+	}
+	cfg, err := loadConfig(p.flags.Config)
+	if err != nil {
+		return nil, err
+	}
+	g, err := p.gate(cfg, wish{command: command})
+	if err != nil {
+		return nil, err
+	}
+	return g.waits(), nil
+}
+
 // gateBeside is the gateway that has the books: where address says, or else the
 // configuration.
 func gateBeside(cfg Config, address string) (*gate, error) {

@@ -2,22 +2,26 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"starling"
+	"starling/internal/lint"
 	"starling/internal/skill"
 	"starling/internal/strict"
 	"starling/internal/verify"
 )
 
 type skillLintCmd struct {
-	Dir string `arg:"" optional:"" type:"existingdir" help:"Folder of skills, or of one; the configured one by default."`
+	Dir    string `arg:"" optional:"" type:"existingdir" help:"Folder of skills, or of one; the configured one by default."`
+	Strict bool   `help:"Let notes be errors, and look models up without a configuration too."`
+	JSON   bool   `help:"Print every finding as JSON, for editors."`
 }
 
 // Run checks every skill of a folder, or the one that the folder is: its files,
@@ -27,122 +31,155 @@ func (c skillLintCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	fsys, name := cfg.skillFiles(), ""
+	world, err := c.world(p, cfg)
+	if err != nil {
+		return err
+	}
+	reports, err := c.look(p, cfg, world)
+	if err != nil {
+		return err
+	}
+	if err := p.ctx.Err(); err != nil {
+		return err
+	}
+	if c.JSON {
+		return c.tell(p, reports)
+	}
+	return c.print(p, reports)
+}
+
+// look looks at the skills, and says of files where they are from here.
+func (c skillLintCmd) look(p *program, cfg Config, world lint.World) ([]lint.Report, error) {
+	fsys, root, name := cfg.skillFiles(), cfg.Skills, ""
 	if c.Dir != "" {
-		if fsys, name, err = skillFolder(c.Dir); err != nil {
-			return err
-		}
+		fsys, root, name = skillFolder(c.Dir)
 	}
-	var errs []error
-	if name == "" {
-		errs, err = lintAll(p, fsys)
-		if len(errs) == 0 && err == nil {
-			err = &starling.Error{Kind: starling.Invalid, Op: "there is no skill in " + cmp.Or(c.Dir, cfg.Skills), Hint: "a skill is a folder with SKILL.md and rubric.yaml in it"}
-		}
+	var reports []lint.Report
+	if name != "" {
+		reports = []lint.Report{lint.Skill(p.ctx, fsys, name, world)}
 	} else {
-		errs = lintOne(p, fsys, name)
+		all, err := lint.Skills(p.ctx, fsys, world)
+		if err != nil {
+			return nil, err
+		}
+		reports = all
 	}
-	if err != nil {
-		return err
+	if len(reports) == 0 {
+		return nil, &starling.Error{Kind: starling.Invalid, Op: "there is no skill in " + cmp.Or(c.Dir, cfg.Skills), Hint: "a skill is a folder with a SKILL.md, and for the gateway a rubric.yaml, in it"}
 	}
-	return together(errs)
+	for i := range reports {
+		for j := range reports[i].Findings {
+			f := &reports[i].Findings[j]
+			f.File = path.Join(filepath.ToSlash(fromHere(root)), f.File)
+			if c.Strict {
+				f.Severity = lint.Error
+			}
+		}
+	}
+	return reports, nil
 }
 
-// skillFolder returns the folder, and, if it is a skill itself, the one that it is
-// in and its name there.
-func skillFolder(dir string) (fs.FS, string, error) {
-	whole, err := filepath.Abs(dir)
+// skillFolder returns the folder of skills and its path, and, if the folder is a skill
+// itself, those of the one that it is in, and its name there. The path is absolute.
+func skillFolder(dir string) (fsys fs.FS, root, name string) {
 	for _, file := range []string{"SKILL.md", "rubric.yaml"} {
-		if _, bad := os.Stat(filepath.Join(whole, file)); bad == nil {
-			return os.DirFS(filepath.Dir(whole)), filepath.Base(whole), err
+		if _, err := os.Stat(filepath.Join(dir, file)); err == nil {
+			return os.DirFS(filepath.Dir(dir)), filepath.Dir(dir), filepath.Base(dir)
 		}
 	}
-	return os.DirFS(whole), "", err
+	return os.DirFS(dir), dir, ""
 }
 
-// lintAll checks all skills of a folder; there is one result for each.
-func lintAll(p *program, fsys fs.FS) ([]error, error) {
-	set, err := skill.LoadAll(fsys)
-	if set == nil {
-		return nil, err
+// fromHere shortens the path of what is below the working directory.
+func fromHere(path string) string {
+	here, err := os.Getwd()
+	if err != nil || !filepath.IsAbs(path) {
+		return path
 	}
-	for _, name := range set.Plain() {
-		printf(p.stdout, "%s: no rubric.yaml: a plain skill, which the gateway does not serve\n", name)
+	if short, err := filepath.Rel(here, path); err == nil && filepath.IsLocal(short) {
+		return short
 	}
-	var errs []error
-	if err != nil {
-		errs = append(errs, err)
-	}
-	for _, name := range set.Names() {
-		s, _ := set.Find(name)
-		errs = append(errs, lint(p, fsys, s))
-	}
-	return errs, nil
+	return path
 }
 
-func lintOne(p *program, fsys fs.FS, name string) []error {
-	s, err := skill.Load(fsys, name)
-	if err != nil {
-		return []error{err}
+// world is what the configuration knows of the names in rubrics. Without one nobody
+// can know which models there will be.
+func (c skillLintCmd) world(p *program, cfg Config) (lint.World, error) {
+	var w lint.World
+	for _, class := range slices.Sorted(maps.Keys(cfg.reach())) {
+		w.Classes = append(w.Classes, string(class))
 	}
-	return []error{lint(p, fsys, s)}
-}
-
-// lint checks what reading the skill did not show.
-func lint(p *program, fsys fs.FS, s *skill.Skill) error {
-	verifiers, err := verify.ForSkill(s)
-	if err != nil {
-		return fmt.Errorf("skill %s: %w", s.Name, err)
+	if cfg.doc == nil && !c.Strict {
+		return w, nil
 	}
-	p.unasked(s, verifiers)
-	var errs []error
-	n := 0
-	for c, err := range skill.Cases(fsys, s.Dir) {
-		if starling.KindOf(err) == starling.NotFound {
-			break
+	parts, err := build(p.ctx, cfg, cfg.dataDir(p.flags.Data), nil)
+	if err != nil {
+		if !c.Strict {
+			printf(p.stderr, "note: no model is looked up, as the configuration cannot be used: %v\n", err)
+			err = nil
 		}
-		if n++; err == nil {
-			err = lintCase(p.ctx, s, c, verifiers)
-		}
-		errs = append(errs, err)
+		return w, err
 	}
-	switch {
-	case n == 0:
-		printf(p.stderr, "note: %s has no cases: nothing shows what it claims\n", s.Name)
-	case len(s.Rubric.Grade) == 0:
-		errs = []error{strict.Report([]strict.Problem{{File: path.Join(s.Dir, "rubric.yaml"), Line: 1, Column: 1,
-			Text: "there are cases, and nothing says how an answer is compared with their gold", Hint: "add grade: [label], json, number, contains, cites or verified"}})}
+	defer parts.close()
+	w.Models = parts.directory.Aliases()
+	for _, m := range parts.directory.Models() {
+		w.Models = append(w.Models, m.ID())
 	}
-	if err := together(errs); err != nil {
-		return err
+	w.Offers = func(name string) bool {
+		_, ok := parts.directory.Find(name)
+		return ok || len(parts.directory.Awaits(name)) > 0
 	}
-	printf(p.stdout, "%s: ok\n", s.Name)
-	return nil
+	return w, nil
 }
 
-// lintCase grades the case's own answers: the ideal one must pass its gold, and
-// each wrong one must not.
-func lintCase(ctx context.Context, s *skill.Skill, c skill.Case, verifiers []starling.Verifier) error {
+// print tells people.
+func (c skillLintCmd) print(p *program, reports []lint.Report) error {
 	var problems []strict.Problem
-	pass, why, err := verify.Grade(ctx, c, s.Rubric.Grade, c.Answer, verifiers)
-	switch {
-	case err != nil:
-		return strict.Report([]strict.Problem{c.Problem(err.Error(), "")})
-	case !pass:
-		problems = append(problems, c.Problem("the ideal answer fails its own gold: "+why, "mend the answer or the gold"))
-	}
-	for i, wrong := range c.Wrong {
-		if pass, _, err := verify.Grade(ctx, c, s.Rubric.Grade, wrong, verifiers); pass || err != nil {
-			problems = append(problems, c.Problem(fmt.Sprintf("wrong answer %d passes its gold", i+1), "say more in the gold, or write another wrong answer"))
+	for _, r := range reports {
+		if len(r.Unasked) > 0 {
+			p.notAsked(r.Name, r.Unasked)
+		}
+		for _, f := range r.Findings {
+			if f.Severity == lint.Error {
+				problems = append(problems, f.Problem())
+			} else {
+				printf(p.stderr, "note: %s\n", f.Problem().String())
+			}
+		}
+		switch {
+		case r.Failed():
+		case r.Plain:
+			printf(p.stdout, "%s: ok, and plain: without a rubric.yaml the gateway does not serve it\n", r.Name)
+		default:
+			printf(p.stdout, "%s: ok\n", r.Name)
 		}
 	}
 	return strict.Report(problems)
+}
+
+// tell tells programs.
+func (c skillLintCmd) tell(p *program, reports []lint.Report) error {
+	all, failed := []lint.Finding{}, 0
+	for _, r := range reports {
+		all = append(all, r.Findings...)
+		if r.Failed() {
+			failed++
+		}
+	}
+	if err := p.encode(all); err != nil || failed == 0 {
+		return err
+	}
+	return &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("%d of %d skills have errors", failed, len(reports))}
 }
 
 // unasked says which verifiers have no say here: they ask models, and only the
 // gateway does that, within zones and budgets.
 func (p *program) unasked(s *skill.Skill, verifiers []starling.Verifier) {
 	if names := verify.Unasked(verifiers); len(names) > 0 {
-		printf(p.stderr, "note: %s: only the gateway asks models, so nothing is judged here by %s\n", s.Name, strings.Join(names, ", "))
+		p.notAsked(s.Name, names)
 	}
+}
+
+func (p *program) notAsked(name string, verifiers []string) {
+	printf(p.stderr, "note: %s: only the gateway asks models, so nothing is judged here by %s\n", name, strings.Join(verifiers, ", "))
 }

@@ -51,6 +51,7 @@ type commands struct {
 	Resume    resumeCmd    `cmd:"" help:"Have them go on."`
 	Engine    engineCmd    `cmd:"" help:"Install llama.cpp, which runs them, and say what is missing."`
 	Skill     skillCmd     `cmd:"" help:"List and check skills and their rubrics."`
+	Mcp       mcpCmd       `cmd:"" help:"Offer all this to an agent as tools, over stdin and stdout (Model Context Protocol)."`
 	Check     checkCmd     `cmd:"" help:"Check the configuration and the skills, and say what would be served."`
 
 	Completion kongcompletion.Completion `cmd:"" help:"Print shell completion: source <(starling completion -c bash)."`

@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 		Setup:              stage,
 		Condition:          condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"absent": absent, "ask": ask, "end": end, "eventually": eventually, "exits": exits, "expand": expand, "libraries": libraries,
+			"absent": absent, "ask": ask, "converse": converse, "end": end, "eventually": eventually, "exits": exits, "expand": expand, "libraries": libraries,
 			"logged": logged, "ollama": ollama, "outside": outside, "weights": weights, "packs": packs, "remember": remember, "send": send, "shop": shop, "start": start, "tamper": tamper,
 		},
 	})

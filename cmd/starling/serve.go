@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -22,6 +23,7 @@ import (
 	"starling/internal/corpus"
 	"starling/internal/evidence"
 	"starling/internal/ledger"
+	"starling/internal/mcp"
 	"starling/internal/serve"
 	"starling/internal/skill"
 )
@@ -163,6 +165,9 @@ func (g *gateway) listen() error {
 	}
 	g.server = serve.New(c, g.ledger, g.log, serve.Options{
 		Hosts: g.cfg.Hosts, Origins: g.cfg.Origins, MaxBody: g.cfg.MaxBody, InFlight: g.cfg.MaxInFlight, Stateless: g.cfg.Stateless, Version: version, Keep: keepIn(g.dir), Learn: g.news.Catch,
+		Agents: func(api http.Handler) http.Handler {
+			return mcp.Handler(mcp.Door{Gateway: mcp.Inside(api), Version: version})
+		},
 	})
 	if g.ln, err = net.Listen("tcp", addr); err != nil {
 		return &starling.Error{Kind: starling.Invalid, Op: "listen on " + addr, Hint: "is another starling running? choose another address with --listen", Err: err}

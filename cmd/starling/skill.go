@@ -10,10 +10,12 @@ import (
 )
 
 type skillCmd struct {
-	List skillListCmd `cmd:"" help:"List the skills and their ladders."`
-	Show skillShowCmd `cmd:"" help:"Show what is enforced of a skill, and what evidence says of each candidate."`
-	Diff skillDiffCmd `cmd:"" help:"Say in what a skill differs from a folder, or from its pack, and what would follow."`
-	Lint skillLintCmd `cmd:"" help:"Check skills: errors name file, line and column."`
+	List  skillListCmd  `cmd:"" help:"List the skills and their ladders."`
+	New   skillNewCmd   `cmd:"" help:"Make a skill: asks on a terminal, or takes flags."`
+	Show  skillShowCmd  `cmd:"" help:"Show what is enforced of a skill, and what evidence says of each candidate."`
+	Diff  skillDiffCmd  `cmd:"" help:"Say in what a skill differs from a folder, or from its pack, and what would follow."`
+	Lint  skillLintCmd  `cmd:"" help:"Check skills: errors name file, line and column."`
+	Learn skillLearnCmd `cmd:"" help:"Propose changes of a rubric from the evidence, and apply those that you agree to."`
 }
 
 type skillListCmd struct {

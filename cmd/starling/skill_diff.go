@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"starling"
+	"starling/internal/ledger"
 	"starling/internal/route"
 	"starling/internal/skill"
 	"starling/internal/verify"
@@ -18,6 +19,7 @@ type skillDiffCmd struct {
 	Skill    string `arg:"" help:"The skill."`
 	Dir      string `arg:"" optional:"" type:"existingdir" help:"Folder of the skill, or of skills, that it is compared with; the pack of that name that comes with Starling by default."`
 	JSON     bool   `help:"Print JSON."`
+	Gateway  string `help:"Address of a gateway to ask, in place of the one that has these books." placeholder:"URL" env:"STARLING_GATEWAY"`
 	ExitCode bool   `help:"End with 1 if they differ."`
 }
 
@@ -75,6 +77,9 @@ func (c skillDiffCmd) compare(p *program) (*difference, error) {
 	if !ok {
 		return nil, noSkill(name, shelf.Router.Skills)
 	}
+	if c.Gateway != "" || ledger.InUse(books.Dir) {
+		c.otherwise(p, cfg, own)
+	}
 	was, err := readEdition(cfg.skillFiles(), own)
 	if err != nil {
 		return nil, err
@@ -88,15 +93,24 @@ func (c skillDiffCmd) compare(p *program) (*difference, error) {
 	return d, d.follow(shelf, was.Skill, is.Skill)
 }
 
+// otherwise notes where the gateway that serves enforces another rubric than the one that
+// is configured: for a moment after an edit, or where it could not take that.
+func (c skillDiffCmd) otherwise(p *program, cfg Config, own *skill.Skill) {
+	s, err := p.enforced(cfg, c.Gateway, own.Name)
+	switch {
+	case err != nil:
+		printf(p.stderr, "note: whether this is in force is not known: %s\n", err)
+	case s.Hash != own.Hash:
+		printf(p.stderr, "note: %s has another rubric in force, %.12s…: starling skill show %s prints it\n", s.From, s.Hash, own.Name)
+	}
+}
+
 // other reads the version that is compared with.
 func (c skillDiffCmd) other(cfg Config, name string) (*edition, string, error) {
 	fsys, with := fs.FS(skills.Packs), "the pack that comes with Starling"
 	switch _, err := fs.Stat(skills.Packs, name); {
 	case c.Dir != "":
-		own, folder, err := skillFolder(c.Dir)
-		if err != nil {
-			return nil, "", err
-		}
+		own, _, folder := skillFolder(c.Dir)
 		if folder != "" && folder != name {
 			return nil, "", &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("skill diff: the folder is that of skill %q", folder), Hint: "name one that is called " + name}
 		}

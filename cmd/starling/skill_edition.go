@@ -76,7 +76,7 @@ func (e *edition) traits() []trait {
 		one("class", dash(string(r.Class))),
 		one("budget.request", capText(r.Budget.Request)), one("budget.day", capText(r.Budget.Day)), one("budget.month", capText(r.Budget.Month)),
 		one("latency", r.Latency.String()), one("audit", share(r.Audit)), one("keep", strconv.FormatBool(r.Keep)),
-		trait{name: "grade", items: r.Grade},
+		trait{name: "grade", items: slices.Clone(r.Grade)},
 	)
 	all = append(all, e.verifying()...)
 	all = append(all, e.ruling()...)
@@ -242,9 +242,33 @@ func (t trait) to(other trait) []change {
 	return []change{{t.name, diff}}
 }
 
+// mostCompared bounds the work of comparing two texts line by line: 1,000 lines each.
+const mostCompared = 1_000_000
+
 // between returns the lines that lead from one text to the other: those that are not in
-// a longest common part.
+// a longest common part. Of texts that are too long for that, what lies between the lines
+// with which both begin and end.
 func between(was, is []string) []string {
+	for len(was) > 0 && len(is) > 0 && was[0] == is[0] {
+		was, is = was[1:], is[1:]
+	}
+	for len(was) > 0 && len(is) > 0 && was[len(was)-1] == is[len(is)-1] {
+		was, is = was[:len(was)-1], is[:len(is)-1]
+	}
+	if len(was)*len(is) <= mostCompared {
+		return shortest(was, is)
+	}
+	var out []string
+	for _, line := range was {
+		out = append(out, "-"+line)
+	}
+	for _, line := range is {
+		out = append(out, "+"+line)
+	}
+	return out
+}
+
+func shortest(was, is []string) []string {
 	longest := make([][]int, len(was)+1) // of the rest of both, from there on
 	for i := range longest {
 		longest[i] = make([]int, len(is)+1)

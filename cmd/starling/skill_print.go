@@ -136,6 +136,9 @@ func mayAnswer(r *route.Rung) string {
 			starling.Forbidden: "no: too far away", starling.NotFound: "no: nobody offers it", starling.Unproven: "no: not shown to be good enough",
 		}[r.Kind] + map[bool]string{true: "no: it cannot be asked"}[r.Kind == starling.Invalid]
 	}
+	if r.SameAs != "" {
+		return "no, where " + plain(r.SameAs) + " may: the same"
+	}
 	said := "yes, unseen"
 	if len(r.Verify) > 0 {
 		said = "yes, verified"

@@ -45,12 +45,7 @@ func (c skillShowCmd) read(p *program) (*shown, error) {
 	}
 	name := strings.TrimPrefix(c.Skill, route.Prefix)
 	if c.Gateway != "" || ledger.InUse(books.Dir) {
-		g, err := gateBeside(cfg, c.Gateway)
-		if err != nil {
-			return nil, err
-		}
-		s := &shown{From: "the gateway at " + g.client.url}
-		return s, errors.Join(g.client.get(p.ctx, skillPath(name), &s.SkillSheet), g.close())
+		return p.enforced(cfg, c.Gateway, name)
 	}
 	shelf, err := p.shelf(cfg, books)
 	if err != nil {
@@ -62,6 +57,9 @@ func (c skillShowCmd) read(p *program) (*shown, error) {
 		return nil, noSkill(name, shelf.Router.Skills)
 	}
 	s := &shown{From: "the books in " + books.Dir + ": no gateway serves them now"}
+	if shelf.bare {
+		s.From = "the rubric alone: there are no books in " + books.Dir
+	}
 	s.SkillSheet, err = serve.SheetOf(shelf.Cascade, found)
 	if s.Order != "" && found.Rubric.Order != skill.Listed {
 		s.Order = "whether another order pays is found out while a gateway serves"
@@ -69,10 +67,22 @@ func (c skillShowCmd) read(p *program) (*shown, error) {
 	return s, err
 }
 
+// enforced asks a gateway what it enforces of a skill: the one that is named, else where the
+// configuration has one.
+func (p *program) enforced(cfg Config, gateway, name string) (*shown, error) {
+	g, err := gateBeside(cfg, gateway)
+	if err != nil {
+		return nil, err
+	}
+	s := &shown{From: "the gateway at " + g.client.url}
+	return s, errors.Join(g.client.get(p.ctx, skillPath(name), &s.SkillSheet), g.close())
+}
+
 // A shelf is what a gateway would be made of, with what the books say. It answers nobody.
 type shelf struct {
 	*cascade.Cascade
 	parts *parts
+	bare  bool // there are no books
 }
 
 // shelf puts together what the configuration, the skills and the books come to. Whoever
@@ -86,7 +96,7 @@ func (p *program) shelf(cfg Config, books ledger.Options) (*shelf, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shelf{}
+	s := &shelf{bare: board == nil}
 	if s.parts, err = build(p.ctx, cfg, books.Dir, nil); err != nil {
 		return nil, err
 	}
@@ -96,17 +106,17 @@ func (p *program) shelf(cfg Config, books ledger.Options) (*shelf, error) {
 	return s, err
 }
 
-// board reads what the books say of candidates: nothing, where nobody has ever served.
+// board reads what the books say of candidates; nil where there are none.
 func (p *program) board() (*evidence.Board, error) {
-	board := evidence.NewBoard()
 	l, err := p.records()
 	if starling.KindOf(err) == starling.NotFound {
-		return board, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer l.Close()
+	board := evidence.NewBoard()
 	for n, err := range l.Notes(p.ctx, new(ledger.Place)) {
 		if err != nil {
 			return nil, err

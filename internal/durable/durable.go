@@ -1,10 +1,11 @@
-// Package durable writes files that are there whole or not at all, even after a
-// power cut. It knows nothing of what is in them.
+// Package durable writes files and folders that are there whole or not at all, even
+// after a power cut. It knows nothing of what is in them.
 package durable
 
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -30,6 +31,50 @@ func Replace(path string, write func(io.Writer) error) error {
 		return err
 	}
 	return SyncDir(filepath.Dir(path))
+}
+
+// Folder makes a folder out of what write puts into an empty one, which is called as
+// the new one will be, and stands in a hidden folder beside it until it is whole.
+// Errors are those of write, [fs.ErrExist] where there is something of that name
+// already, and those of the operating system; then nothing is left behind.
+func Folder(path string, write func(dir string) error) error {
+	parent := filepath.Dir(path)
+	if _, err := os.Lstat(path); err == nil {
+		return &fs.PathError{Op: "make", Path: path, Err: fs.ErrExist}
+	}
+	aside, err := os.MkdirTemp(parent, ".new-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(aside) }()
+	dir := filepath.Join(aside, filepath.Base(path))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	if err := write(dir); err != nil {
+		return err
+	}
+	if err := syncAll(dir); err != nil {
+		return err
+	}
+	if err := os.Rename(dir, path); err != nil { // it does not replace a folder that holds anything
+		return err
+	}
+	return SyncDir(parent)
+}
+
+// syncAll makes what is in a folder safe from a power cut.
+func syncAll(dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return errors.Join(err, SyncDir(path))
+		}
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Sync(), f.Close())
+	})
 }
 
 // SyncDir makes the names in a directory safe from a power cut, where the system

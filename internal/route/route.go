@@ -272,6 +272,7 @@ func (p *planning) consider(c skill.Candidate, trusted bool) {
 	worst := worst(p.req, m, input, output)
 	if p.Limit > 0 && worst > p.Limit {
 		p.leave(m.ID(), starling.OverBudget, fmt.Sprintf("may cost %s, %s allows %s a request%s", worst, p.limits(), p.Limit, outputHint(p.req, m, p.Limit)))
+		p.Left[len(p.Left)-1].Worst = worst
 		return
 	}
 	next := p.candidate(c, m)

@@ -36,6 +36,12 @@ func (s *Server) plan(w http.ResponseWriter, r *http.Request, caller starling.Ca
 	req.Model = undisguised(shift.cascade.Router, req.Model)
 	ex := shift.cascade.Foresee(&req)
 	f := foreseen{Screen: ex.Screen, Plan: ex.Plan}
+	if f.Plan.Candidates == nil {
+		f.Plan.Candidates = []starling.Candidate{} // nobody is a list, too
+	}
+	if f.Screen.From == nil {
+		f.Screen.From = []string{}
+	}
 	if ex.Err != nil {
 		e := asError(ex.Err)
 		if e.Kind == starling.Internal {

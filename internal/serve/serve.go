@@ -34,6 +34,8 @@ type Options struct {
 	Keep  func(context.Context, ...corpus.Text) error // keeps corrections, and where rubrics say so the reference's answers, all or none; nil keeps none
 	Learn func(context.Context) error                 // has what was just written down in force when it returns; nil waits for nobody
 
+	Agents func(api http.Handler) http.Handler // makes what answers /mcp, by asking the API in its callers' names; nil has no /mcp
+
 	Recall    time.Duration // how long callers of Responses may refer to an answer, in memory; an hour
 	Stateless bool          // no answer is kept for that
 
@@ -135,15 +137,23 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /v1/skills", unasked(s.authenticated(s.skills)))
 	mux.HandleFunc("GET /v1/skills/{name}", unasked(s.authenticated(s.skill)))
 	mux.HandleFunc("POST /v1/plan", unasked(s.authenticated(s.plan)))
+	mux.HandleFunc("GET /v1/savings", unasked(s.authenticated(s.savings)))
 	mux.HandleFunc("POST /v1/feedback", unasked(s.authenticated(s.feedback)))
 	mux.HandleFunc("GET /healthz", unasked(s.healthz))
 	mux.HandleFunc("GET /metrics", unasked(s.insiders(s.metrics.handler())))
 	mux.HandleFunc("/", s.nothing)
-	return s.guard(mux)
+	api := s.guard(mux)
+	if s.opts.Agents != nil {
+		mux.HandleFunc("/mcp", s.agents(s.opts.Agents(api)))
+	}
+	return api
 }
 
 func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
-	hint := "POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, POST /v1/responses/input_tokens, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/{model}:generateContent, POST /v1/embeddings, POST /v1/moderations, POST /api/chat, POST /api/generate, POST /api/embed, GET /api/tags, GET /v1/models, GET /v1/skills, GET /v1/skills/{name}, GET /v1/receipts/{id}, POST /v1/plan, POST /v1/feedback, GET /healthz, GET /metrics"
+	hint := "POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, POST /v1/responses/input_tokens, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/{model}:generateContent, POST /v1/embeddings, POST /v1/moderations, POST /api/chat, POST /api/generate, POST /api/embed, GET /api/tags, GET /v1/models, GET /v1/skills, GET /v1/skills/{name}, GET /v1/receipts/{id}, POST /v1/plan, GET /v1/savings, POST /v1/feedback, GET /healthz, GET /metrics"
+	if s.opts.Agents != nil {
+		hint += ", /mcp"
+	}
 	s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: r.Method + " " + clip(r.URL.Path), Hint: "there is " + hint})
 }
 

@@ -68,7 +68,7 @@ const planPath = "/v1/plan"
 // TestAPlanSaysWhoWouldBeAsked, on the caller's terms; nobody is, nothing is reserved, and
 // there is no receipt.
 func TestAPlanSaysWhoWouldBeAsked(t *testing.T) {
-	rubric := "candidates: [near/m, up/m]\nreference: up/m\nclass: internal\n"
+	rubric := "candidates: [near/m, up/m]\nreference: up/m\nclass: public\n"
 	up, calls := counting(openAIUp(whole(wholeOpenAI)))
 	near, nearCalls := counting(upstreamAt{name: "near", dialect: starling.OpenAI, zone: starling.Machine, handler: whole(wholeOpenAI)})
 	s := newStand(t, standOptions{skills: testSkill(rubric), budgets: []ledger.Budget{{Scope: ledger.ForAll, Limit: starling.Dollar, Per: ledger.InTotal}}}, up, near)
@@ -79,11 +79,11 @@ func TestAPlanSaysWhoWouldBeAsked(t *testing.T) {
 		t.Fatalf("%d %v %s", a.status, a.header, a.body)
 	}
 	if plan.Get("candidates.#").Int() != 1 || plan.Get("candidates.0.model.provider").Str != "near" || plan.Get("candidates.0.worst_nanodollars").Int() <= 0 ||
-		plan.Get("left.0.kind").Str != string(starling.Forbidden) || plan.Get("limit_nanodollars").Int() != int64(starling.Dollar/4) || plan.Get("skill").Str != "test" {
+		plan.Get("left_out.0.kind").Str != string(starling.Forbidden) || plan.Get("limit_nanodollars").Int() != int64(starling.Dollar/4) || plan.Get("skill").Str != "test" {
 		t.Errorf("%s", a.body)
 	}
 	a = s.ask(planPath, chat("starling/test", true), "X-Starling-Bar", "0.97")
-	if plan := gjson.Get(a.body, "plan"); plan.Get("bar").Num != 0.97 || plan.Get("candidates.#.model.provider").Raw != `["up"]` || plan.Get("left.0.kind").Str != string(starling.Unproven) {
+	if plan := gjson.Get(a.body, "plan"); plan.Get("bar").Num != 0.97 || plan.Get("candidates.#.model.provider").Raw != `["up"]` || plan.Get("left_out.0.kind").Str != string(starling.Unproven) {
 		t.Errorf("with a bar: %d %s", a.status, a.body)
 	}
 	for _, standing := range must(s.ledger.Standing(context.Background())) {

@@ -2,6 +2,7 @@ package skill
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -82,7 +83,7 @@ func Cases(fsys fs.FS, skill string) iter.Seq2[Case, error] {
 			}
 		}
 		if err := lines.Err(); err != nil {
-			yield(Case{}, r.broken(fmt.Sprintf("cannot be read: %v", err), "at most 1 MiB a line"))
+			yield(Case{}, r.broken(1, fmt.Sprintf("cannot be read: %v", err), "at most 1 MiB a line"))
 		}
 	}
 }
@@ -99,46 +100,71 @@ func (r *caseReader) read(line []byte) (c Case, err error, ok bool) {
 	if strings.TrimSpace(string(line)) == "" {
 		return Case{}, nil, false
 	}
-	c, text, hint := ParseCase(line)
-	if text == "" && r.lines[c.ID] > 0 {
-		text, hint = fmt.Sprintf("id %q is on line %d too", c.ID, r.lines[c.ID]), "give each case an id of its own"
+	c, f := parseCase(line)
+	if f.text == "" && r.lines[c.ID] > 0 {
+		f = flaw{gjson.GetBytes(line, "id").Index, fmt.Sprintf("id %q is on line %d too", c.ID, r.lines[c.ID]), "give each case an id of its own"}
 	}
-	if text != "" {
-		return Case{}, r.broken(text, hint), true
+	if f.text != "" {
+		column := 1 + utf8.RuneCount(line[:min(max(0, f.at), len(line))])
+		return Case{}, r.broken(column, f.text, f.hint), true
 	}
 	r.lines[c.ID] = r.line
 	c.File, c.Line = r.file, r.line
 	return c, nil, true
 }
 
-func (r *caseReader) broken(text, hint string) error {
-	return strict.Report([]strict.Problem{{File: r.file, Line: max(1, r.line), Column: 1, Text: text, Hint: hint}})
+func (r *caseReader) broken(column int, text, hint string) error {
+	return strict.Report([]strict.Problem{{File: r.file, Line: max(1, r.line), Column: column, Text: text, Hint: hint}})
+}
+
+// A flaw is what is wrong with a line of cases; text "" is nothing.
+type flaw struct {
+	at         int // byte of the line
+	text, hint string
 }
 
 // ParseCase reads one line of cases.jsonl. The text says what is wrong with it,
 // "" if nothing is, and the hint what to do.
 func ParseCase(line []byte) (c Case, text, hint string) {
+	c, f := parseCase(line)
+	return c, f.text, f.hint
+}
+
+func parseCase(line []byte) (c Case, f flaw) {
 	if !utf8.Valid(line) {
-		return c, "this is not UTF-8", "save the file as UTF-8"
+		return c, flaw{len(line) - len(bytes.TrimLeftFunc(line, func(r rune) bool { return r != utf8.RuneError })), "this is not UTF-8", "save the file as UTF-8"}
 	}
-	if !gjson.ValidBytes(line) || !gjson.ParseBytes(line).IsObject() {
-		return c, "this is not one JSON object", "write one object a line"
+	if at, ok := oneObject(line); !ok {
+		return c, flaw{at, "this is not one JSON object", "write one object a line"}
 	}
 	root := gjson.ParseBytes(line)
-	if text, hint := keys(root, "id", "input", "answer", "gold", "wrong"); text != "" {
-		return c, text, hint
+	if f := keys(root, "id", "input", "answer", "gold", "wrong"); f.text != "" {
+		return c, f
 	}
-	if text, hint := keys(root.Get("gold"), "label", "json", "number", "contains", "cites", "verified"); text != "" {
-		return c, "gold: " + text, hint
+	if f := keys(root.Get("gold"), "label", "json", "number", "contains", "cites", "verified"); f.text != "" {
+		f.text = "gold: " + f.text
+		return c, f
 	}
 	if err := json.Unmarshal(line, &c); err != nil {
-		return c, mistyped(err), ""
+		return c, mistyped(root, err)
 	}
-	return c, c.incomplete(), ""
+	field, text := c.incomplete()
+	return c, flaw{at: root.Get(field).Index, text: text}
+}
+
+// oneObject reports whether a line is one JSON object, and if not, where it ceases to
+// be one.
+func oneObject(line []byte) (at int, ok bool) {
+	var whole json.RawMessage
+	err := json.Unmarshal(line, &whole)
+	if e, bad := errors.AsType[*json.SyntaxError](err); bad {
+		return int(e.Offset) - 1, false
+	}
+	return 0, err == nil && gjson.ValidBytes(line) && gjson.ParseBytes(line).IsObject()
 }
 
 // keys finds a key that is unknown or there twice.
-func keys(object gjson.Result, known ...string) (text, hint string) {
+func keys(object gjson.Result, known ...string) (f flaw) {
 	seen := map[string]bool{}
 	object.ForEach(func(key, _ gjson.Result) bool {
 		name := key.String()
@@ -146,46 +172,49 @@ func keys(object gjson.Result, known ...string) (text, hint string) {
 		case !object.IsObject():
 			return false
 		case !slices.Contains(known, name):
-			text, hint = fmt.Sprintf("unknown key %q", clip(name)), "known: "+strings.Join(known, ", ")
+			f = flaw{key.Index, fmt.Sprintf("unknown key %q", clip(name)), "known: " + strings.Join(known, ", ")}
 			if near := strict.Nearest(name, known); len(near) > 0 {
-				hint = fmt.Sprintf("did you mean %q?", near[0])
+				f.hint = fmt.Sprintf("did you mean %q?", near[0])
 			}
 		case seen[name]:
-			text, hint = fmt.Sprintf("key %q is there twice", name), "keep one"
+			f = flaw{key.Index, fmt.Sprintf("key %q is there twice", name), "keep one"}
 		}
 		seen[name] = true
-		return text == ""
+		return f.text == ""
 	})
-	return text, hint
+	return f
 }
 
 // mistyped says what encoding/json means, without the value.
-func mistyped(err error) string {
+func mistyped(root gjson.Result, err error) flaw {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Sprintf("%s cannot be a %s", e.Field, e.Value)
+		return flaw{at: root.Get(e.Field).Index, text: fmt.Sprintf("%s cannot be a %s", e.Field, e.Value)}
 	}
-	return "a value has the wrong form"
+	return flaw{at: root.Get("gold").Index, text: "a value has the wrong form"}
 }
 
-func (c *Case) incomplete() string {
+// incomplete says what a case lacks, and in which of its fields; text "" if nothing.
+func (c *Case) incomplete() (field, text string) {
 	g := c.Gold
 	switch {
 	case c.ID == "":
-		return `"id" is missing`
+		return "id", `"id" is missing`
 	case strings.TrimSpace(c.Input) == "":
-		return `"input" is missing`
+		return "input", `"input" is missing`
 	case strings.TrimSpace(c.Answer) == "":
-		return `"answer" is missing`
+		return "answer", `"answer" is missing`
 	case g.Label == "" && g.JSON == nil && g.Number == "" && len(g.Contains) == 0 && g.Cites == nil && !g.Verified:
-		return `"gold" says nothing`
+		return "gold", `"gold" says nothing`
 	case g.JSON != nil && !gjson.ParseBytes(g.JSON).IsObject():
-		return "gold.json is no object"
+		return "gold.json", "gold.json is no object"
 	case len(c.Wrong) < 2:
-		return `"wrong" needs at least two answers`
+		return "wrong", `"wrong" needs at least two answers`
 	case slices.Contains(c.Wrong, c.Answer):
-		return "the answer is also among the wrong ones"
-	case slices.Contains(g.Contains, "") || slices.Contains(g.Cites, "") || slices.Contains(c.Wrong, ""):
-		return "an empty text proves nothing"
+		return "wrong", "the answer is also among the wrong ones"
+	case slices.Contains(c.Wrong, ""):
+		return "wrong", "an empty text proves nothing"
+	case slices.Contains(g.Contains, "") || slices.Contains(g.Cites, ""):
+		return "gold", "an empty text proves nothing"
 	}
-	return ""
+	return "", ""
 }

@@ -31,7 +31,7 @@ func TestCasesAreReadOneByOne(t *testing.T) {
 	}
 	want := []string{
 		"it/cases.jsonl:4:1: this is not one JSON object (write one object a line)",
-		`it/cases.jsonl:5:1: id "a-1" is on line 1 too (give each case an id of its own)`,
+		`it/cases.jsonl:5:7: id "a-1" is on line 1 too (give each case an id of its own)`,
 	}
 	if diff := cmp.Diff(want, errs); diff != "" {
 		t.Error(diff)

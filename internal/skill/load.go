@@ -2,7 +2,6 @@ package skill
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -31,6 +30,20 @@ func Load(fsys fs.FS, name string) (*Skill, error) {
 	return s, strict.Report(problems)
 }
 
+// Folders lists the folders of fsys that hold a skill: one with a rubric, a plain one
+// or a broken one, sorted. Errors are Invalid.
+func Folders(fsys fs.FS) ([]string, error) {
+	l := newLoader(fsys, "")
+	dirs, err := l.folders()
+	return slices.DeleteFunc(dirs, func(dir string) bool { return !l.has(dir, manifestFile) && !l.has(dir, rubricFile) }), err
+}
+
+// IsPlain reports whether the named folder has a SKILL.md and no rubric.
+func IsPlain(fsys fs.FS, name string) bool {
+	l := newLoader(fsys, "")
+	return l.has(name, manifestFile) && !l.has(name, rubricFile)
+}
+
 // A loader reads skills. What is costly is made when the first skill needs it.
 type loader struct {
 	fsys     fs.FS
@@ -54,18 +67,31 @@ func newLoader(fsys fs.FS, root string) *loader {
 func (l *loader) label(name string) string { return path.Join(l.root, name) }
 
 func (l *loader) all() (*Set, error) {
+	dirs, err := l.folders()
+	if err != nil {
+		return nil, err
+	}
+	set := &Set{skills: map[string]*Skill{}, broken: map[string]bool{}}
+	var problems []strict.Problem
+	for _, dir := range dirs {
+		problems = append(problems, l.add(set, dir)...)
+	}
+	return set, strict.Report(problems)
+}
+
+// folders lists the folders that may be skills, sorted.
+func (l *loader) folders() ([]string, error) {
 	entries, err := fs.ReadDir(l.fsys, ".")
 	if err != nil {
 		return nil, strict.Report([]strict.Problem{{File: l.label("."), Text: "the folder of skills cannot be read", Hint: reason(err)}})
 	}
-	set := &Set{skills: map[string]*Skill{}, broken: map[string]bool{}}
-	var problems []strict.Problem
+	var dirs []string
 	for _, entry := range entries {
 		if folder(entry) {
-			problems = append(problems, l.add(set, entry.Name())...)
+			dirs = append(dirs, entry.Name())
 		}
 	}
-	return set, strict.Report(problems)
+	return dirs, nil
 }
 
 // folder reports whether an entry may be a skill: agents install skills as links.
@@ -104,13 +130,7 @@ func (l *loader) skill(dir string) (*Skill, []strict.Problem) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	m, problems := l.parseManifest(path.Join(dir, manifestFile), files[manifestFile])
-	if m.Name != "" && m.Name != path.Base(dir) {
-		problems = append(problems, strict.Problem{
-			File: l.label(path.Join(dir, manifestFile)), Line: m.line, Column: m.column,
-			Text: fmt.Sprintf("name %q is not the name of the folder, %q", m.Name, path.Base(dir)), Hint: "rename one of them",
-		})
-	}
+	m, problems := l.readManifest(dir, files[manifestFile])
 	rubric, more := l.parseRubric(path.Join(dir, rubricFile), files)
 	if problems = append(problems, more...); len(problems) > 0 {
 		return nil, problems
@@ -134,6 +154,9 @@ func problems(file string, err error) []strict.Problem {
 
 // reason says in a word why the operating system refused.
 func reason(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fs.ErrNotExist.Error() // which every system says in other words
+	}
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		err = e.Err
 	}

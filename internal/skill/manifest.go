@@ -3,6 +3,9 @@ package skill
 import (
 	"bytes"
 	_ "embed"
+	"fmt"
+	"io/fs"
+	"path"
 
 	"starling/internal/strict"
 )
@@ -20,6 +23,38 @@ type manifest struct {
 	AllowedTools  string            `yaml:"allowed-tools"`
 
 	line, column int // of the name
+}
+
+// CheckManifest reads no more than the SKILL.md of the named folder, as the Agent
+// Skills specification has it. It returns the lines that follow the front matter, and
+// which line is the first of them, from 1. Errors are Invalid.
+func CheckManifest(fsys fs.FS, name string) (body [][]byte, first int, err error) {
+	l := newLoader(fsys, "")
+	file := path.Join(name, manifestFile)
+	data, err := l.file(file)
+	if err != nil {
+		return nil, 0, strict.Report([]strict.Problem{{File: file, Text: "cannot be read", Hint: reason(err)}})
+	}
+	if _, problems := l.readManifest(name, data); len(problems) > 0 {
+		return nil, 0, strict.Report(problems)
+	}
+	front, _, _ := frontMatter(data)
+	lines := bytes.Split(bytes.TrimRight(data, "\n"), []byte("\n"))
+	fences := 1 + bytes.Count(front, []byte("\n"))
+	return lines[min(fences, len(lines)):], fences + 1, nil
+}
+
+// readManifest reads a SKILL.md, whose name must be that of its folder.
+func (l *loader) readManifest(dir string, data []byte) (manifest, []strict.Problem) {
+	file := path.Join(dir, manifestFile)
+	m, problems := l.parseManifest(file, data)
+	if m.Name != "" && m.Name != path.Base(dir) {
+		problems = append(problems, strict.Problem{
+			File: l.label(file), Line: m.line, Column: m.column,
+			Text: fmt.Sprintf("name %q is not the name of the folder, %q", m.Name, path.Base(dir)), Hint: "rename one of them",
+		})
+	}
+	return m, problems
 }
 
 func (l *loader) parseManifest(name string, data []byte) (manifest, []strict.Problem) {

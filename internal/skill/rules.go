@@ -23,6 +23,17 @@ type Rule struct {
 	program cel.Program
 }
 
+// Constant reports whether the condition says the same of every request, and what: it
+// is asked without any fact. The rule is one that was loaded.
+func (r *Rule) Constant() (holds, constant bool) {
+	said, _, err := r.program.Eval(cel.NoVars())
+	if err != nil {
+		return false, false
+	}
+	holds, constant = said.Value().(bool)
+	return holds, constant
+}
+
 // Facts are what a rule may know of a request. There is no content in them.
 type Facts struct {
 	Model      string

@@ -2,6 +2,7 @@ package strict
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -122,7 +123,7 @@ func only(docs []*ast.DocumentNode) (ast.Node, Problem, bool) {
 			return nil, at(d.Start, "directives are not supported", "remove the line that begins with %"), false
 		}
 		if body != nil {
-			return nil, at(doc.Body.GetToken(), "a second document begins here", "write one document in a file"), false
+			return nil, at(cmp.Or(doc.Start, doc.Body.GetToken()), "a second document begins here", "write one document in a file"), false
 		}
 		body = doc.Body
 	}

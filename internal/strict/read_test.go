@@ -151,7 +151,7 @@ func TestEveryProblemSaysWhereItIsAndWhatWasExpected(t *testing.T) {
 		{"a colon in text", "version: 1\nname: a: b\n", "t.yaml:2:7: mapping value is not allowed in this context (put text that has a colon in quotes)"},
 		{"not UTF-8", "version: 1\nname: \xff\n", "t.yaml:2:7: this is not UTF-8 (save the file as UTF-8)"},
 		{"a NUL", "version: 1\nname: \x00\n", "t.yaml:2:7: a NUL character is not text (remove it)"},
-		{"two documents", "version: 1\n---\nversion: 1\n", "t.yaml:3:8: a second document begins here (write one document in a file)"},
+		{"two documents", "version: 1\n---\nversion: 1\n", "t.yaml:2:1: a second document begins here (write one document in a file)"},
 		{"a merge key", "version: 1\ntable:\n  <<: {x: {}}\n", "t.yaml:3:3: merge keys are not supported (write the keys out)"},
 		{"an alias of nothing", "version: 1\nname: *no\n", "t.yaml:2:7: nothing above is called &no (define the anchor before it is used)"},
 		{"a value inside itself", "version: 1\nfree: &a [*a]\n", "t.yaml:2:11: nothing above is called &a (define the anchor before it is used)"},
