@@ -126,7 +126,7 @@ func try(ctx context.Context, s *stand, in *installer, c client, must bool) row 
 	}
 	var found []finding
 	if strings.HasPrefix(c.Group, "agents/") {
-		found = s.agent(ctx, c)
+		found = s.agent(ctx, c, must)
 	} else {
 		var skip []string
 		for _, f := range c.Features {
@@ -137,6 +137,11 @@ func try(ctx context.Context, s *stand, in *installer, c client, must bool) row 
 		found = s.script(ctx, c, skip)
 	}
 	r.Cells, r.Seconds = c.judge(found), time.Since(began).Seconds()
+	for _, f := range found {
+		if f.Account != nil {
+			r.Accounts = append(r.Accounts, *f.Account)
+		}
+	}
 	return r
 }
 
