@@ -22,6 +22,24 @@ type recipe struct {
 	Asks int               `json:"asks"` // questions that a task takes when it is refused; 1 if unsaid
 
 	Models string `json:"models"` // file of its home in which it keeps the models it was told of
+
+	Skills struct {
+		Of   string            `json:"of"`   // what the agent is called where one is installed
+		Read turn              `json:"read"` // the call by which its model reads the skill delegate: opencode's own tool for it would fetch another program
+		Env  map[string]string `json:"env"`  // beside the other, where it has such a job
+	} `json:"skills"`
+}
+
+// An errand is one run of an agent: what its user asks of it, and what it is given.
+type errand struct {
+	model, key, prompt string
+	at                 *tap // where it finds the gateway
+	env                []string
+	furnish            func(home, work string) error // what else it finds; nil nothing
+}
+
+func (s *stand) errand(model, key string) errand {
+	return errand{model: model, key: key, prompt: task, at: s.front}
 }
 
 // task is what agents are asked. The simulated model has them echo a word,
@@ -33,7 +51,7 @@ var echoed = regexp.MustCompile(`(?s)\[simulated\] The tool answered:.*starling`
 
 // agent has an agent do its task with each upstream, then with a model that does
 // not exist, then with a key that has nothing to spend.
-func (s *stand) agent(ctx context.Context, c client) []finding {
+func (s *stand) agent(ctx context.Context, c client, quick bool) []finding {
 	var found []finding
 	note := func(feature, dialect string, err error) {
 		f := finding{Feature: feature, Dialect: dialect, State: passed}
@@ -49,7 +67,7 @@ func (s *stand) agent(ctx context.Context, c client) []finding {
 	}
 	known := upstreams[0].Dialect + "-bird"
 	unknown := upstreams[0].Dialect + "-brid"
-	out, _ := s.perform(ctx, c, unknown, s.keys["rich"])
+	out, _ := s.perform(ctx, c, s.errand(unknown, s.keys["rich"]))
 	if !strings.Contains(out, known) {
 		note("error", "-", fmt.Errorf("it does not show which model was meant: %s", last(out, 300)))
 	} else {
@@ -59,7 +77,7 @@ func (s *stand) agent(ctx context.Context, c client) []finding {
 	if slices.Contains(c.Features, "models") {
 		note("models", "-", s.discovery(ctx, c))
 	}
-	return found
+	return append(found, s.delegations(ctx, c, quick)...)
 }
 
 // discovery checks that the agent has found every model by itself, under a name that
@@ -74,7 +92,7 @@ func (s *stand) discovery(ctx context.Context, c client) error {
 		return err
 	}
 	defer os.RemoveAll(home)
-	out, err := s.performIn(ctx, c, "claude-"+upstreams[0].Dialect+"-bird", s.keys["rich"], home)
+	out, err := s.performIn(ctx, c, s.errand("claude-"+upstreams[0].Dialect+"-bird", s.keys["rich"]), home)
 	if err != nil || !echoed.MatchString(out) {
 		return fmt.Errorf("it cannot use a name that was made for it: %w: %s", err, last(out, 300))
 	}
@@ -97,7 +115,7 @@ func (s *stand) discovery(ctx context.Context, c client) error {
 // loop checks that the agent ran the tool, told the model what came of it, and
 // showed the model's last words.
 func (s *stand) loop(ctx context.Context, c client, model string) error {
-	out, err := s.perform(ctx, c, model, s.keys["rich"])
+	out, err := s.perform(ctx, c, s.errand(model, s.keys["rich"]))
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %s", err, last(out, 300))
@@ -114,7 +132,7 @@ func (s *stand) refusal(ctx context.Context, c client, model string) error {
 		return err
 	}
 	before := s.front.read().Asked
-	out, _ := s.perform(ctx, c, model, s.keys["poor"])
+	out, _ := s.perform(ctx, c, s.errand(model, s.keys["poor"]))
 	asked := s.front.read().Asked - before
 	switch {
 	case !strings.Contains(strings.ToLower(out), "budget"):
@@ -136,23 +154,23 @@ func (c client) recipe() (recipe, error) {
 
 // perform runs the agent once, in a home and a folder of its own, and returns
 // everything it printed.
-func (s *stand) perform(ctx context.Context, c client, model, key string) (string, error) {
+func (s *stand) perform(ctx context.Context, c client, e errand) (string, error) {
 	home, err := os.MkdirTemp("", "starling-agent-")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(home)
-	return s.performIn(ctx, c, model, key, home)
+	return s.performIn(ctx, c, e, home)
 }
 
-func (s *stand) performIn(ctx context.Context, c client, model, key, home string) (string, error) {
+func (s *stand) performIn(ctx context.Context, c client, e errand, home string) (string, error) {
 	r, err := c.recipe()
 	if err != nil {
 		return "", err
 	}
 	fill := func(text string) string {
 		return os.Expand(text, func(name string) string {
-			return map[string]string{"GATEWAY": s.front.URL, "KEY": key, "MODEL": model, "PROMPT": task, "HOME": home}[name]
+			return map[string]string{"GATEWAY": e.at.URL, "KEY": e.key, "MODEL": e.model, "PROMPT": e.prompt, "HOME": home}[name]
 		})
 	}
 	if err := furnish(filepath.Join(c.Group, "home"), home, fill); err != nil {
@@ -161,6 +179,11 @@ func (s *stand) performIn(ctx context.Context, c client, model, key, home string
 	work := filepath.Join(home, "work")
 	if err := os.Mkdir(work, 0o755); err != nil {
 		return "", err
+	}
+	if e.furnish != nil {
+		if err := e.furnish(home, work); err != nil {
+			return "", err
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, agentTime)
 	defer cancel()
@@ -178,6 +201,7 @@ func (s *stand) performIn(ctx context.Context, c client, model, key, home string
 	for name, value := range r.Env {
 		cmd.Env = append(cmd.Env, name+"="+fill(value))
 	}
+	cmd.Env = append(cmd.Env, e.env...) // the last of a name counts
 	together(cmd)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

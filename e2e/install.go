@@ -53,7 +53,7 @@ func (in *installer) group(ctx context.Context, name string) error {
 
 func runsOn(group string) string {
 	switch {
-	case group == "node" || strings.HasPrefix(group, "agents/"):
+	case group == "node", group == "npx", strings.HasPrefix(group, "agents/"):
 		return "runtime"
 	case group == "litellm":
 		return "python" // for what its scripts have in common

@@ -63,6 +63,16 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) (int, error) 
 	say := func(format string, args ...any) { fmt.Fprintf(stderr, format+"\n", args...) }
 	in := &installer{done: map[string]error{}, say: say}
 	var rows []row
+	var said string
+	if o.only == "" || o.only == "skills" {
+		began := time.Now()
+		if said, err = agentSkills(ctx, in); err != nil {
+			return 1, fmt.Errorf("skills: %w", err)
+		}
+		if say("%-36s %5.1f s  %s", "skills", time.Since(began).Seconds(), said); o.only != "" {
+			return 0, nil
+		}
+	}
 	for _, c := range clients {
 		if ctx.Err() != nil {
 			return 2, ctx.Err()
@@ -77,7 +87,7 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) (int, error) 
 	if len(rows) == 0 {
 		return 2, fmt.Errorf("no client is called %q", o.only)
 	}
-	if err := report(o, rows, began, stdout); err != nil {
+	if err := report(o, rows, said, began, stdout); err != nil {
 		return 2, err
 	}
 	if count(rows, failed) > 0 {
@@ -116,7 +126,7 @@ func try(ctx context.Context, s *stand, in *installer, c client, must bool) row 
 	}
 	var found []finding
 	if strings.HasPrefix(c.Group, "agents/") {
-		found = s.agent(ctx, c)
+		found = s.agent(ctx, c, must)
 	} else {
 		var skip []string
 		for _, f := range c.Features {
@@ -127,6 +137,11 @@ func try(ctx context.Context, s *stand, in *installer, c client, must bool) row 
 		found = s.script(ctx, c, skip)
 	}
 	r.Cells, r.Seconds = c.judge(found), time.Since(began).Seconds()
+	for _, f := range found {
+		if f.Account != nil {
+			r.Accounts = append(r.Accounts, *f.Account)
+		}
+	}
 	return r
 }
 
@@ -142,7 +157,7 @@ func brief(r row) string {
 	return fmt.Sprintf("%d pass, %d fail, %d no, %d skipped  %s", count(one, passed), count(one, failed), count(one, missing), count(one, skipped), strings.Join(bad, " | "))
 }
 
-func report(o options, rows []row, began time.Time, stdout io.Writer) error {
+func report(o options, rows []row, skills string, began time.Time, stdout io.Writer) error {
 	if o.json {
 		e := json.NewEncoder(stdout)
 		e.SetIndent("", "  ")
@@ -163,6 +178,9 @@ func report(o options, rows []row, began time.Time, stdout io.Writer) error {
 	fmt.Fprintf(f, "# Real clients against the gateway\n\nEvery upstream is simulated: nothing here was said by a model. Written by `e2e/run %s` on %s, in %.0f s with what was installed before, on %s/%s with %d cores, %s, Node %s, at commit %s.\n\n",
 		strings.Join(os.Args[1:], " "), began.Format(time.DateOnly), time.Since(began).Seconds(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), version(context.Background(), client{Group: "runtime", Package: "node"}), commit())
 	markdown(f, rows)
+	if skills != "" {
+		fmt.Fprintf(f, "\nThe [skills](../skills) that come with Starling: %s.\n", skills)
+	}
 	return f.Close()
 }
 

@@ -67,6 +67,8 @@ var features = []struct{ Name, Means string }{
 	{"embed", "embeddings"},
 	{"count", "the tokens of a prompt, counted"},
 	{"moderate", "what a moderation model says of texts"},
+	{"delegate", "a message is sorted by the skill delegate, for less, and the agent's own session stays as it is"},
+	{"document", "a question about a report, which the agent's own session never has"},
 	{"offer", "Starling's own tools are listed, and return what they state"},
 	{"plan", "what a task would cost, before anybody is asked"},
 	{"receipt", "what was done can be read and explained"},
@@ -137,6 +139,15 @@ func (c client) also(feature, endpoint string) client {
 	return c.with(map[string]string{feature: endpoint})
 }
 
+// dialects are what the endpoints speak that agents call.
+var dialects = map[string]string{"messages": "anthropic", "responses": "responses", "chat": "openai"}
+
+// delegates is asked of agents that have skills.
+func (c client) delegates() client {
+	c.Features = more(c.Features, "delegate", "document")
+	return c
+}
+
 func (c client) quick() client {
 	c.Quick = true
 	return c
@@ -183,9 +194,9 @@ var clients = []client{
 	golang("oracle: Anthropic's Go types", "github.com/anthropics/anthropic-sdk-go", "oracle-messages", "messages", []string{"chat", "stream", "tools", "parallel", "schema", "limit", "error"}),
 	golang("oracle: Gemini's Go types", "google.golang.org/genai", "oracle-gemini", "gemini", []string{"chat", "stream", "tools", "parallel", "schema", "limit", "error"}),
 
-	agent("claude code", "@anthropic-ai/claude-code", "claude", "messages").also("models", "models").cannot("error/-", "it has words of its own for a 404: which model, and to pick another").quick(),
-	agent("codex", "@openai/codex", "codex", "responses").quick(),
-	agent("opencode", "opencode-ai", "opencode", "chat"),
+	agent("claude code", "@anthropic-ai/claude-code", "claude", "messages").also("models", "models").cannot("error/-", "it has words of its own for a 404: which model, and to pick another").delegates().quick(),
+	agent("codex", "@openai/codex", "codex", "responses").delegates().quick(),
+	agent("opencode", "opencode-ai", "opencode", "chat").delegates(),
 	agent("gemini-cli", "@google/gemini-cli", "gemini", "gemini"),
 	agent("pi", "@mariozechner/pi-coding-agent", "pi", "chat").cannot("refused/-", triesAgain).quick(),
 	agent("continue", "@continuedev/cli", "cn", "chat"),

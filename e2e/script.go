@@ -17,7 +17,7 @@ import (
 // an agent may take for one task.
 const (
 	scriptTime = 3 * time.Minute
-	agentTime  = 90 * time.Second
+	agentTime  = 3 * time.Minute // some take a minute of a busy machine to begin
 )
 
 // A finding is what one check of a feature found.
@@ -26,6 +26,7 @@ type finding struct {
 	Dialect string // of the upstream; "-" if it is about none
 	State   state
 	Why     string
+	Account *account // of a task that was delegated, or that its agent did itself; nil else
 }
 
 // script runs a client's script and collects what it says.

@@ -18,13 +18,14 @@ import (
 	"time"
 )
 
-// A stand is the built gateway between two taps, and simulated upstreams behind:
-// one that answers at once, one that takes its time, both in every dialect.
+// A stand is the built gateway between taps, and simulated upstreams behind.
 type stand struct {
-	gateway string // its own address
-	binary  string // the program, for those who start one
-	front   *tap   // the same gateway, counted
-	back    *tap
+	dir     string           // of what is only for this run
+	binary  string           // the program, for those who start one
+	gateway string           // its own address
+	front   *tap             // the same gateway, counted
+	back    *tap             // upstreams of this machine
+	far     *tap             // those that are told to be a vendor's
 	told    *httptest.Server // what the taps counted
 	keys    map[string]string
 	log     string // file with what the servers say
@@ -32,17 +33,33 @@ type stand struct {
 	stops []func()
 }
 
-// simulated are the models behind each upstream: the flags of starling simulate.
-var simulated = map[string][]string{
-	"bird": nil,
-	"slow": {"--token", "25ms", "--words", "400"},
+// A simulated is a model behind upstreams: the flags of starling simulate, and what
+// the gateway is told of it.
+type simulated struct {
+	Name     string
+	Flags    []string
+	Zone     string
+	Price    string   // as a price of the configuration has it
+	Dialects []string // of the upstreams that have it; nil all
+}
 
-	"moderation": nil, // at one upstream alone
+// simulations are one model that answers at once, one that takes its time, and those
+// that agents and skills speak of. What they cost is stated, and nobody is paid.
+var simulations = []simulated{
+	{Name: "bird", Zone: "machine", Price: `input: "1", output: "5"`},
+	{Name: "slow", Flags: []string{"--token", "25ms", "--words", "400"}, Zone: "machine", Price: `input: "1", output: "5"`},
+	{Name: "moderation", Zone: "machine", Price: `input: "1", output: "5"`, Dialects: []string{"openai"}},
+	{Name: small, Zone: "machine", Price: `input: "0.05", output: "0.2"`, Dialects: []string{"openai"}},
+	{Name: premium, Flags: []string{"--cache"}, Zone: "cloud", Price: `input: "5", output: "25", cache_read: "0.5", cache_write: "6.25", cache_write_1h: "10"`},
+}
+
+func (m simulated) behind(u upstream) bool {
+	return u.Missing == "" && (m.Dialects == nil || slices.Contains(m.Dialects, u.Dialect))
 }
 
 // newStand builds the program and starts everything. Whoever gets it closes it.
 func newStand(ctx context.Context, dir string) (s *stand, err error) {
-	s = &stand{keys: map[string]string{}, log: filepath.Join(dir, "log")}
+	s = &stand{dir: dir, keys: map[string]string{}, log: filepath.Join(dir, "log")}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -56,25 +73,39 @@ func newStand(ctx context.Context, dir string) (s *stand, err error) {
 		return s, fmt.Errorf("build the gateway: %w\n%s", err, out)
 	}
 	behind := map[string]*url.URL{}
-	for name, flags := range simulated {
+	if err := playbills(dir); err != nil {
+		return s, err
+	}
+	for _, m := range simulations {
 		addr, err := free()
 		if err != nil {
 			return s, err
 		}
-		behind[name] = &url.URL{Scheme: "http", Host: addr}
-		if err := s.start(addr, binary, append([]string{"simulate", "--listen", addr, "--model", name}, flags...)...); err != nil {
+		behind[m.Name] = &url.URL{Scheme: "http", Host: addr}
+		args := append([]string{"simulate", "--listen", addr, "--model", m.Name}, m.Flags...)
+		if file := filepath.Join(dir, m.Name+".json"); exists(file) {
+			args = append(args, "--play", file)
+		}
+		if err := s.start(addr, binary, args...); err != nil {
 			return s, err
 		}
 	}
-	s.back, err = newTap(func(r *http.Request) *url.URL { // /bird/v1/messages is the bird's /v1/messages
+	to := func(r *http.Request) *url.URL { // /bird/v1/messages is the bird's /v1/messages
 		name, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		r.URL.Path, r.URL.RawPath = "/"+rest, ""
 		return behind[name]
-	})
-	if err != nil {
+	}
+	if s.back, err = newTap(to); err != nil {
+		return s, err
+	}
+	if s.far, err = newTap(to); err != nil { // the gateway knows zones by address
 		return s, err
 	}
 	return s, s.serve(ctx, dir, binary)
+}
+
+func (s *stand) toGateway(*http.Request) *url.URL {
+	return &url.URL{Scheme: "http", Host: strings.TrimPrefix(s.gateway, "http://")}
 }
 
 // serve starts the gateway, and makes a key that may spend and one that may not.
@@ -84,8 +115,13 @@ func (s *stand) serve(ctx context.Context, dir, binary string) error {
 		return err
 	}
 	config, data := filepath.Join(dir, "starling.yaml"), filepath.Join(dir, "data")
-	if err := os.WriteFile(config, configuration(listen, s.back.URL), 0o600); err != nil {
+	if err := os.WriteFile(config, s.configuration(listen), 0o600); err != nil {
 		return err
+	}
+	for _, skill := range []string{filepath.Join("..", "skills", sorting), filepath.Join("skills", reading)} {
+		if err := copied(skill, filepath.Join(dir, "skills", filepath.Base(skill))); err != nil {
+			return err
+		}
 	}
 	for name, budget := range map[string]string{"rich": "1000", "poor": "0.000000001"} {
 		create := exec.CommandContext(ctx, binary, "key", "create", name, "--budget", budget, "--config", config, "--data", data)
@@ -101,40 +137,41 @@ func (s *stand) serve(ctx context.Context, dir, binary string) error {
 		return err
 	}
 	s.gateway = "http://" + listen
-	to := &url.URL{Scheme: "http", Host: listen}
-	if s.front, err = newTap(func(*http.Request) *url.URL { return to }); err != nil {
+	if s.front, err = newTap(s.toGateway); err != nil {
 		return err
 	}
 	s.told = httptest.NewServer(tell(s.front, s.back))
 	return nil
 }
 
-// configuration offers each upstream's models, "openai-bird" and "openai-slow".
-func configuration(listen, back string) []byte {
+// configuration offers each upstream's models, "openai-bird" and "openai-slow", and
+// under their bare names those that the skills speak of.
+func (s *stand) configuration(listen string) []byte {
 	var providers, aliases, prices strings.Builder
 	for _, u := range upstreams {
-		if u.Missing != "" {
-			continue
-		}
-		for name := range simulated {
-			if name == "moderation" && !u.Embeds {
+		for _, m := range simulations {
+			if !m.behind(u) {
 				continue
 			}
-			provider := u.Dialect + "-" + name
+			provider, at := u.Dialect+"-"+m.Name, s.back
+			if m.Zone == "cloud" {
+				at = s.far
+			}
 			also := "also: []" // whatever a vendor's table says: everything is to be translated
 			switch {
-			case name == "moderation":
+			case m.Name == "moderation":
 				also = "also: [moderations]"
 			case u.Embeds && endpoints["embeddings"] == "":
-				also = fmt.Sprintf("also: [embeddings], embeds: [%s]", name)
+				also = fmt.Sprintf("also: [embeddings], embeds: [%s]", m.Name)
 			}
-			fmt.Fprintf(&providers, "  %s: {dialect: %s, %s, url: %s/%s%s, zone: machine, simulated: true, models: [%s]}\n",
-				provider, u.Dialect, also, back, name, u.Path, name)
-			fmt.Fprintf(&aliases, "  %s: %s/%s\n", provider, provider, name)
-			fmt.Fprintf(&prices, "  - {model: %s/%s, input: \"1\", output: \"5\", context: 200000, max_output: 4096}\n", provider, name)
+			fmt.Fprintf(&providers, "  %s: {dialect: %s, %s, url: %s/%s%s, zone: %s, simulated: true, models: [%s]}\n",
+				provider, u.Dialect, also, at.URL, m.Name, u.Path, m.Zone, m.Name)
+			fmt.Fprintf(&aliases, "  %s: %s/%s\n", provider, provider, m.Name)
+			fmt.Fprintf(&prices, "  - {model: %s/%s, %s, context: 200000, max_output: 4096}\n", provider, m.Name, m.Price)
 		}
 	}
-	return fmt.Appendf(nil, "listen: %s\nproviders:\n%smodels:\n%sprices:\n%s", listen, &providers, &aliases, &prices)
+	fmt.Fprintf(&aliases, "  %[1]s: openai-%[1]s/%[1]s\n  %[2]s: anthropic-%[2]s/%[2]s\n  open: openai-%[1]s/%[1]s\n", small, premium)
+	return fmt.Appendf(nil, "listen: %s\nskills: %s\nproviders:\n%smodels:\n%sprices:\n%s", listen, filepath.Join(s.dir, "skills"), &providers, &aliases, &prices)
 }
 
 // start starts a server and waits until it listens.
@@ -184,7 +221,7 @@ func (s *stand) close() {
 	if s.told != nil {
 		s.told.Close()
 	}
-	for _, t := range []*tap{s.front, s.back} {
+	for _, t := range []*tap{s.front, s.back, s.far} {
 		if t != nil {
 			t.close()
 		}
@@ -207,6 +244,11 @@ func (s *stand) environment(skip []string) []string {
 		"KEY=" + s.keys["rich"], "POOR=" + s.keys["poor"],
 		"DIALECTS=" + strings.Join(ready, " "), "SKIP=" + strings.Join(skip, " "),
 	}
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 func free() (string, error) {

@@ -31,6 +31,8 @@ type row struct {
 	Version string          `json:"version,omitempty"`
 	Seconds float64         `json:"seconds"`
 	Cells   map[string]cell `json:"cells"`
+
+	Accounts []account `json:"accounts,omitempty"`
 }
 
 // all fills a row with one cell.
@@ -192,11 +194,38 @@ func render(w io.Writer, rows []row) {
 		fmt.Fprintf(w, "%d  %s\n", i+1, why)
 	}
 	fmt.Fprintln(w, total(rows))
+	if slices.ContainsFunc(rows, func(r row) bool { return len(r.Accounts) > 0 }) {
+		delegated(w, rows)
+	}
 }
 
 func total(rows []row) string {
 	return fmt.Sprintf("%d clients: %d pass, %d fail, %d no, %d skipped", len(rows), count(rows, passed), count(rows, failed), count(rows, missing), count(rows, skipped))
 }
+
+// delegated writes what the jobs of agents took, delegated and not, one line a job.
+func delegated(w io.Writer, rows []row) {
+	fmt.Fprint(w, "| agent | job | done by | zone | for | saved (estimate) | own session | without the skill |\n|---|---|---|---|---|---|---|---|\n")
+	for _, r := range rows {
+		for i, a := range r.Accounts {
+			if !a.Delegated {
+				continue
+			}
+			without := string(nothing)
+			if i+1 < len(r.Accounts) && r.Accounts[i+1].Job == a.Job {
+				without = r.Accounts[i+1].session()
+			}
+			fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Client, a.Job, a.By, a.Zone, dollars(a.Paid), dollars(a.Saved), a.session(), without)
+		}
+	}
+}
+
+// session says what the agent's own session was charged for.
+func (a account) session() string {
+	return fmt.Sprintf("%d turns, %d tokens in, %d of them from the cache, %d out: %s", a.Turns, a.Input, a.Cached, a.Output, dollars(a.Cost))
+}
+
+func dollars(nano int64) string { return fmt.Sprintf("$%.6f", float64(nano)/1e9) }
 
 // markdown writes the table for a file.
 func markdown(w io.Writer, rows []row) {
@@ -221,4 +250,9 @@ func markdown(w io.Writer, rows []row) {
 	for _, f := range features {
 		fmt.Fprintf(w, "- **%s**: %s\n", f.Name, f.Means)
 	}
+	if !slices.ContainsFunc(rows, func(r row) bool { return len(r.Accounts) > 0 }) {
+		return
+	}
+	fmt.Fprint(w, "\n## What agents delegated\n\nThe agents, the program that they ran and the receipts are real; the models are simulated. They play the agents' turns as they were written down, so their\ntokens are by the simulator's count and at prices that are stated, not charged. What was saved is what the receipts estimate for the delegated job alone.\n\n")
+	delegated(w, rows)
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,6 +25,17 @@ type tap struct {
 
 	mu     sync.Mutex
 	counts counts
+	keep   bool // what is asked; said before anybody asks
+	kept   []exchange
+}
+
+// An exchange is a question that passed, as the bytes that were sent, and the id of
+// its receipt.
+type exchange struct {
+	Path    string
+	Body    []byte
+	Receipt string
+	nth     int // of the questions, as they came
 }
 
 // Counts are what passed a tap.
@@ -69,10 +81,15 @@ func (t *tap) counting(next http.Handler) http.Handler {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		t.note(func() { t.counts.Asked++ })
+		nth := 0
+		t.note(func() { t.counts.Asked++; nth = t.counts.Asked })
+		path := r.URL.Path // which is changed on the way
 		defer func() {
 			if errors.Is(r.Context().Err(), context.Canceled) {
 				t.note(func() { t.counts.Cancelled++ })
+			}
+			if t.keep {
+				t.note(func() { t.kept = append(t.kept, exchange{path, body, w.Header().Get("X-Starling-Receipt"), nth}) })
 			}
 		}()
 		next.ServeHTTP(w, r)
@@ -89,6 +106,13 @@ func (t *tap) read() counts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.counts
+}
+
+// exchanges returns what was kept, in the order in which it was asked.
+func (t *tap) exchanges() []exchange {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.SortedFunc(slices.Values(t.kept), func(a, b exchange) int { return a.nth - b.nth })
 }
 
 // tell answers what the taps counted, for the scripts.

@@ -24,6 +24,7 @@ import (
 	"starling/internal/durable"
 	"starling/internal/evidence"
 	"starling/internal/ledger"
+	"starling/internal/lint"
 	"starling/internal/route"
 	"starling/internal/skill"
 	"starling/internal/verify"
@@ -68,7 +69,7 @@ func (c skillLearnCmd) Run(p *program) error {
 		out = io.Discard
 	}
 	l.print(out)
-	agreed := l.walk(c, out, ask)
+	agreed := l.walk(p.ctx, c, out, ask)
 	l.Diff = string(l.changes(l.text, agreed))
 	if l.Applied = (c.Yes || ask != nil) && !c.DryRun && !bytes.Equal(agreed, l.text); l.Applied {
 		if err := l.write(agreed); err != nil {
@@ -85,7 +86,7 @@ func (c skillLearnCmd) Run(p *program) error {
 // A lesson is what was found, and the rubric that it is about.
 type lesson struct {
 	*advise.Advice
-	Proposals []*proposed       `json:"proposals"`
+	Proposals []*amendment   `json:"proposals"`
 	Diff      string         `json:"diff"`                  // of all that are agreed to
 	Applied   bool           `json:"applied"`               // the file says so now
 	Lapse     []lapsing      `json:"would_lapse"`           // warrants in force, whatever is changed
@@ -100,12 +101,13 @@ type lesson struct {
 	board  *evidence.Board
 }
 
-// A proposed is a proposal and what becomes of it.
-type proposed struct {
+// An amendment is a proposal and what becomes of it.
+type amendment struct {
 	advise.Proposal
-	Agreed  bool   `json:"agreed"`
-	NotDone string `json:"not_done,omitempty"` // why the rubric cannot be edited so
-	Diff    string `json:"diff,omitempty"`     // to the rubric with those before it that are agreed to
+	Agreed  bool     `json:"agreed"`
+	NotDone string   `json:"not_done,omitempty"` // why the rubric cannot be edited so
+	Diff    string   `json:"diff,omitempty"`     // to the rubric with those before it that are agreed to
+	Lint    []string `json:"lint,omitempty"`     // what starling skill lint finds then and did not before
 }
 
 // study reads skill, models, books and texts.
@@ -147,10 +149,10 @@ func (c skillLearnCmd) study(p *program) (*lesson, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.Proposals = []*proposed{}
+	l.Proposals = []*amendment{}
 	for _, p := range l.Advice.Proposals {
 		if len(c.Only) == 0 || slices.Contains(c.Only, p.Kind) {
-			l.Proposals = append(l.Proposals, &proposed{Proposal: p})
+			l.Proposals = append(l.Proposals, &amendment{Proposal: p})
 		}
 	}
 	l.follow()
@@ -270,9 +272,31 @@ func keptTexts(ctx context.Context, dir, name string) (int, error) {
 	return 0, err
 }
 
+// found is what the linter says of a rubric, and not of the one before.
+func (l *lesson) found(ctx context.Context, before, after []byte) (news []string) {
+	known := map[string]bool{}
+	for _, f := range l.lint(ctx, before) {
+		known[f.Text] = true
+	}
+	for _, f := range l.lint(ctx, after) {
+		if !known[f.Text] {
+			news = append(news, f.Problem().String())
+		}
+	}
+	return news
+}
+
+func (l *lesson) lint(ctx context.Context, rubric []byte) []lint.Finding {
+	return lint.Skill(ctx, l.revised(rubric), l.skill.Dir, lint.World{}).Findings
+}
+
+func (l *lesson) revised(rubric []byte) fs.FS {
+	return revised{l.files, path.Join(l.skill.Dir, rubricName), rubric}
+}
+
 // load reads the skill with another rubric, as the gateway would.
 func (l *lesson) load(rubric []byte) (*skill.Skill, error) {
-	s, err := skill.Load(revised{l.files, path.Join(l.skill.Dir, rubricName), rubric}, l.skill.Dir)
+	s, err := skill.Load(l.revised(rubric), l.skill.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -307,28 +331,28 @@ func (l leaf) Read(b []byte) (int, error) { return l.text.Read(b) }
 // to. Each is shown as a change of the rubric with those before it. A nil reader asks
 // nobody: then all are agreed to but those that loosen a promise, unless --only names
 // them.
-func (l *lesson) walk(c skillLearnCmd, w io.Writer, ask *bufio.Reader) []byte {
+func (l *lesson) walk(ctx context.Context, c skillLearnCmd, w io.Writer, ask *bufio.Reader) []byte {
 	text, all := l.text, false
-	for i, d := range l.Proposals {
-		next, err := l.revise(text, &d.Proposal)
+	for i, a := range l.Proposals {
+		next, err := l.revise(text, &a.Proposal)
 		if err != nil {
-			d.NotDone = err.Error()
-			d.print(w, i+1)
+			a.NotDone = err.Error()
+			a.print(w, i+1)
 			continue
 		}
-		d.Diff = string(l.changes(text, next))
-		d.Agreed = len(d.Loosens) == 0 || slices.Contains(c.Only, d.Kind)
-		d.print(w, i+1)
-		if ask != nil && !(all && d.Agreed) {
+		a.Diff, a.Lint = string(l.changes(text, next)), l.found(ctx, text, next)
+		a.Agreed = len(a.Loosens) == 0 || slices.Contains(c.Only, a.Kind)
+		a.print(w, i+1)
+		if ask != nil && !(all && a.Agreed) {
 			answer := consult(w, ask)
 			if answer == "q" {
-				d.Agreed = false
+				a.Agreed = false
 				break
 			}
 			all = all || answer == "a"
-			d.Agreed = answer == "y" || answer == "a" && d.Agreed
+			a.Agreed = answer == "y" || answer == "a" && a.Agreed
 		}
-		if d.Agreed {
+		if a.Agreed {
 			text = next
 		}
 	}
@@ -433,20 +457,23 @@ func (l *lesson) print(w io.Writer) {
 }
 
 // print shows a proposal, with its reasons before its change.
-func (d *proposed) print(w io.Writer, n int) {
-	printf(w, "\n%d  %s: %s\n", n, d.Kind, d.What)
-	printf(w, "   why       %s\n", d.Why)
-	printf(w, "   cost      %s an answer as it was, %s then (estimate)\n", advise.Rough(d.Now), advise.Rough(d.Then))
-	printf(w, "   quality   %s\n", d.Quality)
-	printf(w, "   if wrong  %s\n", d.Wrong)
-	if len(d.Loosens) > 0 {
-		printf(w, "   loosens   %s: --yes alone does not apply it, --yes --only %s does\n", strings.Join(d.Loosens, ", "), d.Kind)
+func (a *amendment) print(w io.Writer, n int) {
+	printf(w, "\n%d  %s: %s\n", n, a.Kind, a.What)
+	printf(w, "   why       %s\n", a.Why)
+	printf(w, "   cost      %s an answer as it was, %s then (estimate)\n", advise.Rough(a.Now), advise.Rough(a.Then))
+	printf(w, "   quality   %s\n", a.Quality)
+	printf(w, "   if wrong  %s\n", a.Wrong)
+	if len(a.Loosens) > 0 {
+		printf(w, "   loosens   %s: --yes alone does not apply it, --yes --only %s does\n", strings.Join(a.Loosens, ", "), a.Kind)
 	}
-	if d.NotDone != "" {
-		printf(w, "   not done  %s\n", d.NotDone)
+	if a.NotDone != "" {
+		printf(w, "   not done  %s\n", a.NotDone)
 		return
 	}
-	fmt.Fprint(w, "\n"+inLines(d.Diff))
+	for _, found := range a.Lint {
+		printf(w, "   lint      %s\n", found)
+	}
+	fmt.Fprint(w, "\n"+inLines(a.Diff))
 }
 
 // printEnd says what is not known, and what follows.

@@ -44,7 +44,7 @@ func taught(t *testing.T) *lesson {
 		{Kind: advise.Latency, Edits: []advise.Edit{{Do: advise.Set, At: []string{"latency"}, Value: "15s"}}},
 		{Kind: advise.Audit, Edits: []advise.Edit{{Do: advise.Set, At: []string{"audit"}, Value: "0.05"}}},
 	} {
-		l.Proposals = append(l.Proposals, &proposed{Proposal: p})
+		l.Proposals = append(l.Proposals, &amendment{Proposal: p})
 	}
 	return l
 }
@@ -69,7 +69,7 @@ func TestNothingIsAppliedButWhatIsAgreedTo(t *testing.T) {
 		if c.answers != "" {
 			ask = bufio.NewReader(strings.NewReader(c.answers))
 		}
-		text := string(l.walk(skillLearnCmd{Only: c.only}, io.Discard, ask))
+		text := string(l.walk(t.Context(), skillLearnCmd{Only: c.only}, io.Discard, ask))
 		for _, piece := range []string{without, later, audited} {
 			want := false
 			for _, w := range c.want {
@@ -90,7 +90,7 @@ func TestNothingIsAppliedButWhatIsAgreedTo(t *testing.T) {
 func TestARubricIsReplacedOnlyAsItWasRead(t *testing.T) {
 	l := taught(t)
 	file := filepath.Join(l.folder, "test", "rubric.yaml")
-	next := l.walk(skillLearnCmd{}, io.Discard, nil)
+	next := l.walk(t.Context(), skillLearnCmd{}, io.Discard, nil)
 	if err := l.write(next); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestWhatWouldBeNoRubricIsNotApplied(t *testing.T) {
 	l := taught(t)
 	l.Proposals = l.Proposals[:1]
 	l.Proposals[0].Edits = []advise.Edit{{Do: advise.Set, At: []string{"bar", "unproven"}, Value: "perhaps"}}
-	if text := l.walk(skillLearnCmd{}, io.Discard, nil); string(text) != learned || l.Proposals[0].NotDone == "" || l.Proposals[0].Agreed {
+	if text := l.walk(t.Context(), skillLearnCmd{}, io.Discard, nil); string(text) != learned || l.Proposals[0].NotDone == "" || l.Proposals[0].Agreed {
 		t.Errorf("%+v\n%s", l.Proposals[0], text)
 	}
 }

@@ -42,6 +42,9 @@ var practice = map[string]func(r *reader, args []string){
 	"ledger report":            says(`(?m)^ +support-intent +84 `),
 	"ledger verify":            says(`(?m)^ok: \d{3} receipts`),
 	"key create":               says(`(?m)^sk-starling-`),
+	"skill install":            (*reader).installSkill,
+	"skill uninstall":          (*reader).uninstallSkill,
+	"ask":                      (*reader).ask,
 	"models":                   says(`(?m)^anthropic/claude-haiku-4-5 +cloud +\$`),
 }
 
@@ -240,6 +243,14 @@ func (r *reader) simulate(args []string) {
 
 // rightsize has simulated models in the place of the reader's own.
 func (r *reader) rightsize(args []string) {
+	r.simulated(func() {
+		r.expect(r.run(append([]string{"--config", "mine.yaml"}, args...)), `(?m)^support-intent: at least 90 % of answers are to pass`, `(?m)^small +near/small \[simulated\] `)
+	})
+}
+
+// simulated does something while there are simulated models, and mine.yaml names them.
+func (r *reader) simulated(do func()) {
+	r.Helper()
 	p, found, err := launch(r.starling([]string{"simulate", "--listen", "127.0.0.1:0"}), `(?m)^  (http://127\.0\.0\.1:\d+) .* %$`)
 	if err != nil {
 		r.Fatal(err)
@@ -259,7 +270,30 @@ prices: [{model: far/premium, input: "5", output: "25", max_output: 4096}]
 	if err := os.WriteFile(filepath.Join(r.dir, "mine.yaml"), []byte(text), 0o600); err != nil {
 		r.Fatal(err)
 	}
-	r.expect(r.run(append([]string{"--config", "mine.yaml"}, args...)), `(?m)^support-intent: at least 90 % of answers are to pass`, `(?m)^small +near/small \[simulated\] `)
+	do()
+}
+
+// ask has simulated models, too.
+func (r *reader) ask(args []string) {
+	words := strings.SplitN(strings.Join(args, " "), `"`, 3)
+	r.simulated(func() {
+		said := r.run(append(append([]string{"--config", "mine.yaml"}, strings.Fields(words[0])...), words[1]))
+		r.expect(said, `^(other|[a-z]+_[a-z]+)\n$`)
+	})
+}
+
+func (r *reader) installSkill(args []string) {
+	r.expect(r.run(args), `(?m)^Claude Code: \S+/\.claude/skills/delegate: written: SKILL\.md$`)
+	if _, err := os.Stat(filepath.Join(r.dir, ".claude", "skills", "delegate", "SKILL.md")); err != nil {
+		r.Error(err)
+	}
+}
+
+func (r *reader) uninstallSkill(args []string) {
+	r.expect(r.run(args), `(?m)^Claude Code: \S+/\.claude/skills/delegate: removed: SKILL\.md$`)
+	if _, err := os.Stat(filepath.Join(r.dir, ".claude")); err == nil {
+		r.Error("it leaves a folder that it made")
+	}
 }
 
 // evidence has a trace of a made-up shop.

@@ -132,17 +132,23 @@ func (l *lack) Unwrap() error { return l.error }
 // returns the error that is left.
 func (p *program) mend(err error) error {
 	l, ok := errors.AsType[*lack](err)
-	if !ok || !terminal(os.Stdin) || !terminal(p.stderr) {
-		return err
-	}
-	printf(p.stderr, "%s; %s [y/N] ", bare(l.error), l.question)
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+	if !ok || !p.agrees(bare(l.error)+"; "+l.question) {
 		return err
 	}
 	beside := *p
 	beside.stdout = p.stderr // stdout is for the answer
 	return l.fetch(&beside)
+}
+
+// agrees asks whoever sits at the terminal, and is no where nobody does.
+func (p *program) agrees(question string) bool {
+	if !terminal(os.Stdin) || !terminal(p.stderr) {
+		return false
+	}
+	printf(p.stderr, "%s [y/N] ", question)
+	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes"
 }
 
 // find returns the name by which the gateway knows the model that the user means. Errors:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -31,6 +32,7 @@ type simulateCmd struct {
 	Cache   bool          `group:"model" help:"Simulate prompt caching."`
 	Forget  int64         `group:"model" help:"Tokens beyond which the beginning of a prompt is dropped in silence, as by an Ollama with a small window." placeholder:"N"`
 	Words   int           `default:"40" group:"model" help:"Words of an answer to an unknown input."`
+	Play    string        `type:"existingfile" group:"model" help:"File of tasks in which it calls an agent's tools as the file says, and runs what the file says." placeholder:"FILE"`
 	Cases   string        `type:"existingdir" help:"Folder of skills whose cases are known; the shipped packs by default."`
 }
 
@@ -107,12 +109,27 @@ func (c simulateCmd) models() ([]sim.Model, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
+	plays, err := c.plays()
+	if err != nil {
+		return nil, err
+	}
 	return []sim.Model{{
-		Name: c.Model, Zone: starling.Machine, Quality: c.Quality, Words: c.Words, PromptCache: c.Cache, Reads: max(c.Forget, 0),
+		Name: c.Model, Zone: starling.Machine, Quality: c.Quality, Words: c.Words, PromptCache: c.Cache, Reads: max(c.Forget, 0), Plays: plays,
 		Price:   starling.Price{Rates: starling.Rates{Input: starling.Rate(in), Output: starling.Rate(out)}, Source: "stated on the command line"},
 		Latency: sim.Latency{FirstToken: c.First, PerToken: c.Token},
 		Failure: sim.Failure{Error500: c.Fail, Overloaded429: c.Busy, Cut: c.Cut},
 	}}, nil
+}
+
+func (c simulateCmd) plays() ([]sim.Play, error) {
+	if c.Play == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.Play)
+	if err != nil {
+		return nil, &starling.Error{Kind: starling.Invalid, Op: "simulate: read the plays", Err: err}
+	}
+	return sim.ParsePlays(text)
 }
 
 func splitAddr(addr string) (string, int, error) {

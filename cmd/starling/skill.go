@@ -16,6 +16,9 @@ type skillCmd struct {
 	Diff  skillDiffCmd  `cmd:"" help:"Say in what a skill differs from a folder, or from its pack, and what would follow."`
 	Lint  skillLintCmd  `cmd:"" help:"Check skills: errors name file, line and column."`
 	Learn skillLearnCmd `cmd:"" help:"Propose changes of a rubric from the evidence, and apply those that you agree to."`
+
+	Install   skillInstallCmd   `cmd:"" help:"Put a skill where agents look: the one by which they delegate to Starling, or another."`
+	Uninstall skillUninstallCmd `cmd:"" help:"Take it away again."`
 }
 
 type skillListCmd struct {

@@ -267,7 +267,7 @@ func (m *maker) size() {
 		}
 		var others []string
 		for _, c := range m.rubric.Candidates {
-			if c.Model != rung.Name {
+			if c.Model != rung.Name && !m.gone[c.Model] {
 				others = append(others, c.Model)
 			}
 		}
@@ -291,8 +291,8 @@ func (m *maker) ruled(name string, limit int) bool {
 	return err != nil || d.Refuse || !slices.ContainsFunc(d.Candidates, func(c skill.Candidate) bool { return c.Model == name })
 }
 
-// split is the size above which most more fail than below, on one half of the cases; 0
-// if there is none.
+// split is the size at which the share that fails rises most, on one half of the cases; 0
+// if it rises nowhere.
 func split(all []measure) int {
 	var some []measure
 	for _, m := range all {

@@ -90,6 +90,9 @@ func (s *Server) speak(m *Model, a *ask, nth int64) ([]block, *fault) {
 		return text(said), nil
 	}
 	c, d := s.known(a), s.die.about(m.Name).about(a.said).nth(nth)
+	if p := m.play(a); p != nil {
+		return p.turn(a, d)
+	}
 	switch {
 	case c != nil && !a.told:
 		own := s.die.about(m.Name).about(strings.TrimSpace(c.Input)).nth(nth)
@@ -140,7 +143,7 @@ func (a *ask) toolCalls(d die, m *Model) []block {
 	for i, t := range chosen {
 		own := conversation.nth(int64(i))
 		b := block{kind: starling.CallPart, id: own.name("call"), name: t.name, namespace: t.namespace, custom: t.custom}
-		if b.text = arguments(t.schema, d.nth(int64(i))); t.custom {
+		if b.text = arguments(t.schema, harmless, d.nth(int64(i))); t.custom {
 			b.text = unknown(d.nth(int64(i)), m.Words)
 		}
 		blocks = append(blocks, b)

@@ -6,9 +6,9 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// harmless is the only command line that a simulated model ever asks for: a
-// coding agent runs what it is told.
-var harmless = []string{"echo", "starling"}
+// harmless is the only command line that a simulated model asks for by itself: a
+// coding agent runs what it is told. Any other is one that a person wrote in a [Play].
+const harmless = "echo starling"
 
 // handy returns the tool that is called where nobody names one: the first that
 // runs commands, as a coding agent's model mostly does, else the first.
@@ -34,10 +34,10 @@ func commandIn(schema string) string {
 	return ""
 }
 
-// commanding narrows a tool's schema to what it demands, with the harmless
-// command line as the only one that it takes: what else such a tool can be asked
-// for, a folder or a time limit, no simulated model has a reason to choose.
-func commanding(schema map[string]any, name string) {
+// commanding narrows a tool's schema to what it demands, with one command line as
+// the only one that it takes: what else such a tool can be asked for, a folder or a
+// time limit, no simulated model has a reason to choose.
+func commanding(schema map[string]any, name, run string) {
 	properties, _ := schema["properties"].(map[string]any)
 	for other := range properties {
 		if !slices.Contains(list(schema["required"]), any(other)) {
@@ -45,9 +45,12 @@ func commanding(schema map[string]any, name string) {
 		}
 	}
 	line, _ := properties[name].(map[string]any)
-	if line["type"] == "array" {
-		properties[name] = map[string]any{"const": []any{harmless[0], harmless[1]}}
-		return
+	switch {
+	case line["type"] != "array":
+		properties[name] = map[string]any{"const": run}
+	case run == harmless:
+		properties[name] = map[string]any{"const": []any{"echo", "starling"}}
+	default: // a line of its own words is for a shell to take apart
+		properties[name] = map[string]any{"const": []any{"sh", "-c", run}}
 	}
-	properties[name] = map[string]any{"const": harmless[0] + " " + harmless[1]}
 }

@@ -47,6 +47,8 @@ type Model struct {
 	Reasoning     int  // words of reasoning when the caller asks for effort; 0 never reasons
 	ParallelTools bool // calls two tools at once whenever it may
 
+	Plays []Play // tasks that it plays, of two that fit the first; before all else ([ParsePlays])
+
 	NoCallIDs bool // in Gemini's dialect: its calls have no ids
 }
 

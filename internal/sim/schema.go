@@ -18,8 +18,9 @@ const (
 )
 
 // arguments returns arguments for a tool: an instance of its schema, or none
-// where the simulator cannot make one. A model may err there as well.
-func arguments(schema string, d die) string {
+// where the simulator cannot make one. A model may err there as well. A tool that
+// runs commands is given the command line run.
+func arguments(schema, run string, d die) string {
 	if schema == "" || len(schema) > maxSchema {
 		return "{}"
 	}
@@ -28,7 +29,7 @@ func arguments(schema string, d die) string {
 		return "{}"
 	}
 	if name := commandIn(schema); name != "" {
-		commanding(doc.(map[string]any), name)
+		commanding(doc.(map[string]any), name, run)
 	}
 	v, err := synthesise(doc, d)
 	if _, ok := v.(map[string]any); err != nil || !ok {
