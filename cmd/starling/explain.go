@@ -74,9 +74,9 @@ func explain(w io.Writer, r *starling.Receipt) {
 	explainPlan(w, &r.Plan)
 	explainAttempts(w, r.Attempts)
 	if r.Parts > 0 {
-		printf(w, "\nparts      %d, which cost %s; with its own attempts %s\n", r.Parts, r.PartsCost, r.Response.Cost)
+		printf(w, "\nparts      %d, which cost %s; with its own attempts %s\n", r.Parts, r.PartsCost, r.Cost.Plus(r.PartsCost))
 	}
-	printf(w, "\ncost       %s%s\n", r.Response.Cost, map[bool]string{true: ", and what has no known price; so no saving is claimed"}[r.Response.Unpriced])
+	printf(w, "\ncost       %s%s\n", r.Cost.Plus(r.PartsCost), map[bool]string{true: ", and what has no known price; so no saving is claimed"}[r.Response.Unpriced])
 	switch {
 	case r.Plan.Reference != nil && r.Estimate && (r.Outcome == starling.Answered || r.Reference > 0):
 		printf(w, "reference  %s at %s for the same tokens%s\n", r.Reference, r.Plan.Reference.ID(), map[bool]string{true: ", and those of the documents"}[r.Parts > 0])

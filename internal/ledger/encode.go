@@ -330,6 +330,7 @@ func (e *encoder) left(l *starling.Left) {
 	str(e, "model", l.Model)
 	str(e, "kind", l.Kind)
 	str(e, "why", l.Why)
+	someNum(e, "worst_nanodollars", l.Worst)
 	e.close('}')
 }
 
