@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -29,16 +30,45 @@ type wish struct {
 	still   bool   // one of our own takes in no change while it serves
 }
 
-// gate finds the gateway that has the books, or makes one for as long as this takes.
+// handover is how long a command waits for another, with a gateway of its own, to give the
+// books back: both may be one agent's, which asks several things at a time.
+const handover = time.Minute
+
+// gate finds the gateway that has the books, or makes one for as long as this takes. Where
+// another command has them, which serves nobody else, it waits for its end.
 func (p *program) gate(cfg Config, w wish) (*gate, error) {
 	dir := cfg.dataDir(p.flags.Data)
+	until, told := time.Now().Add(handover), false
+	for {
+		g, err := p.ownGate(cfg, w, dir)
+		if !errors.Is(err, ledger.ErrInUse) {
+			return g, err
+		}
+		if g, err = gateBeside(cfg, w.beside); err != nil || w.beside != "" || g.listens(p.ctx) || time.Now().After(until) {
+			return g, err
+		}
+		if err := g.close(); err != nil {
+			return nil, err
+		}
+		if !told {
+			printf(p.stderr, "note: another starling has the books and serves nobody else; waiting for its end\n")
+			told = true
+		}
+		select {
+		case <-p.ctx.Done():
+			return nil, p.ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// ownGate makes a gateway of our own. Where somebody has the books the error is
+// [ledger.ErrInUse], and nothing has been made.
+func (p *program) ownGate(cfg Config, w wish, dir string) (*gate, error) {
 	if ledger.InUse(dir) {
-		return gateBeside(cfg, w.beside)
+		return nil, ledger.ErrInUse
 	}
 	own, err := p.scene(cfg, dir, new(simulation))
-	if errors.Is(err, ledger.ErrInUse) { // since a moment ago
-		return gateBeside(cfg, w.beside)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +78,19 @@ func (p *program) gate(cfg Config, w wish) (*gate, error) {
 		return nil, errors.Join(err, g.close())
 	}
 	return g, nil
+}
+
+// listens reports whether anybody is at the gateway's address.
+func (g *gate) listens(ctx context.Context) bool {
+	u, err := url.Parse(g.client.url)
+	if err != nil {
+		return false
+	}
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
 }
 
 // gateTo is the gateway at an address, for which nothing else of this machine is needed, or
