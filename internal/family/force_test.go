@@ -174,3 +174,16 @@ func schemaGen(t *rapid.T, depth int) string {
 		}[i]
 	}
 }
+
+// TestATextThatIsNotAtItsEndIsNoValue: what stands in it so far may look like a number and
+// the end of the call.
+func TestATextThatIsNotAtItsEndIsNoValue(t *testing.T) {
+	const call = "<|tool_call>call:weather{city:<|\"|>3}, Bern<|\"|>}<tool_call|>"
+	for i := range call {
+		p := Find("gemma4", "", "")
+		deltas, finish := read(p.Reader([]starling.Tool{{Name: "weather"}}), call[:i], call[i:])
+		if finish != starling.ToolUse {
+			t.Fatalf("in two pieces from byte %d on it is\n%s", i, shown(deltas, finish))
+		}
+	}
+}

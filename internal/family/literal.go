@@ -49,10 +49,15 @@ const gemmaQuote = `<|"|>`
 // text takes a quoted text.
 func (l *scanner) text() (string, bool) {
 	l.skip()
+	start := l.at
 	if l.gemma && l.eat(gemmaQuote) {
 		s, end, ok := until(l.s, l.at, gemmaQuote)
-		l.short, l.at = l.short || !ok, end
-		return s, ok
+		if !ok {
+			l.short, l.at = true, start // what stands in it is no value of its own
+			return "", false
+		}
+		l.at = end
+		return s, true
 	}
 	if l.at == len(l.s) || (l.s[l.at] != '"' && l.s[l.at] != '\'') {
 		return "", false
