@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 // TestScripts tells what a user sees, one script in testdata for each part of it.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:                "testdata",
+		Files:              scripts(t),
 		RequireUniqueNames: true,
 		Setup:              stage,
 		Condition:          condition,
@@ -47,6 +47,25 @@ func TestScripts(t *testing.T) {
 			"logged": logged, "ollama": ollama, "outside": outside, "weights": weights, "packs": packs, "remember": remember, "send": send, "shop": shop, "start": start, "tamper": tamper,
 		},
 	})
+}
+
+// scripts are those in testdata; where tests are to be short, as for the race detector,
+// those in which something serves: the others are one goroutine's doing.
+func scripts(t *testing.T) (files []string) {
+	all, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
+	if err != nil || len(all) == 0 {
+		t.Fatal("there are no scripts", err)
+	}
+	for _, file := range all {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !testing.Short() || bytes.Contains(text, []byte("\nstart ")) {
+			files = append(files, file)
+		}
+	}
+	return files
 }
 
 // learns skips a test where tests are to be short, as the race detector makes learning
