@@ -131,6 +131,9 @@ func read(text string) (map[string]any, error) {
 	if err := yaml.Unmarshal([]byte(text), &said); err != nil {
 		return nil, fmt.Errorf("it cannot be read")
 	}
+	if said == nil {
+		return nil, fmt.Errorf("it says nothing")
+	}
 	return said, nil
 }
 

@@ -236,6 +236,7 @@ func TestAnEditKeepsEveryComment(t *testing.T) {
 func FuzzApply(f *testing.F) {
 	f.Add(flowed, uint8(0))
 	f.Add(blocked, uint8(1))
+	f.Add(" ", uint8(4)) // says nothing
 	f.Fuzz(func(t *testing.T, text string, which uint8) {
 		edits := []Edit{
 			{Do: Set, At: at("bar", "unproven"), Value: "climb"}, {Do: Remove, At: at("candidates"), Name: "open"},
