@@ -9,9 +9,13 @@ import (
 )
 
 // TestAnEngineForNobodyGivesWayAndTakesItsPlaceBack reads what the system itself says
-// of a process that does nothing.
+// of a child that is told nothing.
 func TestAnEngineForNobodyGivesWayAndTakesItsPlaceBack(t *testing.T) {
-	cmd := exec.Command("sleep", "60")
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childVar+"={}")
+	if _, err := cmd.StdinPipe(); err != nil { // it waits for what it is told
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
