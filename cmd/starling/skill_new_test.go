@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"pgregory.net/rapid"
 
@@ -119,8 +120,13 @@ func TestACaseIsWrittenAsItIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, text, _ := skill.ParseCase(line)
-	if text != "" || got.Digest() != want.Digest() || got.Gold.Cites == nil {
-		t.Errorf("%s: %+v, %s", line, got, text)
+	read := 0
+	for got, err := range skill.Cases(fstest.MapFS{"a/cases.jsonl": {Data: line}}, "a") {
+		if read++; err != nil || got.Digest() != want.Digest() || got.Gold.Cites == nil {
+			t.Errorf("%s: %+v, %v", line, got, err)
+		}
+	}
+	if read != 1 {
+		t.Errorf("%d cases are read", read)
 	}
 }

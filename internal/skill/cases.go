@@ -123,13 +123,7 @@ type flaw struct {
 	text, hint string
 }
 
-// ParseCase reads one line of cases.jsonl. The text says what is wrong with it,
-// "" if nothing is, and the hint what to do.
-func ParseCase(line []byte) (c Case, text, hint string) {
-	c, f := parseCase(line)
-	return c, f.text, f.hint
-}
-
+// parseCase reads one line of cases.jsonl.
 func parseCase(line []byte) (c Case, f flaw) {
 	if !utf8.Valid(line) {
 		return c, flaw{len(line) - len(bytes.TrimLeftFunc(line, func(r rune) bool { return r != utf8.RuneError })), "this is not UTF-8", "save the file as UTF-8"}

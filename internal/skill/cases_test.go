@@ -78,8 +78,8 @@ func TestACaseThatProvesNothingIsRefused(t *testing.T) {
 		{"two objects", good + good, "this is not one JSON object"},
 		{"not UTF-8", edit("Which?", "\xff"), "this is not UTF-8"},
 	} {
-		if _, text, _ := ParseCase([]byte(c.line)); text != c.want {
-			t.Errorf("%s: %q, want %q", c.name, text, c.want)
+		if _, f := parseCase([]byte(c.line)); f.text != c.want {
+			t.Errorf("%s: %q, want %q", c.name, f.text, c.want)
 		}
 	}
 }

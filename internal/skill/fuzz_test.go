@@ -52,8 +52,8 @@ func FuzzCase(f *testing.F) {
 	f.Add([]byte(`{"id":1}`))
 	f.Add([]byte(`{"id":"x","gold":{"number":1e999,"cites":null}}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		c, text, _ := ParseCase(line)
-		if text == "" && (c.ID == "" || c.Answer == "" || len(c.Wrong) < 2) {
+		c, f := parseCase(line)
+		if f.text == "" && (c.ID == "" || c.Answer == "" || len(c.Wrong) < 2) {
 			t.Fatalf("%+v was accepted", c)
 		}
 	})
