@@ -31,10 +31,8 @@ await once("offer", async () => {
   must(bytes < 6 << 10, `the list has ${bytes} bytes`);
 });
 await each("chat", async (model) => {
-  const signs = [];
-  const { structuredContent: said, isError } = await use("ask", { task: question, model, system: "Be brief.", class: "internal", budget: 0.5 }, { onprogress: (p) => signs.push(p) });
+  const { structuredContent: said, isError } = await use("ask", { task: question, model, system: "Be brief.", class: "internal", budget: 0.5 });
   must(!isError && simulated(said.answer) && said.simulated && said.finish === "stop" && said.zone === "machine" && said.cost_usd > 0 && said.receipt.startsWith("rcp_"), said);
-  must(signs.length > 0, "no sign of life");
 });
 await each("plan", async (model, d) => {
   const before = (await counts()).upstream.asked;
@@ -68,7 +66,9 @@ await once("refused", async () => {
   must(result.isError && told(result).startsWith("over_budget: ") && /budget/.test(told(result)) && told(result).includes("rcp_"), result);
   must((await counts()).upstream.asked === before, "the upstream was asked");
 });
-// Over HTTP without sessions a message that cancels another finds nothing to cancel: it
+// It leaves at the first sign of life: without one it is answered, which fails. (A quick
+// answer is no place to look for a sign: read together with the answer, this client drops
+// it.) Over HTTP without sessions a message that cancels another finds nothing to cancel: it
 // is the connection that ends a call.
 await each("abort", (_, d) => hangsUp(async () => {
   const guest = await connect();

@@ -203,28 +203,37 @@ func once(d *json.Decoder) error {
 	return err
 }
 
-// signs tells a client that wants to know of it that the answer is still waited for, at
-// once and then at every beat, until the function that it returns was called.
+// signs tells a client that wants to know of it that the answer is still waited for:
+// before it returns, and then at every beat until the function that it returns was
+// called.
 func signs(ctx context.Context, req *sdk.CallToolRequest) (end func()) {
 	token := req.Params.GetProgressToken()
 	if token == nil {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	began, done := time.Now(), make(chan struct{})
+	began := time.Now()
+	sign := func(waited float64) error {
+		return req.Session.NotifyProgress(ctx, &sdk.ProgressNotificationParams{
+			ProgressToken: token, Progress: waited, Message: fmt.Sprintf("waited %.0f s", waited),
+		})
+	}
+	if sign(0) != nil {
+		return cancel // nobody listens any more
+	}
+	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		every := time.NewTicker(beat)
 		defer every.Stop()
-		for waited := time.Duration(0); ; waited = time.Since(began) {
-			sign := &sdk.ProgressNotificationParams{ProgressToken: token, Progress: waited.Seconds(), Message: fmt.Sprintf("waited %.0f s", waited.Seconds())}
-			if req.Session.NotifyProgress(ctx, sign) != nil {
-				return // nobody listens any more
-			}
+		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-every.C:
+				if sign(time.Since(began).Seconds()) != nil {
+					return
+				}
 			}
 		}
 	}()
