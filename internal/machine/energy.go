@@ -44,7 +44,7 @@ type counter struct {
 func (h *Host) Meter() (*Meter, error) {
 	m := &Meter{host: h}
 	if h.root == nil || !(m.rapl() || m.sockets()) {
-		return nil, &starling.Error{Kind: starling.NotFound, Op: "machine: no counter of energy is known here"}
+		return nil, &starling.Error{Kind: starling.NotFound, Op: "no counter of energy is known here", Hint: "state what answers draw, as watts under local"}
 	}
 	if _, err := m.read(); err != nil {
 		return nil, err
@@ -87,6 +87,10 @@ func (m *Meter) sockets() bool {
 	return len(m.counters) > 0
 }
 
+// unlock is what lets everybody read the counters, until the machine is started again.
+const unlock = "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj (or, of an old AMD driver, /sys/class/hwmon/hwmon*/energy*_input) and ask again; " +
+	"then sudo chmod go-r the same, since programs that watch them can guess at secrets of others"
+
 // read reads all counters, in millionths of a joule.
 func (m *Meter) read() ([]int64, error) {
 	all := make([]int64, len(m.counters))
@@ -94,12 +98,12 @@ func (m *Meter) read() ([]int64, error) {
 		text, err := fs.ReadFile(m.host.root, c.file)
 		switch {
 		case errors.Is(err, fs.ErrPermission):
-			return nil, &starling.Error{Kind: starling.Forbidden, Op: "machine: only the administrator may read /" + c.file}
+			return nil, &starling.Error{Kind: starling.Forbidden, Op: "only the administrator may read /" + c.file, Hint: unlock}
 		case err == nil:
 			all[i], err = strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 		}
 		if err != nil {
-			return nil, &starling.Error{Kind: starling.NotFound, Op: "machine: read /" + c.file, Err: err}
+			return nil, &starling.Error{Kind: starling.NotFound, Op: "a counter of energy is no number: /" + c.file, Err: err}
 		}
 	}
 	return all, nil
@@ -173,7 +177,7 @@ func (m *Meter) idle(ctx context.Context, threads int) (float64, error) {
 }
 
 func busy(why string) error {
-	return &starling.Error{Kind: starling.Overloaded, Op: "machine: measure its power: it was busy with something else: " + why}
+	return &starling.Error{Kind: starling.Overloaded, Op: "power was not measured, as the machine was busy with something else: " + why, Hint: "ask again when nothing else is going on"}
 }
 
 // watts returns what is drawn, once that has settled.
