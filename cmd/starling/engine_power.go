@@ -100,7 +100,7 @@ func (l Local) power(ctx context.Context, host *machine.Host, dir, library strin
 		_, err = host.Meter()
 		f.Found = "nothing was measured, as no engine can work here"
 	} else if m, failed := l.measure(ctx, host, dir, library); failed == nil {
-		f.State, f.Found = hub.Well, fmt.Sprintf("%s W idle, %s W while %d threads write (%s)", oneDecimal(m.Idle), oneDecimal(m.Working), m.Threads, m.Of)
+		f.State, f.Found = hub.Well, fmt.Sprintf("%s W idle, %s W while %d threads write", oneDecimal(m.Idle), oneDecimal(m.Working), m.Threads)
 	} else {
 		err = failed
 	}

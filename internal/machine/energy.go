@@ -32,7 +32,8 @@ type counter struct {
 // Meter returns what this machine's power can be measured with. Those of RAPL are counted
 // that hold nothing of each other: packages, and the memory, which is in none of them.
 // Cores and graphics are in their package, and psys holds packages. Where an old kernel
-// has no RAPL for AMD's processors, its driver for their sockets is asked.
+// has no RAPL for AMD's processors, its driver for their sockets is asked. What batteries and
+// power supplies tell is not used: an average of seconds that nobody states.
 //
 // Errors: NotFound where there is no such counter that is known of, as on macOS and
 // Windows and in virtual machines; Forbidden where there is one that this user may not read,
