@@ -73,12 +73,15 @@ func measured(dir string) (m measurement) {
 }
 
 // measure compares the machine idle with one on which so many threads write, and keeps
-// what it found. Errors are those of [machine.Meter.Compare], and Internal where the data
-// folder cannot be written to.
+// what it found. Errors are those of [machine.Meter.Compare], NotFound where there is no
+// library, which is "", and Internal where the data folder cannot be written to.
 func (l Local) measure(ctx context.Context, host *machine.Host, dir, library string) (m measurement, err error) {
 	meter, err := host.Meter()
-	if err != nil {
+	switch {
+	case err != nil:
 		return m, err
+	case library == "":
+		return m, &starling.Error{Kind: starling.NotFound, Op: "power was not measured, as no engine works here"}
 	}
 	m.setting, m.Time = l.setting(host), time.Now()
 	if m.Draw, err = meter.Compare(ctx, m.Threads, writing(library, m.Threads)); err != nil {
@@ -91,28 +94,22 @@ func (l Local) measure(ctx context.Context, host *machine.Host, dir, library str
 	return m, nil
 }
 
-// power is what a doctor says of power: what was measured with the library of a folder,
-// or why nothing was, and what that means for prices. A library of "" cannot be tried.
+// power is what a doctor says of power: what was measured with the library of a folder, or
+// why nothing was, and what answers are priced at.
 func (l Local) power(ctx context.Context, host *machine.Host, dir, library string) hub.Finding {
-	f := hub.Finding{Name: "power", State: hub.Note}
-	var err error
-	if library == "" {
-		_, err = host.Meter()
-		f.Found = "nothing was measured, as no engine can work here"
-	} else if m, failed := l.measure(ctx, host, dir, library); failed == nil {
-		f.State, f.Found = hub.Well, fmt.Sprintf("%s W idle, %s W while %d threads write", oneDecimal(m.Idle), oneDecimal(m.Working), m.Threads)
+	f := hub.Finding{Name: "power", State: hub.Well}
+	m, err := l.measure(ctx, host, dir, library)
+	if err == nil {
+		f.Found = fmt.Sprintf("%s W idle, %s W while %d threads write", oneDecimal(m.Idle), oneDecimal(m.Working), m.Threads)
 	} else {
-		err = failed
+		f.State, f.Found = hub.Note, err.Error()
+	}
+	if e, ok := errors.AsType[*starling.Error](err); ok {
+		f.Found, f.Mend = e.Op, e.Hint
 	}
 	watts, basis := l.Watts, asConfigured
 	if watts == "" {
 		watts, basis = l.draws(host, dir)
-	}
-	if err != nil {
-		f.Found = err.Error()
-	}
-	if e, ok := errors.AsType[*starling.Error](err); ok {
-		f.Found, f.Mend = e.Op, e.Hint
 	}
 	f.Found += fmt.Sprintf("; answers are priced at %s W, %s", watts, basis)
 	return f

@@ -90,7 +90,7 @@ func TestADoctorSaysWhyPowerWasNotMeasured(t *testing.T) {
 		library     string
 		found, mend string
 	}{
-		{machine.New(fourCores("A")), Local{}, "", "nothing was measured, as no engine can work here" + modelled, ""},
+		{machine.New(fourCores("A")), Local{}, "", "power was not measured, as no engine works here" + modelled, ""},
 		{machine.New(shut{fourCores("A")}), Local{}, broken, "only the administrator may read /sys/class/powercap/intel-rapl:0/energy_uj" + modelled, "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj"},
 		{machine.New(shut{fourCores("A")}), Local{Watts: "9"}, "", "only the administrator may read /sys/class/powercap/intel-rapl:0/energy_uj; answers are priced at 9 W, as configured", "sudo chmod a+r"},
 		{machine.New(fstest.MapFS{}), Local{Threads: 4, Watts: "9"}, broken, "no counter of energy is known here; answers are priced at 9 W, as configured", "state what answers draw"},

@@ -176,7 +176,7 @@ func explainAttempts(w io.Writer, r *starling.Receipt) {
 			printf(w, "       verdict of %s: %s %s\n", v.Verifier, ruling(&a, &v), v.Why)
 		}
 		for _, l := range a.Lines {
-			printf(w, "       %-14s %15s  %s\n", l.What, quantity(l), charged(l)+by(r, &a, l))
+			printf(w, "       %-14s %15s  %s\n", l.What, quantity(l), charged(l)+basis(r, &a, l))
 		}
 		if a.Split != "" {
 			printf(w, "       split: %s; %d tokens of the documents were not sent\n", a.Split, a.Spared)
@@ -224,8 +224,8 @@ func charged(l starling.CostLine) string {
 	return l.Amount.String()
 }
 
-// by says where the watts are from that a line was reckoned with: some are modelled.
-func by(r *starling.Receipt, a *starling.Attempt, l starling.CostLine) string {
+// basis says where the watts are from that a line was reckoned with: some are modelled.
+func basis(r *starling.Receipt, a *starling.Attempt, l starling.CostLine) string {
 	if l.What != "electricity" {
 		return ""
 	}

@@ -104,7 +104,7 @@ func (m *Meter) read() ([]int64, error) {
 			all[i], err = strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 		}
 		if err != nil {
-			return nil, &starling.Error{Kind: starling.NotFound, Op: "a counter of energy is no number: /" + c.file, Err: err}
+			return nil, &starling.Error{Kind: starling.NotFound, Op: "a counter of energy says nothing: /" + c.file, Err: err}
 		}
 	}
 	return all, nil
@@ -133,12 +133,14 @@ const (
 // in about eight seconds. Start begins the work, which is under way when it returns; the
 // stop that it returns ends it, and says what went wrong until then.
 //
-// Errors: Overloaded where the figures would be somebody else's too: others use the cores,
-// or the machine was not as idle afterwards as before, by a fifth of what the work took,
-// so that what is returned is off by a tenth at most; those of [Host.Meter], of start and of
-// stop; and ctx.Err().
+// Errors: Overloaded where the figures would be somebody else's too: others used the
+// cores, or the machine was not as idle afterwards as before, by a fifth of what the work
+// took; those of [Host.Meter], of start and of stop; and ctx.Err().
 func (m *Meter) Compare(ctx context.Context, threads int, start func(context.Context) (stop func() error, err error)) (Draw, error) {
-	before, err := m.idle(ctx, threads)
+	before, err := m.glance(ctx)
+	if err == nil {
+		err = before.leaves(float64(threads))
+	}
 	if err != nil {
 		return Draw{}, err
 	}
@@ -146,35 +148,51 @@ func (m *Meter) Compare(ctx context.Context, threads int, start func(context.Con
 	if err != nil {
 		return Draw{}, err
 	}
-	working, err := m.watts(ctx)
+	working, err := m.glance(ctx)
 	if failed := stop(); err == nil {
 		err = failed
 	}
+	if err == nil {
+		err = working.leaves(before.left.Cores - float64(threads))
+	}
 	if err != nil {
 		return Draw{}, err
 	}
-	after, err := m.idle(ctx, threads)
+	after, err := m.glance(ctx)
+	if err == nil {
+		err = after.leaves(float64(threads))
+	}
 	if err != nil {
 		return Draw{}, err
 	}
-	d := Draw{Of: m.of, Idle: (before + after) / 2, Working: working, Seconds: span.Seconds()}
-	if d.Above() < leastDraw || math.Abs(after-before) > d.Above()/5 {
-		return Draw{}, busy(fmt.Sprintf("it drew %.1f W before the work, %.1f W with it and %.1f W after", before, working, after))
+	d := Draw{Of: m.of, Idle: (before.watts + after.watts) / 2, Working: working.watts, Seconds: span.Seconds()}
+	if d.Above() < leastDraw || math.Abs(after.watts-before.watts) > d.Above()/5 {
+		return Draw{}, busy(fmt.Sprintf("it drew %.1f W before the work, %.1f W with it and %.1f W after", before.watts, working.watts, after.watts))
 	}
 	return d, nil
 }
 
-// idle measures while nobody else uses the cores that so many threads will need.
-func (m *Meter) idle(ctx context.Context, threads int) (float64, error) {
+// A glance is what was drawn over a span, and what was left of the cores.
+type glance struct {
+	watts float64
+	left  Idle
+}
+
+// leaves returns an error unless so many cores were left, or nobody knows.
+func (g glance) leaves(cores float64) error {
+	if g.left.Measured && g.left.Cores < cores-others {
+		return busy(fmt.Sprintf("%.1f cores were idle, where it takes %.1f", g.left.Cores, cores))
+	}
+	return nil
+}
+
+func (m *Meter) glance(ctx context.Context) (glance, error) {
 	before := m.host.Sample()
 	watts, err := m.watts(ctx)
 	if err != nil {
-		return 0, err
+		return glance{}, err
 	}
-	if left := m.host.Sample().Idle(before); left.Measured && left.Cores < float64(threads)-others {
-		return 0, busy(fmt.Sprintf("others left %.1f cores of the %d that it takes", left.Cores, threads))
-	}
-	return watts, nil
+	return glance{watts, m.host.Sample().Idle(before)}, nil
 }
 
 func busy(why string) error {

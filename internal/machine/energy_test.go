@@ -21,9 +21,10 @@ type plant struct {
 	counts  map[string]*tank
 	working bool
 	last    time.Time
-	shut    string // file that only the administrator may read
-	began   time.Time
-	taken   bool // somebody uses the only core
+	shut    string  // file that only the administrator may read
+	load    float64 // of three cores, what others use; the work takes one
+	busy    float64 // seconds of all that
+	idle    float64
 }
 
 // A tank is what one counter counts, in watts and millionths of a joule.
@@ -31,22 +32,31 @@ type tank struct{ idle, working, taken, most float64 }
 
 func (p *plant) pass() {
 	now := time.Now()
+	seconds, busy := now.Sub(p.last).Seconds(), p.load
+	if p.working {
+		busy++
+	}
+	p.busy, p.idle = p.busy+busy*seconds, p.idle+(3-busy)*seconds
 	for _, t := range p.counts {
 		watts := t.idle
 		if p.working {
 			watts = t.working
 		}
-		t.taken += watts * 1e6 * now.Sub(p.last).Seconds()
+		t.taken += watts * 1e6 * seconds
 	}
 	p.last = now
 }
 
-func (p *plant) ReadFile(name string) ([]byte, error) {
+func (p *plant) ReadFile(name string) (text []byte, err error) {
 	switch t := p.counts[name]; {
 	case name == p.shut:
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
-	case name == "proc/stat" && p.taken:
-		return fmt.Appendf(nil, "cpu0 %d 0 0 7 0 0 0 0\n", time.Since(p.began)*hertz/time.Second), nil
+	case name == "proc/stat":
+		p.pass()
+		for n := range 3 {
+			text = fmt.Appendf(text, "cpu%d %.0f 0 0 %.0f 0 0 0 0\n", n, p.busy/3*hertz, p.idle/3*hertz)
+		}
+		return text, nil
 	case t != nil:
 		p.pass()
 		return fmt.Appendf(nil, "%.0f\n", math.Mod(t.taken, t.most)), nil
@@ -96,7 +106,8 @@ func TestWhatWorkDrawsIsMeasuredOnceAndPastTheEndOfACounter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := m.Compare(t.Context(), 4, p.start)
+		p.load = 0.3 // which is always somebody's
+		d, err := m.Compare(t.Context(), 1, p.start)
 		if err != nil || !near(d.Idle, 24) || !near(d.Working, 89) || !near(d.Above(), 65) || d.Of != "RAPL dram, package-0, package-1" || d.Seconds != 2 {
 			t.Errorf("%+v, %v", d, err)
 		}
@@ -158,9 +169,16 @@ func TestWhatOthersDrawIsNobodysPrice(t *testing.T) {
 			delete(p.MapFS, capped+"intel-rapl:0/max_energy_range_uj")
 			return p.start
 		},
-		"the only core is busy": func(p *plant) start {
-			p.taken, p.began = true, time.Now()
+		"others use the cores": func(p *plant) start {
+			p.load = 2.6
 			return p.start
+		},
+		"others use cores as long as it works": func(p *plant) start {
+			return func(ctx context.Context) (func() error, error) {
+				stop, err := p.start(ctx)
+				p.load = 1
+				return func() error { p.pass(); p.load = 0; return stop() }, err
+			}
 		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
