@@ -110,6 +110,8 @@ func (l Local) power(ctx context.Context, host *machine.Host, dir, library strin
 	watts, basis := l.Watts, asConfigured
 	if watts == "" {
 		watts, basis = l.draws(host, dir)
+	} else {
+		f.Mend = "" // nobody needs what was not measured
 	}
 	f.Found += fmt.Sprintf("; answers are priced at %s W, %s", watts, basis)
 	return f

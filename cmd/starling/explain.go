@@ -231,7 +231,7 @@ func basis(r *starling.Receipt, a *starling.Attempt, l starling.CostLine) string
 	}
 	for _, c := range r.Plan.Candidates {
 		if c.Model.ID() == a.Model {
-			return ": " + c.Model.Price.Source
+			return ": " + strings.TrimPrefix(c.Model.Price.Source, "electricity: ")
 		}
 	}
 	return ""
