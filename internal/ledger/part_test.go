@@ -23,7 +23,7 @@ func eachOwn(t *testing.T, test func(t *testing.T, p place)) {
 }
 
 func TestPartsArePaidFromWhatTheirWholeHasReserved(t *testing.T) {
-	eachOwn(t, func(t *testing.T, p place) {
+	eachStore(t, func(t *testing.T, p place) {
 		ctx := context.Background()
 		l := p.open(t, Budget{Scope: ForTeam, Name: "sales", Limit: 100, Per: PerDay})
 		stands := func(spent, held starling.Money) {
@@ -94,7 +94,7 @@ func TestWhereGatewaysShareAStoreThereAreNoParts(t *testing.T) {
 }
 
 func TestACallOfAPartThatCostMoreThanItsWorstIsBooked(t *testing.T) {
-	eachOwn(t, func(t *testing.T, p place) {
+	eachStore(t, func(t *testing.T, p place) {
 		l := p.open(t, Budget{Scope: ForAll, Limit: 100, Per: InTotal})
 		whole := l.Begin(ada, "")
 		must(t, whole.Reserve(context.Background(), 50))
@@ -120,7 +120,7 @@ func TestACallOfAPartThatCostMoreThanItsWorstIsBooked(t *testing.T) {
 // after any number of steps: what is booked then is all that was reserved, no more and
 // no less, however the journal's segments fell.
 func TestAtEveryMomentAWholeAndItsPartsAreBookedAndHeldForWhatWasReserved(t *testing.T) {
-	eachOwn(t, func(t *testing.T, p place) {
+	eachStore(t, func(t *testing.T, p place) {
 		for seed := range uint64(12) {
 			p.Dir = t.TempDir()
 			dieAmongParts(t, p, rand.New(rand.NewPCG(seed, 1)))
