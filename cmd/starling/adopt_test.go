@@ -346,9 +346,9 @@ func TestAnAliasDoesNotAdoptWhoMayBeElsewhere(t *testing.T) {
 }
 
 func TestWhoAnswersTooLateIsNotAskedAndNamed(t *testing.T) {
-	lives(t, 50*time.Millisecond, map[string]http.Handler{"vllm": http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })})
+	lives(t, time.Second, map[string]http.Handler{"vllm": http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })})
 	p := built(t, Config{})
-	if notes := strings.Join(p.adopted, "\n"); len(p.offers()) > 0 || !strings.Contains(notes, "did not say within 50ms whether it is vllm") {
+	if notes := strings.Join(p.adopted, "\n"); len(p.offers()) > 0 || !strings.Contains(notes, "did not say within 1s whether it is vllm") {
 		t.Errorf("%v, %s", p.offers(), notes)
 	}
 }

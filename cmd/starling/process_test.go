@@ -15,7 +15,7 @@ import (
 
 // patience is how long a test waits for what must come; nothing depends on how
 // fast it does.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // poll asks until the answer is yes, and reports whether it ever was.
 func poll(yes func() bool) bool {

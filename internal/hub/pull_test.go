@@ -65,35 +65,36 @@ func TestWhateverGoesWrongEitherTheWholeModelIsThereOrNothing(t *testing.T) {
 		kind   starling.Kind
 		first  int // bytes that the first pull takes; -1: not looked at
 		second int // and the second
+		idle   time.Duration
 	}{
-		{"nothing", nil, "", size, 0},
-		{"cut off once", []fate{cut(300_000)}, "", size, 0},
-		{"cut off thrice", []fate{cut(300_000), cut(1000), cut(300_000)}, "", size, 0},
-		{"cut off after each byte", many(cut(1)), "", size, 0},
-		{"cut off before a byte", many(hangUp), starling.Overloaded, 0, size},
-		{"no range", []fate{cut(300_000), whole200}, "", size + 300_000, 0},
-		{"too long", []fate{longer}, starling.Refused, -1, -1},
-		{"too short", []fate{shorter}, starling.Refused, -1, size},
-		{"ended early without a length", []fate{endless}, "", size, 0},
-		{"other bytes", []fate{flipped}, starling.Refused, size, size},
-		{"other bytes in the second half", []fate{cut(300_000), flipped}, "", 2 * size, 0},
-		{"429, then well", []fate{answers(429, "Retry-After", "0"), answers(429)}, "", size, 0},
-		{"503", many(answers(503)), starling.Overloaded, 0, size},
-		{"503 after a half", append([]fate{cut(350_000)}, many(answers(503))...), starling.Overloaded, 350_000, size - 350_000},
-		{"stalled", []fate{stall(100_000)}, "", size, 0},
-		{"stalled each time", many(stall(0)), starling.Overloaded, 0, size},
-		{"401", []fate{answers(401)}, starling.Forbidden, 0, size},
-		{"403 after a half", []fate{cut(350_000), answers(403)}, starling.Forbidden, 350_000, size - 350_000},
-		{"404", []fate{answers(404)}, starling.NotFound, 0, size},
-		{"a page", []fate{page}, starling.Refused, -1, size},
-		{"a page after a half", []fate{cut(350_000), page}, starling.Refused, -1, size - 350_000},
-		{"416 after a half", []fate{cut(350_000), answers(416)}, "", size + 350_000, 0},
+		{"nothing", nil, "", size, 0, 0},
+		{"cut off once", []fate{cut(300_000)}, "", size, 0, 0},
+		{"cut off thrice", []fate{cut(300_000), cut(1000), cut(300_000)}, "", size, 0, 0},
+		{"cut off after each byte", many(cut(1)), "", size, 0, 0},
+		{"cut off before a byte", many(hangUp), starling.Overloaded, 0, size, 0},
+		{"no range", []fate{cut(300_000), whole200}, "", size + 300_000, 0, 0},
+		{"too long", []fate{longer}, starling.Refused, -1, -1, 0},
+		{"too short", []fate{shorter}, starling.Refused, -1, size, 0},
+		{"ended early without a length", []fate{endless}, "", size, 0, 0},
+		{"other bytes", []fate{flipped}, starling.Refused, size, size, 0},
+		{"other bytes in the second half", []fate{cut(300_000), flipped}, "", 2 * size, 0, 0},
+		{"429, then well", []fate{answers(429, "Retry-After", "0"), answers(429)}, "", size, 0, 0},
+		{"503", many(answers(503)), starling.Overloaded, 0, size, 0},
+		{"503 after a half", append([]fate{cut(350_000)}, many(answers(503))...), starling.Overloaded, 350_000, size - 350_000, 0},
+		{"stalled", []fate{stall(100_000)}, "", size, 0, time.Second},
+		{"stalled each time", many(stall(0)), starling.Overloaded, 0, size, 100 * time.Millisecond},
+		{"401", []fate{answers(401)}, starling.Forbidden, 0, size, 0},
+		{"403 after a half", []fate{cut(350_000), answers(403)}, starling.Forbidden, 350_000, size - 350_000, 0},
+		{"404", []fate{answers(404)}, starling.NotFound, 0, size, 0},
+		{"a page", []fate{page}, starling.Refused, -1, size, 0},
+		{"a page after a half", []fate{cut(350_000), page}, starling.Refused, -1, size - 350_000, 0},
+		{"416 after a half", []fate{cut(350_000), answers(416)}, "", size + 350_000, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
 			data := weights(1, size)
 			w.repo("owner/tiny-GGUF", map[string][]byte{"tiny-Q4_K_M.gguf": data})
-			s := w.store(Options{Idle: 200 * time.Millisecond})
+			s := w.store(Options{Idle: c.idle})
 			r := reference(t, "owner/tiny-GGUF")
 			w.next(c.faults...)
 			_, err := s.Pull(t.Context(), r, false)
@@ -107,6 +108,7 @@ func TestWhateverGoesWrongEitherTheWholeModelIsThereOrNothing(t *testing.T) {
 				t.Errorf("the first took %d bytes, not %d: %v", w.sent(), c.first, w.asked)
 			}
 			w.next()
+			s.get.idle = time.Minute
 			if _, err := s.Pull(t.Context(), r, false); err != nil || !wholeOrNothing(t, s, data) {
 				t.Fatalf("the second: %v", err)
 			}

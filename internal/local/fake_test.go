@@ -23,6 +23,7 @@ import (
 // script has it, and misbehaves where the script says so.
 const (
 	childVar  = "STARLING_TEST_CHILD"
+	goOn      = ".go on"               // a file beside the diary
 	parentVar = "STARLING_TEST_PARENT" // with it, it is a parent that is killed
 )
 
@@ -56,7 +57,7 @@ type script struct {
 	Finish  starling.Finish
 	Window  bool
 	Logprob float64
-	Load    string // how it loads: "", "slow", "crash", "hang", "refuse", "deaf"
+	Load    string // how it loads: "", "slow" (until goOn), "crash", "hang", "refuse", "deaf"
 	Hello   int    // its version; 0: ours
 	Does    string // with a question: "", or one of the faults below
 	Times   int    // that it does so, over all children; 0: always
@@ -143,13 +144,21 @@ func (f *fake) load() {
 	case "slow":
 		for p := float32(0.1); p < 1; p += 0.3 {
 			f.say(engine.Report{Progress: p})
-			time.Sleep(50 * time.Millisecond)
+		}
+		for f.missing(goOn) {
+			time.Sleep(time.Millisecond)
 		}
 	}
 	if f.Load == "deaf" {
 		defer time.Sleep(time.Hour)
 	}
 	f.say(engine.Report{Loaded: &engine.Loaded{Context: 512, Dimensions: 2}})
+}
+
+// missing reports whether the test has not yet given the sign.
+func (f *fake) missing(sign string) bool {
+	_, err := os.Stat(f.Diary + sign)
+	return err != nil
 }
 
 // again reports whether the fault is to be done once more.
@@ -301,6 +310,9 @@ func acting(script string) *exec.Cmd {
 	c.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, parentVar) }), childVar+"="+script)
 	return c
 }
+
+// goOn lets a child that loads slowly have loaded.
+func (th *theatre) goOn() { _ = os.WriteFile(th.diary+goOn, nil, 0o600) }
 
 // entries are what the children wrote down that begins so.
 func (th *theatre) entries(start string) (all []string) {

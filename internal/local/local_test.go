@@ -43,13 +43,16 @@ type heard struct {
 	usage *starling.Usage
 }
 
-func (th *theatre) hear(ctx context.Context, c starling.Call) (h heard) {
+func (th *theatre) hear(ctx context.Context, c starling.Call, alive ...func()) (h heard) {
 	for ev, err := range th.Generate(ctx, c) {
 		if h.err = err; err != nil {
 			return h
 		}
 		if ev.Idle {
 			h.idle++
+			for _, do := range alive {
+				do()
+			}
 			continue
 		}
 		for _, d := range ev.Deltas {
@@ -121,7 +124,7 @@ func TestWhatGoesWrongInAChildIsSaidAndTheNextOneAnswers(t *testing.T) {
 		{"it sends what says nothing", script{Does: "empty"}, starling.Overloaded, "it sent garbage", true, nil},
 		{"it announces too much", script{Does: "giant"}, starling.Overloaded, "a message of more than", true, nil},
 		{"it answers what nobody asked", script{Does: "wrong id"}, starling.Overloaded, "it sent garbage", true, nil},
-		{"it falls silent", script{Does: "silence"}, starling.Overloaded, "it has work and said nothing for 100ms", true, func(o *Options) { o.Silence = 100 * time.Millisecond }},
+		{"it falls silent", script{Does: "silence"}, starling.Overloaded, "it has work and said nothing for 1s", true, func(o *Options) { o.Silence = time.Second }},
 		{"it cannot do it", script{Does: "fault too_large"}, starling.TooLarge, "generate", false, nil},
 		{"it ends while it loads", script{Load: "crash"}, starling.Overloaded, "the engine of m ended: exit status 3", false, nil},
 	} {
@@ -177,7 +180,7 @@ func TestAChildThatDoesNotLoadInTimeIsEnded(t *testing.T) {
 
 func TestAColdStartIsNoErrorAndTellsThatItLives(t *testing.T) {
 	th := play(t, script{Load: "slow", Words: []string{"there"}, Prompt: 3, Output: 1}, func(o *Options) { o.Beat = 5 * time.Millisecond })
-	h := th.hear(t.Context(), th.call(plain(t, true)))
+	h := th.hear(t.Context(), th.call(plain(t, true)), th.goOn)
 	if h.err != nil || h.text != "there" || h.idle == 0 {
 		t.Errorf("%q after %d signs of life, %v", h.text, h.idle, h.err)
 	}
@@ -189,12 +192,13 @@ func TestWhoIsNotPatientGoesElsewhereAndLoadingGoesOn(t *testing.T) {
 	if starling.KindOf(h.err) != starling.Overloaded || !strings.Contains(h.err.Error(), "not ready yet") {
 		t.Errorf("got %v", h.err)
 	}
+	th.goOn()
 	eventually(t, "the model is loaded", func() bool { return th.Standings()[0].Loaded })
 	if len(th.entries("pid")) != 1 {
 		t.Error("loading was aborted")
 	}
 	last := th.call(plain(t, true))
-	last.Patience = time.Second
+	last.Patience = time.Minute
 	if h = th.hear(t.Context(), last); h.err != nil {
 		t.Error(h.err)
 	}
@@ -352,7 +356,11 @@ func TestThreadsFollowWhatIsIdle(t *testing.T) {
 }
 
 func TestAnAnswerThatTakesTooLongIsEndedAndTheNextCandidateMayTry(t *testing.T) {
-	th := play(t, script{Does: "hang", Words: []string{"a", "b"}}, func(o *Options) { o.Longest = 300 * time.Millisecond })
+	th := play(t, script{Does: "hang", Words: []string{"a", "b"}}, func(o *Options) { o.Lazy, o.Longest = false, time.Second })
+	for day := range 3 {
+		th.Recall("m", time.Now().AddDate(0, 0, -day))
+	}
+	eventually(t, "it is loaded, which takes of no answer's time", func() bool { return th.Standings()[0].Loaded })
 	h := th.hear(t.Context(), th.call(plain(t, true)))
 	e, _ := errors.AsType[*starling.Error](h.err)
 	if e == nil || e.Kind != starling.Overloaded || !e.Billed || !strings.Contains(e.Op, "too long") {

@@ -401,7 +401,7 @@ func TestAClientThatWantsToKnowIsToldThatTheAnswerIsWaitedFor(t *testing.T) {
 
 // TestAnAnswerMayTakeLongerThanACallerMayTakeForAPiece.
 func TestAnAnswerMayTakeLongerThanACallerMayTakeForAPiece(t *testing.T) {
-	const patience = 300 * time.Millisecond
+	const patience = 500 * time.Millisecond
 	s, asked, _, let := slow(t, serve.Options{BodyTime: patience, SendTime: patience})
 	session := overHTTP(t, s, nil, nil)
 	go func() {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"starling"
@@ -208,10 +209,16 @@ func TestAnEmbeddingModelThatFailsIsLeftAlone(t *testing.T) {
 }
 
 func TestAnAnswerThatNeverComesIsWaitedForSoLong(t *testing.T) {
-	e, _ := embedding(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, func(o *Options) { o.Limits.Total = 30 * time.Millisecond })
-	if _, usage, err := e.Embed(t.Context(), reading("a")); starling.KindOf(err) != starling.Overloaded || !strings.Contains(err.Error(), "no complete answer within 30ms") || usage.Input == 0 {
-		t.Errorf("%v, %+v", err, usage)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		u := &upstream{dialect: starling.OpenAI}
+		e := u.inside(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, func(o *Options) {
+			o.Embedding = starling.Model{Name: "e"}
+			o.Limits.Total = 30 * time.Millisecond
+		}).Embedder()
+		if _, usage, err := e.Embed(t.Context(), reading("a")); starling.KindOf(err) != starling.Overloaded || !strings.Contains(err.Error(), "no complete answer within 30ms") || usage.Input == 0 {
+			t.Errorf("%v, %+v", err, usage)
+		}
+	})
 }
 
 func TestOnlyWhoHasEmbeddingsIsAskedForThem(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"starling"
@@ -167,15 +168,15 @@ func TestEachPhaseHasALimitAndSaysItsName(t *testing.T) {
 		{"an answer that is not streamed", func(http.ResponseWriter) {}, Limits{Header: time.Nanosecond, Total: short}, false, "no complete answer within 30ms"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			u := serveHandler(t, starling.OpenAI, hold(c.before))
-			o := u.options(t)
-			o.Limits = c.limits
-			p := open(t, o)
-			_, _, err := collect(t, p, calling(p, c.stream))
-			e, _ := errors.AsType[*starling.Error](err)
-			if e == nil || e.Kind != starling.Overloaded || !strings.Contains(e.Op, c.says) || !e.Billed {
-				t.Errorf("%+v, want Overloaded that says %q and may be charged", err, c.says)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				u := &upstream{dialect: starling.OpenAI}
+				p := u.inside(t, hold(c.before), func(o *Options) { o.Limits = c.limits })
+				_, _, err := collect(t, p, calling(p, c.stream))
+				e, _ := errors.AsType[*starling.Error](err)
+				if e == nil || e.Kind != starling.Overloaded || !strings.Contains(e.Op, c.says) || !e.Billed {
+					t.Errorf("%+v, want Overloaded that says %q and may be charged", err, c.says)
+				}
+			})
 		})
 	}
 }
@@ -183,24 +184,23 @@ func TestEachPhaseHasALimitAndSaysItsName(t *testing.T) {
 // What is translated has no place for comments and pings, but they keep it alive.
 func TestAnUpstreamThatShowsThatItLivesIsWaitedFor(t *testing.T) {
 	for d, alive := range map[starling.Dialect]string{starling.OpenAI: ": alive\n\n", starling.Anthropic: "event: ping\ndata: {\"type\":\"ping\"}\n\n"} {
-		u := &upstream{dialect: d, script: story}
-		u.start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Type", "text/event-stream")
-			for range 15 {
-				_, _ = io.WriteString(w, alive)
-				_ = http.NewResponseController(w).Flush()
-				time.Sleep(100 * time.Millisecond)
+		synctest.Test(t, func(t *testing.T) {
+			u := &upstream{dialect: d, script: story}
+			p := u.inside(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				for range 15 {
+					_, _ = io.WriteString(w, alive)
+					_ = http.NewResponseController(w).Flush()
+					time.Sleep(100 * time.Millisecond)
+				}
+				u.follow(w, r)
+			}, func(o *Options) { o.Limits = Limits{First: time.Second, Idle: time.Second} })
+			call := calling(p, true)
+			call.Request = asking(map[starling.Dialect]starling.Dialect{starling.OpenAI: starling.Anthropic, starling.Anthropic: starling.OpenAI}[d], true)
+			if _, _, err := collect(t, p, call); err != nil {
+				t.Errorf("%s: %v", d, err)
 			}
-			u.follow(w, r)
-		}))
-		o := u.options(t)
-		o.Limits = Limits{First: time.Second, Idle: time.Second}
-		p := open(t, o)
-		call := calling(p, true)
-		call.Request = asking(map[starling.Dialect]starling.Dialect{starling.OpenAI: starling.Anthropic, starling.Anthropic: starling.OpenAI}[d], true)
-		if _, _, err := collect(t, p, call); err != nil {
-			t.Errorf("%s: %v", d, err)
-		}
+		})
 	}
 }
 

@@ -114,15 +114,21 @@ func TestAHedgeThatIsRefusedLeavesTheFirstCallToAnswerAndCostsNothing(t *testing
 }
 
 func TestWhatMayHaveBeenBoughtIsNotBoughtAgain(t *testing.T) {
+	lost := make(chan struct{})
 	u := pair(t, crashing, func(u *upstream, w http.ResponseWriter, _ *http.Request, other <-chan struct{}) {
-		<-other
-		time.Sleep(50 * time.Millisecond) // the first call is lost by now
+		<-lost
 		w.Header().Set("Retry-After", "0")
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
 	o := u.options(t)
 	o.HedgeAfter = 10 * time.Millisecond
 	p := open(t, o)
+	go func() {
+		for p.breakers["m"].Metrics().Failures() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		close(lost)
+	}()
 	call := calling(p, true)
 	call.Patience = 2 * time.Second
 	_, beside, err := collect(t, p, call)

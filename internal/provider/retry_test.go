@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"starling"
@@ -122,23 +123,24 @@ func TestAnAccountWithoutMoneyIsNotTriedAgain(t *testing.T) {
 
 func TestARefusedConnectionIsTriedAgainWithinPatience(t *testing.T) {
 	u := serveScript(t, starling.OpenAI, story)
-	o := u.options(t)
 	u.Close()
-	p := open(t, o)
-	call := calling(p, true)
-	_, _, err := collect(t, p, call)
-	e, _ := errors.AsType[*starling.Error](err)
-	if e == nil || e.Kind != starling.Overloaded || e.Billed {
-		t.Fatalf("%+v, want Overloaded and nothing bought", err)
-	}
-	call.Patience = time.Second
-	before := p.breakers["m"].Metrics().Failures()
-	if _, _, err = collect(t, p, call); starling.KindOf(err) != starling.Overloaded {
-		t.Errorf("%v, want Overloaded", err)
-	}
-	if tries := p.breakers["m"].Metrics().Failures() - before; tries < 2 {
-		t.Errorf("%d tries, want more than one", tries)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p := open(t, u.options(t))
+		call := calling(p, true)
+		_, _, err := collect(t, p, call)
+		e, _ := errors.AsType[*starling.Error](err)
+		if e == nil || e.Kind != starling.Overloaded || e.Billed {
+			t.Fatalf("%+v, want Overloaded and nothing bought", err)
+		}
+		call.Patience = time.Second
+		before := p.breakers["m"].Metrics().Failures()
+		if _, _, err = collect(t, p, call); starling.KindOf(err) != starling.Overloaded {
+			t.Errorf("%v, want Overloaded", err)
+		}
+		if tries := p.breakers["m"].Metrics().Failures() - before; tries < 2 {
+			t.Errorf("%d tries, want more than one", tries)
+		}
+	})
 }
 
 func TestWaitingToTryAgainEndsWhenTheCallerLeaves(t *testing.T) {

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -64,6 +65,44 @@ func (u *upstream) start(t testing.TB, h http.Handler) *upstream {
 	t.Cleanup(u.Close)
 	return u
 }
+
+// inside is open, in a bubble of synctest, for an upstream that does what h does and
+// is reached without a network: no time passes while anybody can go on.
+func (u *upstream) inside(t *testing.T, h http.HandlerFunc, change func(*Options)) *HTTP {
+	way := make(pipes)
+	server := &http.Server{Handler: u.heard(h), ErrorLog: discard()}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(way) }()
+	t.Cleanup(func() { _ = server.Close(); <-served })
+	u.Server = &httptest.Server{URL: "http://127.0.0.1:1"}
+	o := u.options(t)
+	if change != nil {
+		change(&o)
+	}
+	p := open(t, o)
+	p.guard.doors[starling.Machine].DialContext = way.dial
+	return p
+}
+
+// pipes is a listener to which each dial is the one end of a pipe.
+type pipes chan net.Conn
+
+func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
+	here, there := net.Pipe()
+	p <- there
+	return here, nil
+}
+
+func (p pipes) Accept() (net.Conn, error) {
+	if c, ok := <-p; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (p pipes) Close() error { close(p); return nil }
+
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // heard reads a question to its end before it counts it: a caller who then leaves
 // has asked, whatever reached the server first.

@@ -126,7 +126,7 @@ func TestABodyThatNeverEndsIsCutOff(t *testing.T) {
 }
 
 func TestAHalfOpenConnectionIsClosed(t *testing.T) {
-	s, _ := uncalled(t, serve.Options{HeaderTime: 100 * time.Millisecond})
+	s, _ := uncalled(t, serve.Options{HeaderTime: time.Second})
 	for name, text := range map[string]string{
 		"silence":                   "",
 		"half a request line":       "POST /v1/chat/com",
@@ -136,6 +136,7 @@ func TestAHalfOpenConnectionIsClosed(t *testing.T) {
 		"a handshake of TLS, begun": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := s.dial()
 			l.say(text)
 			if strings.HasPrefix(text, "GET") {
@@ -173,7 +174,7 @@ func TestAFloodOfHeadersIsRefused(t *testing.T) {
 }
 
 func TestWhatIsNoHTTPHarmsNobody(t *testing.T) {
-	s, calls := uncalled(t, serve.Options{HeaderTime: 100 * time.Millisecond})
+	s, calls := uncalled(t, serve.Options{HeaderTime: time.Second})
 	refused := `{"model":"nobody","messages":[{"role":"user","content":"x"}]}`
 	for _, c := range []struct {
 		name, text string
@@ -242,12 +243,12 @@ func TestASlowReaderGetsAllOfAnAnswer(t *testing.T) {
 	for range 16 {
 		blocks = append(blocks, oai(text))
 	}
-	s := newStand(t, standOptions{serve: serve.Options{BodyTime: 100 * time.Millisecond}}, openAIUp(events(append(blocks, oai(oaiStop), oai(oaiUsage), oai(oaiDone))...)))
+	s := newStand(t, standOptions{serve: serve.Options{BodyTime: 500 * time.Millisecond}}, openAIUp(events(append(blocks, oai(oaiStop), oai(oaiUsage), oai(oaiDone))...)))
 	l := s.dial()
 	l.say(post(chatPath, chat("up/m", true)))
 	resp := must(http.ReadResponse(l.read, nil))
 	defer resp.Body.Close()
-	time.Sleep(300 * time.Millisecond) // longer than a body may take: that limit is over by now
+	time.Sleep(700 * time.Millisecond) // longer than a body may take: that limit is over by now
 	body, err := io.ReadAll(resp.Body)
 	if err != nil || strings.Count(string(body), long) != 16 || !strings.Contains(string(body), "[DONE]") {
 		t.Errorf("%d bytes came, %v", len(body), err)

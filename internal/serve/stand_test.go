@@ -43,6 +43,7 @@ type upstreamAt struct {
 	zone    starling.Zone
 	price   starling.Price
 	drain   bool
+	limits  provider.Limits  // instead of those of the stand
 	takes   starling.Dialect // instead of conversations
 	handler http.Handler
 }
@@ -110,7 +111,7 @@ func newStand(t testing.TB, o standOptions, ups ...upstreamAt) *stand {
 			up.price = dollar
 		}
 		m := starling.Model{Provider: up.name, Name: cmp.Or(up.model, "m"), Dialect: up.dialect, Zone: up.zone, Price: up.price, Takes: up.takes, Context: 1 << 20, MaxOutput: 4096}
-		p := must(provider.New(guard, provider.Options{Name: up.name, Dialect: up.dialect, Also: up.also, URL: s.asked[up.name] + versions[up.dialect], Zone: up.zone, Models: []starling.Model{m}, Limits: o.limits, Drain: up.drain, Trip: o.trip}))
+		p := must(provider.New(guard, provider.Options{Name: up.name, Dialect: up.dialect, Also: up.also, URL: s.asked[up.name] + versions[up.dialect], Zone: up.zone, Models: []starling.Model{m}, Limits: cmp.Or(up.limits, o.limits), Drain: up.drain, Trip: o.trip}))
 		t.Cleanup(p.Close)
 		providers[up.name] = p
 		models = append(models, p.Models()...)

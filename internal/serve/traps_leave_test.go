@@ -13,13 +13,14 @@ import (
 	"starling/internal/ledger"
 )
 
-// leaves asks for a stream, reads until the text, and hangs up.
-func (s *stand) leaves(path, body string, after string) (id string) {
+// leaves asks for a stream, reads until the text, and hangs up: without a text once
+// the upstream has the question.
+func (s *stand) leaves(path, body string, after string, reached <-chan struct{}) (id string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	req := must(http.NewRequestWithContext(ctx, http.MethodPost, s.url+path, strings.NewReader(body)))
 	if after == "" {
-		time.AfterFunc(50*time.Millisecond, cancel)
+		go func() { <-reached; cancel() }()
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
@@ -44,18 +45,19 @@ func trapAClientThatLeavesCancelsTheUpstreamAndIsBookedWhatWasUsed(t *testing.T)
 		{"before the first token", "", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			gone := make(chan time.Time, 1)
+			reached, gone := make(chan struct{}), make(chan time.Time, 1)
 			h := func(w http.ResponseWriter, r *http.Request) {
 				if c.blocks != nil {
 					events(c.blocks...)(w, r)
 				} else {
 					_, _ = io.Copy(io.Discard, r.Body)
 				}
+				close(reached)
 				<-r.Context().Done()
 				gone <- time.Now()
 			}
 			s := newStand(t, standOptions{}, anthropicUp(h))
-			id := s.leaves(messagesPath, messages("up/m", true), c.after)
+			id := s.leaves(messagesPath, messages("up/m", true), c.after, reached)
 			select {
 			case <-gone:
 			case <-time.After(20 * time.Second):
@@ -104,7 +106,7 @@ func trapAFragileUpstreamIsDrainedRatherThanCut(t *testing.T) {
 	up := openAIUp(h)
 	up.drain = true
 	s := newStand(t, standOptions{}, up)
-	s.leaves(chatPath, chat("up/m", true), "Hello")
+	s.leaves(chatPath, chat("up/m", true), "Hello", nil)
 	select {
 	case err := <-finished:
 		if err != nil {

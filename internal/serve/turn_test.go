@@ -100,7 +100,7 @@ func TestTheLastOfAPlanStreamsAndItsFaultIsNoted(t *testing.T) {
 // TestAStallEscalatesWhileNothingWasSent: who says nothing more is passed over if the
 // caller has seen nothing, in the middle of its turn too, and paid.
 func TestAStallEscalatesWhileNothingWasSent(t *testing.T) {
-	const limit = 700 * time.Millisecond // that a stall takes, and nobody else
+	const limit = 200 * time.Millisecond // which is the first one's alone
 	for _, begun := range []bool{false, true} {
 		for _, path := range []string{chatPath, messagesPath} {
 			t.Run(fmt.Sprintf("%s, begun %t", path, begun), func(t *testing.T) {
@@ -114,8 +114,8 @@ func TestAStallEscalatesWhileNothingWasSent(t *testing.T) {
 					_ = http.NewResponseController(w).Flush()
 					<-r.Context().Done()
 				})
-				s := newStand(t, standOptions{skills: testSkill("candidates: [one/m, two/m]\n"), limits: provider.Limits{First: limit, Idle: limit}},
-					upstreamAt{name: "one", dialect: starling.OpenAI, handler: stalls}, upstreamAt{name: "two", dialect: starling.Anthropic, handler: proper(starling.Anthropic, true)})
+				s := newStand(t, standOptions{skills: testSkill("candidates: [one/m, two/m]\n")},
+					upstreamAt{name: "one", dialect: starling.OpenAI, handler: stalls, limits: provider.Limits{First: limit, Idle: limit}}, upstreamAt{name: "two", dialect: starling.Anthropic, handler: proper(starling.Anthropic, true)})
 				a := s.ask(path, agentBody(path, "starling/test", true))
 				r := s.receipt(a)
 				if a.status != 200 || a.header.Get("X-Starling-Provider") != "two" || strings.Count(a.body, "Hello") != 1 {
