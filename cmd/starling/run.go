@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -138,17 +137,6 @@ func (p *program) mend(err error) error {
 	beside := *p
 	beside.stdout = p.stderr // stdout is for the answer
 	return l.fetch(&beside)
-}
-
-// agrees asks whoever sits at the terminal, and is no where nobody does.
-func (p *program) agrees(question string) bool {
-	if !terminal(os.Stdin) || !terminal(p.stderr) {
-		return false
-	}
-	printf(p.stderr, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes"
 }
 
 // find returns the name by which the gateway knows the model that the user means. Errors:
