@@ -53,7 +53,7 @@ func (c askCmd) Run(p *program) error {
 		return err
 	}
 	if err != nil {
-		return errors.Join(err, p.encode(failed(t, err)))
+		return errors.Join(err, p.encode(failed(p.ctx, t, err)))
 	}
 	return p.encode(c.summary(t))
 }
@@ -224,17 +224,14 @@ type failedLine struct {
 	Cost    starling.Money `json:"cost_nanodollars"`
 }
 
-func failed(t *told, err error) failedLine {
+func failed(ctx context.Context, t *told, err error) failedLine {
 	l := failedLine{Part: t.answer.String(), Cost: t.cost}
 	if t.receipt != "none" {
 		l.Receipt = t.receipt
 	}
-	l.Error.Kind, l.Error.Message = starling.KindOf(err), bare(err)
+	l.Error.Kind, l.Error.Message = kindOf(ctx, err), bare(err)
 	if e, ok := errors.AsType[*starling.Error](err); ok {
 		l.Error.Hint = e.Hint
-	}
-	if errors.Is(err, context.Canceled) {
-		l.Error.Kind = starling.Cancelled
 	}
 	return l
 }
