@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -95,7 +96,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return code
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "starling: %s\n%s --help shows what can be said\n", inLines(err.Error()), understood(err))
+		fmt.Fprintf(stderr, "starling: %s\n%s --help shows what can be said\n", inLines(noValue.ReplaceAllString(err.Error(), "a value is missing")), understood(err))
 		return exitUsage
 	}
 	err = parsed.Run(&program{ctx, stdout, stderr, &flags})
@@ -112,6 +113,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// noValue is how the parser says that a flag stands at the end of the line.
+var noValue = regexp.MustCompile(`expected \w+ value but got "EOL" \(<EOL>\)`)
 
 // understood is the command as far as it was understood.
 func understood(err error) string {

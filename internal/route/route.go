@@ -147,7 +147,7 @@ func (p *planning) make() error {
 	case p.skill == nil && p.Default != "":
 		return p.fallback()
 	case p.skill == nil:
-		return &starling.Error{Kind: starling.Invalid, Op: "model " + Auto + " without a skill", Hint: "name one: model " + Prefix + "<skill>, the header X-Starling-Skill, or a key with a default skill; or set default in the configuration"}
+		return &starling.Error{Kind: starling.Invalid, Op: "model " + Auto + " without a skill", Hint: "name one: model " + Prefix + "<skill>, the header X-Starling-Skill, --skill of starling ask, or a key with a default skill; or set default in the configuration"}
 	}
 	return p.ladder()
 }
