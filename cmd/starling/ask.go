@@ -17,7 +17,7 @@ type askCmd struct {
 
 	Skill     string   `help:"The skill that the task is of: its rubric says who may answer, and its prompt is what they are told." placeholder:"NAME"`
 	Model     string   `help:"The model that is to answer, and no other." placeholder:"NAME"`
-	Class     string   `help:"Class of the data, which says how far it may travel; the strictest of this, the key's and the skill's holds." placeholder:"CLASS"`
+	Class     string   `help:"Class of the data, which says how far it may travel: public, internal, confidential, restricted, or another of the configuration; the strictest of this, the key's and the skill's holds." placeholder:"CLASS"`
 	Budget    amount   `help:"Most that the answer may cost, in dollars." placeholder:"AMOUNT"`
 	Bar       *float64 `help:"Share of a model's answers that must be shown to pass, like 0.95; the skill's own bar is never lowered." placeholder:"SHARE"`
 	File      []string `short:"f" sep:"none" help:"A document to go with the task, as text or a picture; may be said again." placeholder:"FILE"`

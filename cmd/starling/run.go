@@ -29,7 +29,7 @@ type runCmd struct {
 	Thinking    *bool    `negatable:"" help:"Print what a model thinks before it answers; if unsaid, on a terminal alone."`
 	Verbose     bool     `short:"v" help:"Say after each answer how fast it came, what it cost, and its receipt."`
 	JSON        bool     `help:"Print one JSON object."`
-	Gateway     string   `help:"Address of a gateway to ask, in place of the one that has these books." placeholder:"URL" env:"STARLING_GATEWAY"`
+	Gateway     string   `help:"Address of a gateway to ask, in place of the one that has these books; its key is in STARLING_KEY." placeholder:"URL" env:"STARLING_GATEWAY"`
 }
 
 // Validate refuses numbers that no model takes.

@@ -16,7 +16,7 @@ import (
 type skillShowCmd struct {
 	Skill   string `arg:"" help:"The skill."`
 	JSON    bool   `help:"Print JSON."`
-	Gateway string `help:"Address of a gateway to ask, in place of the one that has these books." placeholder:"URL" env:"STARLING_GATEWAY"`
+	Gateway string `help:"Address of a gateway to ask, in place of the one that has these books; its key is in STARLING_KEY." placeholder:"URL" env:"STARLING_GATEWAY"`
 }
 
 // A shown is what is enforced of a skill, and who says so.
