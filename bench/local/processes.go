@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"starling/bench/process"
 )
 
 // peak is the high water mark of the resident memory of processes together, in bytes.
@@ -63,15 +63,7 @@ func children(pid int) (pids []int) {
 }
 
 // lived is the processor time of this process and of those that it has waited for.
-func lived() (sum time.Duration) {
-	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
-		var u unix.Rusage
-		if unix.Getrusage(who, &u) == nil {
-			sum += time.Duration(u.Utime.Nano() + u.Stime.Nano())
-		}
-	}
-	return sum
-}
+func lived() time.Duration { return process.Used() + process.UsedByChildren() }
 
 // Clocks are what all cores have done since the machine was started.
 type clocks struct {

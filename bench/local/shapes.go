@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"starling/internal/gguf"
 )
 
@@ -73,7 +71,7 @@ func exists(file string) bool {
 // makeRoom removes the weights of other shapes if there is no room for all of this one.
 func (s store) makeRoom(shape gguf.Shape) error {
 	need := matrices(shape)*22/10 + spare // the three other kinds take 1.2 times as much as F16
-	if s.free() >= need {
+	if free(s.dir) >= need {
 		return nil
 	}
 	others, err := filepath.Glob(filepath.Join(s.dir, "*.gguf"))
@@ -85,19 +83,14 @@ func (s store) makeRoom(shape gguf.Shape) error {
 			return err
 		}
 	}
-	if free := s.free(); free < need {
+	if free := free(s.dir); free < need {
 		return fmt.Errorf("%s takes %d MiB with what is to be left free, and %s has %d: name another folder with -scratch", shape.Name, need>>20, s.dir, free>>20)
 	}
 	return nil
 }
 
-func (s store) free() int64 {
-	var fs unix.Statfs_t
-	if unix.Statfs(s.dir, &fs) != nil {
-		return 1 << 62 // the disk will tell
-	}
-	return int64(fs.Bavail) * int64(fs.Bsize)
-}
+// unknown is the room on a disk of which nobody knows it: the disk will tell.
+const unknown = 1 << 62
 
 // matrices is how many bytes the matrices of a shape have in F16.
 func matrices(shape gguf.Shape) (bytes int64) {

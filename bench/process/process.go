@@ -1,5 +1,6 @@
 // Package process starts the servers that a benchmark measures, and reads from the
-// kernel what they took: processor time and memory. It runs on Linux.
+// kernel what they took: processor time and memory. It runs on Linux,
+// but for [Used], which runs anywhere.
 package process
 
 import (

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"syscall"
 	"time"
 
+	"starling/bench/process"
 	"starling/internal/student"
 )
 
@@ -18,9 +18,10 @@ type answer struct {
 	right      bool
 }
 
-// learn trains and prints what it took.
+// learn trains and prints what it took: of the clock, and of the processors, which on a
+// machine that is shared varies less.
 func learn(ctx context.Context, name string, seed int, train []student.Example) (*student.Student, error) {
-	began, used := time.Now(), processor()
+	began, used := time.Now(), process.Used()
 	s, err := student.Train(ctx, train, student.Options{Seed: uint64(seed)})
 	if err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func learn(ctx context.Context, name string, seed int, train []student.Example) 
 		return nil, err
 	}
 	fmt.Printf("%s: %d rows, %d labels, %d numbers of a vector: trained in %.1f s, %.1f s of CPU, %.2f MB\n", name, len(train), len(s.Labels()), s.Dims(),
-		time.Since(began).Seconds(), (processor() - used).Seconds(), float64(file.Len())/1e6)
+		time.Since(began).Seconds(), (process.Used() - used).Seconds(), float64(file.Len())/1e6)
 	again, err := student.Read(&file)
 	if err != nil {
 		return nil, err
@@ -51,16 +52,6 @@ func predict(s *student.Student, e student.Example) student.Prediction {
 		panic("all rows have vectors of one length, or none has: " + err.Error())
 	}
 	return p
-}
-
-// processor returns the CPU time that this process has used: on a machine that
-// is shared it varies less than the time on the wall.
-func processor() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // ask returns an answer for each row.

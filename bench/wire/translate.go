@@ -8,10 +8,10 @@ import (
 	"io"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	"starling"
+	"starling/bench/process"
 	"starling/internal/wire"
 )
 
@@ -90,13 +90,13 @@ func (c *cell) round(batch time.Duration) error {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := used()
+	start := process.Used()
 	for range c.times {
 		if err := c.do(); err != nil {
 			return err
 		}
 	}
-	took := used() - start
+	took := process.Used() - start
 	runtime.ReadMemStats(&after)
 	n := float64(c.times * c.each)
 	c.took = append(c.took, float64(took)/n)
@@ -116,15 +116,6 @@ func (c *cell) warm(batch time.Duration) error {
 		}
 	}
 	return nil
-}
-
-// used is the processor time of this process.
-func used() time.Duration {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		panic(err) // there is no other answer to RUSAGE_SELF
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
 // questionCell translates a question of a size.

@@ -17,7 +17,7 @@ type askCmd struct {
 
 	Skill     string   `help:"The skill that the task is of: its rubric says who may answer, and its prompt is what they are told." placeholder:"NAME"`
 	Model     string   `help:"The model that is to answer, and no other." placeholder:"NAME"`
-	Class     string   `help:"Class of the data, which says how far it may travel; the strictest of this, the key's and the skill's holds." placeholder:"CLASS"`
+	Class     string   `help:"Class of the data, which says how far it may travel: public, internal, confidential, restricted, or another of the configuration; the strictest of this, the key's and the skill's holds." placeholder:"CLASS"`
 	Budget    amount   `help:"Most that the answer may cost, in dollars." placeholder:"AMOUNT"`
 	Bar       *float64 `help:"Share of a model's answers that must be shown to pass, like 0.95; the skill's own bar is never lowered." placeholder:"SHARE"`
 	File      []string `short:"f" sep:"none" help:"A document to go with the task, as text or a picture; may be said again." placeholder:"FILE"`
@@ -53,7 +53,7 @@ func (c askCmd) Run(p *program) error {
 		return err
 	}
 	if err != nil {
-		return errors.Join(err, p.encode(failed(t, err)))
+		return errors.Join(err, p.encode(failed(p.ctx, t, err)))
 	}
 	return p.encode(c.summary(t))
 }
@@ -224,17 +224,14 @@ type failedLine struct {
 	Cost    starling.Money `json:"cost_nanodollars"`
 }
 
-func failed(t *told, err error) failedLine {
+func failed(ctx context.Context, t *told, err error) failedLine {
 	l := failedLine{Part: t.answer.String(), Cost: t.cost}
 	if t.receipt != "none" {
 		l.Receipt = t.receipt
 	}
-	l.Error.Kind, l.Error.Message = starling.KindOf(err), bare(err)
+	l.Error.Kind, l.Error.Message = kindOf(ctx, err), bare(err)
 	if e, ok := errors.AsType[*starling.Error](err); ok {
 		l.Error.Hint = e.Hint
-	}
-	if errors.Is(err, context.Canceled) {
-		l.Error.Kind = starling.Cancelled
 	}
 	return l
 }

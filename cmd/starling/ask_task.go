@@ -82,6 +82,9 @@ func document(name string) (part, error) {
 		return part{}, &starling.Error{Kind: starling.Invalid, Op: "read a document", Hint: "name a file that is there with --file", Err: err}
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return part{}, &starling.Error{Kind: starling.Invalid, Op: plain(name) + " is a folder", Hint: "name the files in it that matter, each with --file"}
+	}
 	data, err := readAtMost(f, name)
 	if err != nil {
 		return part{}, err

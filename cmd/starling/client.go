@@ -70,6 +70,7 @@ type reply struct {
 	status  int
 	text    string // of the answer, or of the error
 	code    string // of the error
+	hint    string // of the error: what can be done about it; "" if nothing
 	model   string // that answered
 	receipt string
 	cost    starling.Money
@@ -90,6 +91,15 @@ func (r reply) kind() starling.Kind {
 	return starling.Refused
 }
 
+// refuse takes in why there is no answer. A gateway has the hint in its message too, for
+// clients that show nothing else.
+func (r *reply) refuse(why gjson.Result) {
+	r.text, r.code, r.hint = why.Get("message").String(), why.Get("code").String(), why.Get("hint").String()
+	if r.hint != "" {
+		r.text = strings.Replace(r.text, " ("+r.hint+")", "", 1)
+	}
+}
+
 // send asks, with headers beside the usual ones. Whatever the gateway says is a
 // reply; an error means that it said nothing that can be understood.
 func (c *client) send(ctx context.Context, w way, body []byte, header map[string]string) (reply, error) {
@@ -103,7 +113,7 @@ func (c *client) send(ctx context.Context, w way, body []byte, header map[string
 	if r.receipt == "" {
 		return r, &starling.Error{Kind: starling.Internal, Op: "an answer came without a receipt"}
 	}
-	if r.text, r.code, err = answerText(resp, w); err != nil {
+	if err := r.read(resp, w); err != nil {
 		return r, err
 	}
 	r.took, r.confidence = time.Since(began), toldConfidence(resp.Header)
@@ -153,21 +163,25 @@ func question(model, prompt string, cs skill.Case, limit int, w way) ([]byte, er
 	return json.Marshal(body)
 }
 
-// answerText reads the text out of a reply in any of the four ways, or why there is
-// none and its code.
-func answerText(resp *http.Response, w way) (text, code string, err error) {
-	if !w.stream || resp.StatusCode != http.StatusOK {
-		data, err := io.ReadAll(resp.Body)
-		switch {
-		case resp.StatusCode != http.StatusOK:
-			return gjson.GetBytes(data, "error.message").String(), gjson.GetBytes(data, "error.code").String(), err
-		case w.dialect == starling.Anthropic:
-			return gjson.GetBytes(data, "content.0.text").String(), "", err
-		}
-		return gjson.GetBytes(data, "choices.0.message.content").String(), "", err
+// wholes and pieces are where the text of an answer stands, whole or streamed.
+var (
+	wholes = map[starling.Dialect]string{starling.OpenAI: "choices.0.message.content", starling.Anthropic: "content.0.text"}
+	pieces = map[starling.Dialect]string{starling.OpenAI: "choices.0.delta.content", starling.Anthropic: "delta.text"}
+)
+
+// read reads the text out of what came back in any of the four ways, or why there is none.
+func (r *reply) read(resp *http.Response, w way) (err error) {
+	if w.stream && resp.StatusCode == http.StatusOK {
+		r.text, err = streamText(resp.Body, pieces[w.dialect])
+		return err
 	}
-	text, err = streamText(resp.Body, map[starling.Dialect]string{starling.OpenAI: "choices.0.delta.content", starling.Anthropic: "delta.text"}[w.dialect])
-	return text, "", err
+	data, err := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		r.refuse(gjson.GetBytes(data, "error"))
+	} else {
+		r.text = gjson.GetBytes(data, wholes[w.dialect]).String()
+	}
+	return err
 }
 
 func streamText(body io.Reader, piece string) (string, error) {

@@ -220,7 +220,7 @@ func (l *lab) askOnce(ctx context.Context, c rightsizeCmd, s *skill.Skill, who r
 	case r.status == http.StatusUnauthorized:
 		err = &starling.Error{Kind: starling.Unauthenticated, Op: "rightsize: the gateway wants a key", Hint: "put one into STARLING_KEY"}
 	case r.status != http.StatusOK:
-		err = &starling.Error{Kind: r.kind(), Op: fmt.Sprintf("rightsize: %s on case %s: %s", who.Name, cs.ID, r.text), Hint: "starling explain " + r.receipt}
+		err = &starling.Error{Kind: r.kind(), Op: fmt.Sprintf("rightsize: %s on case %s: %s", who.Name, cs.ID, r.text), Hint: also(r.hint, "starling explain "+r.receipt)}
 	}
 	return a, err
 }

@@ -70,6 +70,9 @@ func (c skillLearnCmd) Run(p *program) error {
 	}
 	l.print(out)
 	agreed := l.walk(p.ctx, c, out, ask)
+	if err := p.ctx.Err(); err != nil {
+		return err // whoever was interrupted has not said yes to the whole
+	}
 	l.Diff = string(l.changes(l.text, agreed))
 	if l.Applied = (c.Yes || ask != nil) && !c.DryRun && !bytes.Equal(agreed, l.text); l.Applied {
 		if err := l.write(agreed); err != nil {
@@ -344,7 +347,7 @@ func (l *lesson) walk(ctx context.Context, c skillLearnCmd, w io.Writer, ask *bu
 		a.Agreed = len(a.Loosens) == 0 || slices.Contains(c.Only, a.Kind)
 		a.print(w, i+1)
 		if ask != nil && !(all && a.Agreed) {
-			answer := consult(w, ask)
+			answer := consult(ctx, w, ask)
 			if answer == "q" {
 				a.Agreed = false
 				break
@@ -388,16 +391,18 @@ func (l *lesson) changes(from, to []byte) []byte {
 	return out
 }
 
-// consult asks a person: y, n, a for all that are still to come, or q.
-func consult(w io.Writer, ask *bufio.Reader) string {
+// consult asks a person: y, n, a for all that are still to come, or q. Whoever interrupts
+// wants no more of it.
+func consult(ctx context.Context, w io.Writer, ask *bufio.Reader) string {
 	for {
 		fmt.Fprint(w, "apply it? [y]es, [n]o, [a]ll that loosen nothing, [q]uit ")
-		answer, err := ask.ReadString('\n')
+		answer, err := readLine(ctx, ask)
 		answer = strings.ToLower(strings.TrimSpace(answer))
 		switch {
 		case answer != "" && strings.Contains("ynaq", answer[:1]):
 			return answer[:1]
 		case err != nil:
+			fmt.Fprintln(w)
 			return "q"
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -87,7 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {
-		return fail(stderr, err)
+		return fail(ctx, stderr, err)
 	}
 	kongcompletion.Register(parser)
 	parsed, err := parser.Parse(args)
@@ -95,7 +96,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return code
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "starling: %s\n%s --help shows what can be said\n", inLines(err.Error()), understood(err))
+		fmt.Fprintf(stderr, "starling: %s\n%s --help shows what can be said\n", inLines(noValue.ReplaceAllString(err.Error(), "a value is missing")), understood(err))
 		return exitUsage
 	}
 	err = parsed.Run(&program{ctx, stdout, stderr, &flags})
@@ -103,7 +104,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return int(status)
 	}
 	if err != nil {
-		return fail(stderr, err)
+		return fail(ctx, stderr, err)
 	}
 	return 0
 }
@@ -112,6 +113,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// noValue is how the parser says that a flag stands at the end of the line.
+var noValue = regexp.MustCompile(`expected \w+ value but got "EOL" \(<EOL>\)`)
 
 // understood is the command as far as it was understood.
 func understood(err error) string {
@@ -138,12 +142,31 @@ var exitCodes = map[starling.Kind]int{
 	starling.OverBudget: 8, starling.Overloaded: 9, starling.Refused: 10, starling.Unproven: 11, starling.Cancelled: 130, starling.Internal: exitInternal,
 }
 
-func fail(stderr io.Writer, err error) int {
-	if errors.Is(err, context.Canceled) {
-		return exitCodes[starling.Cancelled]
+// fail says why a command has ended, and returns its exit code. ctx is the command's own.
+// Whoever sent a signal knows what has ended it, and is told at most what to do next.
+func fail(ctx context.Context, w io.Writer, err error) int {
+	e, ours := errors.AsType[*starling.Error](err)
+	switch kind := kindOf(ctx, err); {
+	case interrupted(ctx, err) && !(ours && e.Kind == kind && e.Hint != ""):
+		return exitCodes[kind]
+	case errors.Is(err, context.Canceled) && !ours:
+		err = &starling.Error{Kind: starling.Internal, Op: "a part of this gave up though nobody stopped it", Hint: "run it again; if it stays so it is a bug", Err: err}
 	}
-	fmt.Fprintln(stderr, "starling:", inLines(err.Error()))
-	return exitCodes[starling.KindOf(err)]
+	fmt.Fprintln(w, "starling:", inLines(err.Error()))
+	return exitCodes[kindOf(ctx, err)]
+}
+
+// kindOf is that of the error that ended a command: Cancelled for whatever a signal did.
+func kindOf(ctx context.Context, err error) starling.Kind {
+	if interrupted(ctx, err) {
+		return starling.Cancelled
+	}
+	return starling.KindOf(err)
+}
+
+// interrupted reports whether an error is of a signal, which alone ends a command's own ctx.
+func interrupted(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, context.Canceled)
 }
 
 type versionCmd struct {

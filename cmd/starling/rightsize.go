@@ -1,17 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
-	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"starling"
 	"starling/internal/evidence"
@@ -110,20 +106,6 @@ func (c rightsizeCmd) mayspend(p *program, t *rightsize.Trial) error {
 	}
 	printf(p.stderr, "asking %d candidates %d cases each may cost up to %s, and will usually cost much less\n", len(asked), len(t.Cases), worst)
 	return p.consent("rightsize", "say --yes, or --limit with the most that it may cost")
-}
-
-// consent asks the user whether it may be spent. Where nobody is there to be asked,
-// it may not.
-func (p *program) consent(command, hint string) error {
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return &starling.Error{Kind: starling.Invalid, Op: command + ": nobody said that it may be spent", Hint: hint}
-	}
-	fmt.Fprint(p.stderr, "go on? [y/N] ")
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
-		return &starling.Error{Kind: starling.Cancelled, Op: command + ": nothing was asked"}
-	}
-	return nil
 }
 
 func printRightsize(w io.Writer, r *rightsize.Report) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -30,7 +29,7 @@ type runCmd struct {
 	Thinking    *bool    `negatable:"" help:"Print what a model thinks before it answers; if unsaid, on a terminal alone."`
 	Verbose     bool     `short:"v" help:"Say after each answer how fast it came, what it cost, and its receipt."`
 	JSON        bool     `help:"Print one JSON object."`
-	Gateway     string   `help:"Address of a gateway to ask, in place of the one that has these books." placeholder:"URL" env:"STARLING_GATEWAY"`
+	Gateway     string   `help:"Address of a gateway to ask, in place of the one that has these books; its key is in STARLING_KEY." placeholder:"URL" env:"STARLING_GATEWAY"`
 }
 
 // Validate refuses numbers that no model takes.
@@ -138,17 +137,6 @@ func (p *program) mend(err error) error {
 	beside := *p
 	beside.stdout = p.stderr // stdout is for the answer
 	return l.fetch(&beside)
-}
-
-// agrees asks whoever sits at the terminal, and is no where nobody does.
-func (p *program) agrees(question string) bool {
-	if !terminal(os.Stdin) || !terminal(p.stderr) {
-		return false
-	}
-	printf(p.stderr, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes"
 }
 
 // find returns the name by which the gateway knows the model that the user means. Errors:

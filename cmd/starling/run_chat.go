@@ -178,7 +178,7 @@ func (ch *chat) answer(ctx context.Context, text string) {
 	case ctx.Err() != nil:
 		ch.tell("stopped\n")
 	default:
-		if fail(ch.screen, err); starling.KindOf(err) == starling.TooLarge && len(ch.said) > 0 {
+		if fail(ctx, ch.screen, err); starling.KindOf(err) == starling.TooLarge && len(ch.said) > 0 {
 			ch.tell("/clear makes room\n")
 		}
 	}

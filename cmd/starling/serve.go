@@ -29,7 +29,7 @@ import (
 )
 
 type serveCmd struct {
-	Listen string `help:"Address to serve on." placeholder:"HOST:PORT"`
+	Listen string `help:"Address to serve on; that of the configuration, else 127.0.0.1:4141, by default." placeholder:"HOST:PORT"`
 	Quiet  bool   `short:"q" help:"Say nothing but errors."`
 
 	Observe bool     `help:"Change nothing: answer as if Starling were not there, and report what it would have saved."`

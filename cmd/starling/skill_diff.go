@@ -19,7 +19,7 @@ type skillDiffCmd struct {
 	Skill    string `arg:"" help:"The skill."`
 	Dir      string `arg:"" optional:"" type:"existingdir" help:"Folder of the skill, or of skills, that it is compared with; the pack of that name that comes with Starling by default."`
 	JSON     bool   `help:"Print JSON."`
-	Gateway  string `help:"Address of a gateway to ask, in place of the one that has these books." placeholder:"URL" env:"STARLING_GATEWAY"`
+	Gateway  string `help:"Address of a gateway to ask, in place of the one that has these books; its key is in STARLING_KEY." placeholder:"URL" env:"STARLING_GATEWAY"`
 	ExitCode bool   `help:"End with 1 if they differ."`
 }
 

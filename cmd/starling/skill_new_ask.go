@@ -51,27 +51,17 @@ func (i *interview) ask(question, usual string, take func(string) error) {
 	}
 }
 
-// line reads one. Who interrupts is not waited for.
+// line reads one.
 func (i *interview) line() (string, error) {
-	type said struct {
-		text string
-		err  error
-	}
-	done := make(chan said, 1)
-	go func() { // it ends with the line, or with the program
-		text, err := i.in.ReadString('\n')
-		done <- said{text, err}
-	}()
-	select {
-	case <-i.ctx.Done():
+	text, err := readLine(i.ctx, i.in)
+	switch {
+	case i.ctx.Err() != nil:
 		fmt.Fprintln(i.out)
 		return "", i.ctx.Err()
-	case s := <-done:
-		if s.err != nil && s.text == "" {
-			return "", &starling.Error{Kind: starling.Cancelled, Op: "skill new: the interview broke off, and nothing was written"}
-		}
-		return s.text, nil
+	case err != nil && text == "":
+		return "", &starling.Error{Kind: starling.Cancelled, Op: "skill new: the interview broke off, and nothing was written"}
 	}
+	return text, nil
 }
 
 // text asks for what must not be empty.

@@ -16,7 +16,7 @@ import (
 type skillShowCmd struct {
 	Skill   string `arg:"" help:"The skill."`
 	JSON    bool   `help:"Print JSON."`
-	Gateway string `help:"Address of a gateway to ask, in place of the one that has these books." placeholder:"URL" env:"STARLING_GATEWAY"`
+	Gateway string `help:"Address of a gateway to ask, in place of the one that has these books; its key is in STARLING_KEY." placeholder:"URL" env:"STARLING_GATEWAY"`
 }
 
 // A shown is what is enforced of a skill, and who says so.
@@ -59,11 +59,10 @@ func (c skillShowCmd) read(p *program) (*shown, error) {
 	s := &shown{From: "the books in " + books.Dir + ": no gateway serves them now"}
 	if shelf.bare {
 		s.From = "the rubric alone: there are no books in " + books.Dir
+	} else if err := shelf.study(p, cfg); err != nil {
+		return nil, err
 	}
 	s.SkillSheet, err = serve.SheetOf(shelf.Cascade, found)
-	if s.Order != "" && found.Rubric.Order != skill.Listed {
-		s.Order = "whether another order pays is found out while a gateway serves"
-	}
 	return s, err
 }
 
@@ -104,6 +103,23 @@ func (p *program) shelf(cfg Config, books ledger.Options) (*shelf, error) {
 		s.parts.close()
 	}
 	return s, err
+}
+
+// study learns from the books what a gateway learns from them while it serves: how likely
+// answers are accepted, and whether another order pays. It takes seconds where they are full.
+func (s *shelf) study(p *program, cfg Config) error {
+	l, err := p.records()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	st := newStudy(cfg.skillFiles(), p.logger(true))
+	st.of(s.Router)
+	past, err := st.past(p.ctx, s.Router, l.Outcomes)
+	if err != nil {
+		return err
+	}
+	return st.judge(s.Router, past)
 }
 
 // board reads what the books say of candidates; nil where there are none.

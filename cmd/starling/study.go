@@ -123,6 +123,11 @@ func (s *study) look(ctx context.Context, outcomes outcomesOf) error {
 		return nil
 	}
 	s.at, s.set, s.cases = time.Now(), r.Skills, cases
+	return s.judge(r, past)
+}
+
+// judge puts in force what the past says.
+func (s *study) judge(r *route.Router, past []route.Past) error {
 	found, err := r.Study(past)
 	if err != nil {
 		return err

@@ -177,8 +177,7 @@ func (c *client) silent(ctx context.Context, err error) error {
 // refused reads the error that a gateway answered with.
 func (c *client) refused(ctx context.Context, resp *http.Response) error {
 	r := reply{status: resp.StatusCode, receipt: resp.Header.Get("X-Starling-Receipt")}
-	var err error
-	if r.text, r.code, err = answerText(resp, way{}); err != nil {
+	if err := r.read(resp, way{}); err != nil {
 		return c.silent(ctx, err)
 	}
 	return c.failure(r)
@@ -186,18 +185,32 @@ func (c *client) refused(ctx context.Context, resp *http.Response) error {
 
 // failure is the error that a gateway answered with.
 func (c *client) failure(r reply) error {
-	hint := ""
-	switch {
-	case r.status == http.StatusUnauthorized:
-		hint = "put one into STARLING_KEY"
-	case r.receipt == "" || r.receipt == "none":
-	case c.far:
-		hint = "its receipt is at " + c.url + "/v1/receipts/" + r.receipt
-	default:
-		hint = "starling explain " + r.receipt
-	}
 	said := cmp.Or(r.text, fmt.Sprintf("what answers at %s says %d and nothing else", c.url, r.status))
-	return &starling.Error{Kind: r.kind(), Op: said, Hint: hint}
+	return &starling.Error{Kind: r.kind(), Op: said, Hint: c.hint(r)}
+}
+
+// hint is what can be done about an error here: as the gateway says, and where more is to
+// be read.
+func (c *client) hint(r reply) string {
+	switch {
+	case r.status == http.StatusUnauthorized && c.far:
+		return "put one into STARLING_KEY"
+	case r.status == http.StatusUnauthorized:
+		return "put one into STARLING_KEY; starling key create makes one"
+	case r.receipt == "" || r.receipt == "none":
+		return r.hint
+	case c.far:
+		return also(r.hint, "its receipt is at "+c.url+"/v1/receipts/"+r.receipt)
+	}
+	return also(r.hint, "starling explain "+r.receipt)
+}
+
+// also adds to a hint.
+func also(hint, more string) string {
+	if hint == "" {
+		return more
+	}
+	return hint + "; " + more
 }
 
 // hear reads a stream to its end: what stands behind it is known only then.
@@ -227,7 +240,8 @@ func (t *told) hear(body io.Reader, hear func(piece)) error {
 func (t *told) take(event gjson.Result, hear func(piece)) {
 	bad := event.Get("error")
 	if bad.Exists() && t.broken == nil {
-		t.broken = &reply{text: bad.Get("message").String(), code: bad.Get("code").String(), receipt: t.receipt}
+		t.broken = &reply{receipt: t.receipt}
+		t.broken.refuse(bad)
 	}
 	if t.broken != nil {
 		return

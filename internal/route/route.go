@@ -147,7 +147,7 @@ func (p *planning) make() error {
 	case p.skill == nil && p.Default != "":
 		return p.fallback()
 	case p.skill == nil:
-		return &starling.Error{Kind: starling.Invalid, Op: "model " + Auto + " without a skill", Hint: "name one: model " + Prefix + "<skill>, the header X-Starling-Skill, or a key with a default skill; or set default in the configuration"}
+		return &starling.Error{Kind: starling.Invalid, Op: "model " + Auto + " without a skill", Hint: "name one: model " + Prefix + "<skill>, the header X-Starling-Skill, --skill of starling ask, or a key with a default skill; or set default in the configuration"}
 	}
 	return p.ladder()
 }
@@ -364,25 +364,44 @@ func (p *planning) number() {
 	}
 }
 
-// refusal is the error of a plan without candidates: its kind is the one that
-// most concerns the caller.
+// reasons are why candidates are left out, in the order in which they concern the caller.
+var reasons = []struct {
+	kind starling.Kind
+	text string // of such a candidate
+}{
+	{starling.Forbidden, "too far away for the data"},
+	{starling.OverBudget, "too dear"},
+	{starling.TooLarge, "too small for the prompt"},
+	{starling.Unproven, "not shown to be good enough"},
+	{starling.Invalid, "not able to answer it"},
+	{starling.NotFound, "not there"},
+}
+
+// refusal is the error of a plan without candidates: its kind is the one that most concerns
+// the caller. Where there are others, the message counts them all: a nearer candidate does not
+// help whose data may not travel if it was not shown to be good enough.
 func (p *planning) refusal() error {
-	hints := make([]string, len(p.Left))
-	kinds := map[starling.Kind]bool{}
+	hints, count := make([]string, len(p.Left)), map[starling.Kind]int{}
 	for i, l := range p.Left {
 		hints[i] = l.Model + ": " + l.Why
-		kinds[l.Kind] = true
+		count[l.Kind]++
 	}
-	kind := starling.NotFound
-	for _, k := range []starling.Kind{starling.Forbidden, starling.OverBudget, starling.TooLarge, starling.Unproven, starling.Invalid} {
-		if kinds[k] {
-			kind = k
-			break
+	kind, why := starling.NotFound, []string(nil)
+	for _, r := range reasons {
+		if count[r.kind] == 0 {
+			continue
 		}
+		if len(why) == 0 {
+			kind = r.kind
+		}
+		why = append(why, fmt.Sprintf("%d %s", count[r.kind], r.text))
 	}
 	op := "no model may answer this request"
-	if kind == starling.TooLarge { // in the words by which clients know that they should shorten it
+	switch {
+	case kind == starling.TooLarge: // in the words by which clients know that they should shorten it
 		op = fmt.Sprintf("prompt is too long: %d tokens > %d maximum", p.crowded.tokens, p.crowded.most)
+	case len(why) > 1:
+		op += ": " + strings.Join(why, ", ")
 	}
 	return &starling.Error{Kind: kind, Op: op, Hint: strings.Join(hints, "; ")}
 }

@@ -1,6 +1,7 @@
 package route_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -87,6 +88,28 @@ func TestABarThatLeavesNobodyIsUnproven(t *testing.T) {
 	}
 	if p, err := plan(router("candidates: [small, gone]\n"), req, starling.Cloud); starling.KindOf(err) != starling.Unproven || len(p.Candidates) > 0 {
 		t.Errorf("%v, %+v", err, p)
+	}
+}
+
+// TestARefusalForSeveralReasonsCountsThem: who only heard that somebody is too far away would
+// look for a nearer one, which nobody has shown to be good enough.
+func TestARefusalForSeveralReasonsCountsThem(t *testing.T) {
+	for _, c := range []struct {
+		name, rubric string
+		bar          float64
+		furthest     starling.Zone
+		op           string
+	}{
+		{"too far, and not shown", "candidates: [small, cloud/limited]\n", 0.99, starling.Office, "no model may answer this request: 1 too far away for the data, 1 not shown to be good enough"},
+		{"not shown, and not there", "candidates: [small, gone]\n", 0.99, starling.Cloud, "no model may answer this request: 1 not shown to be good enough, 1 not there"},
+		{"too far alone", "candidates: [cloud/limited]\n", 0, starling.Office, "no model may answer this request"},
+	} {
+		req := asking("starling/test")
+		req.Bar = c.bar
+		_, err := plan(router(c.rubric), req, c.furthest)
+		if e, ok := errors.AsType[*starling.Error](err); !ok || e.Op != c.op {
+			t.Errorf("%s: %v", c.name, err)
+		}
 	}
 }
 

@@ -187,7 +187,7 @@ func (s *Server) skill(w http.ResponseWriter, r *http.Request, _ starling.Caller
 }
 
 func noSkill(name string, set *skill.Set) error {
-	hint := "GET /v1/skills lists what there is"
+	hint := "GET /v1/skills and starling skill list show what there is"
 	if near := strict.Nearest(name, set.Names()); len(near) > 0 {
 		hint = "did you mean " + strings.Join(near, " or ") + "?"
 	}

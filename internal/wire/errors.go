@@ -17,7 +17,8 @@ type refusal struct {
 // A said is an error as it is told to a caller.
 type said struct {
 	refusal
-	message string
+	message string // with the hint, as most clients show nothing else
+	hint    string // what a person can do about it; "" if nothing
 	code    string // our kind
 	field   string // of the request; "" if it is about no field
 	request string // the request's id; "" inside a stream
@@ -61,7 +62,7 @@ func ErrorReply(d starling.Dialect, e *starling.Error, requestID, agent string) 
 
 // told returns e as a caller of the dialect is told it.
 func told(lang dialect, e *starling.Error) said {
-	s := said{refusal: lang.refusal(e.Kind), code: string(e.Kind), message: e.Error()}
+	s := said{refusal: lang.refusal(e.Kind), code: string(e.Kind), message: e.Error(), hint: e.Hint}
 	if e.Detail != "" {
 		s.message += ": " + e.Detail
 	}

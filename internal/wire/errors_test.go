@@ -117,6 +117,17 @@ func TestTheEnvelopesOfTheDialects(t *testing.T) {
 	}
 }
 
+// TestAHintIsToldApartToo in OpenAI's dialect, where the message has it as well.
+func TestAHintIsToldApartToo(t *testing.T) {
+	e := &starling.Error{Kind: starling.NotFound, Op: "no <such> model", Hint: "did you mean \"m\"?"}
+	for _, d := range []starling.Dialect{starling.OpenAI, starling.Responses, starling.Completions} {
+		_, _, body := ErrorReply(d, e, "", "")
+		if want := `{"error":{"message":"no <such> model (did you mean \"m\"?)","type":"not_found_error","param":null,"code":"not_found","hint":"did you mean \"m\"?"}}`; string(body) != want {
+			t.Errorf("%s: %s", d, body)
+		}
+	}
+}
+
 func TestAnUpstreamsReplyGoesThrough(t *testing.T) {
 	header := map[string][]string{"Retry-After": {"7"}, "X-Should-Retry": {"true"}, "Request-Id": {"up_1"}, "Set-Cookie": {"secret"}}
 	body := []byte(`{"type":"error", "error":{"type":"rate_limit_error","message":"Slow <down>"}}`)

@@ -40,7 +40,8 @@ func (openAI) meanings() []meaning {
 	}
 }
 
-// envelope writes the error object. All four of its keys are required.
+// envelope writes the error object. All four of its keys are required; a hint is one of our
+// own beside them, for those who tell it apart from the message.
 func (openAI) envelope(p *pen, e said) {
 	p.open('{')
 	p.key("error")
@@ -53,6 +54,9 @@ func (openAI) envelope(p *pen, e said) {
 		p.string(e.field)
 	}
 	p.pairs("code", e.code)
+	if e.hint != "" {
+		p.pairs("hint", e.hint)
+	}
 	p.shut('}')
 	p.shut('}')
 }

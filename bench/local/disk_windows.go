@@ -1,0 +1,3 @@
+package main
+
+func free(string) int64 { return unknown }
