@@ -31,6 +31,14 @@ type Order struct {
 	Threads int  `json:"threads,omitempty"` // from the next batch on
 }
 
+// Choices is how many answers an order is for, at least 1.
+func (o *Order) Choices() int {
+	if o.Generate == nil {
+		return 1
+	}
+	return max(1, o.Generate.Choices)
+}
+
 // A Load says what a child holds until it ends.
 type Load struct {
 	Library   string    `json:"library"`              // folder of the shared libraries
