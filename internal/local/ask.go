@@ -100,7 +100,7 @@ func (a *asker) impossible(r *starling.Request) error {
 	case chat.Choices > 1 && r.Dialect != starling.OpenAI && r.Dialect != starling.Completions:
 		return refused("n", "a model on this machine gives one answer in this dialect")
 	case chat.Choices > int64(a.weights.places()):
-		return refused("n", fmt.Sprintf("must be at most %d: this model writes so many answers at once on this machine", a.weights.places()))
+		return refused("n", fmt.Sprintf("must be at most %d, as many answers as this model writes at once (sequences of local, in the configuration)", a.weights.places()))
 	case r.Images+r.Documents > 0:
 		return refused("messages", "there is more than text")
 	case r.Hosted > 0:
