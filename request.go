@@ -19,11 +19,13 @@ const (
 // The dialects of questions that nobody answers in words: they pass to an upstream
 // that speaks them.
 const (
-	Embeddings  Dialect = "embeddings"   // POST /v1/embeddings
-	Embed       Dialect = "embed"        // POST /api/embed, Ollama's
-	EmbedOne    Dialect = "embed_one"    // POST /api/embeddings, Ollama's older one, for one text
-	Moderations Dialect = "moderations"  // POST /v1/moderations
-	CountTokens Dialect = "count_tokens" // POST /v1/messages/count_tokens
+	Embeddings    Dialect = "embeddings"     // POST /v1/embeddings
+	Embed         Dialect = "embed"          // POST /api/embed, Ollama's
+	EmbedOne      Dialect = "embed_one"      // POST /api/embeddings, Ollama's older one, for one text
+	EmbedContents Dialect = "embed_contents" // POST /v1beta/models/{model}:batchEmbedContents, Gemini's
+	EmbedContent  Dialect = "embed_content"  // POST /v1beta/models/{model}:embedContent, for one text
+	Moderations   Dialect = "moderations"    // POST /v1/moderations
+	CountTokens   Dialect = "count_tokens"   // POST /v1/messages/count_tokens
 )
 
 // Wants returns what a question of the dialect asks for: [Embeddings] for vectors,
@@ -31,7 +33,7 @@ const (
 // want the same a question may be translated, and no other.
 func (d Dialect) Wants() Dialect {
 	switch d {
-	case Embeddings, Embed, EmbedOne:
+	case Embeddings, Embed, EmbedOne, EmbedContents, EmbedContent:
 		return Embeddings
 	case Moderations, CountTokens:
 		return d

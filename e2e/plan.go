@@ -25,7 +25,7 @@ var upstreams = []upstream{
 	{Dialect: "openai", Path: "/v1", Embeds: true},
 	{Dialect: "responses", Path: "/v1", Cannot: map[string]string{"stop": "the dialect has no stop sequences: refused, in so many words"}},
 	{Dialect: "anthropic"},
-	{Dialect: "gemini", Path: "/v1beta"},
+	{Dialect: "gemini", Path: "/v1beta", Embeds: true},
 	{Dialect: "ollama"},
 }
 
@@ -46,7 +46,7 @@ var endpoints = map[string]string{
 	"gemini-list":  "",
 	"gemini-count": "",
 	"mcp":          "", // tools for agents, over stdio and at /mcp
-	"gemini-embed": "POST /v1beta/models/{model}:batchEmbedContents is not served",
+	"gemini-embed": "", // POST /v1beta/models/{model}:batchEmbedContents
 }
 
 // features are the table's columns.
@@ -187,7 +187,7 @@ var clients = []client{
 	golang("openai go, chat", "github.com/openai/openai-go/v3", "openai-chat", "chat", more(chatty, "models", "embed")).with(map[string]string{"models": "models", "embed": "embeddings"}),
 	golang("openai go, responses", "github.com/openai/openai-go/v3", "openai-responses", "responses", less(chatty, "stop")),
 	golang("anthropic go", "github.com/anthropics/anthropic-sdk-go", "anthropic", "messages", more(chatty, "models", "count")).with(map[string]string{"models": "models", "count": "count_tokens"}),
-	golang("google genai go", "google.golang.org/genai", "gemini", "gemini", more(chatty, "models", "count")).with(map[string]string{"models": "gemini-list", "count": "gemini-count"}),
+	golang("google genai go", "google.golang.org/genai", "gemini", "gemini", more(chatty, "models", "count", "embed")).with(map[string]string{"models": "gemini-list", "count": "gemini-count", "embed": "gemini-embed"}),
 
 	golang("oracle: OpenAI's OpenAPI, chat", "", "oracle-chat", "chat", []string{"chat", "stream", "tools", "parallel", "schema", "limit", "error", "embed"}).with(map[string]string{"embed": "embeddings"}),
 	golang("oracle: OpenAI's OpenAPI, responses", "", "oracle-responses", "responses", []string{"chat", "stream", "tools", "parallel", "schema", "limit", "error"}),

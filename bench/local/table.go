@@ -66,7 +66,7 @@ Prompts of 128 tokens together or of 32 each, whichever is more, and %d tokens g
 largest ratio of a round. A ratio in bold misses its target. How it is measured says %sgo doc ./bench/local%s. Peak memory is the resident one at its highest, the mapped
 file included, and of the API that of gateway and engine together. What a million tokens cost is an estimate: %g W for each busy core beyond an idle machine, which are modelled and not
 measured, at %s a kWh, the model at work all the time, through the API.
-`, generate, "`", "`", machine.Modelled(1, machine.Mains).Watts, t.perKWh)
+`, generate, "`", "`", machine.Modelled(1, machine.Mains), t.perKWh)
 }
 
 // row is a line of the table.
@@ -93,7 +93,7 @@ func (f *figures) starts() string { return fmt.Sprintf("%.0f, %.0f", f.cold, f.w
 
 // cost is what a million tokens cost at these speeds. It is labelled as an estimate.
 func (t *text) cost(f *figures, speeds []float64) string {
-	watts := machine.Modelled(process.Median(f.cores), machine.Mains).Watts
+	watts := machine.Modelled(process.Median(f.cores), machine.Mains)
 	price, err := catalog.Electricity(strconv.FormatFloat(watts, 'f', 3, 64), t.perKWh)
 	if err != nil {
 		return "unknown" // it took no processor time that could be seen

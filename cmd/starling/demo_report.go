@@ -181,8 +181,8 @@ Real:      the gateway, HTTP, both dialects and their translation, classes and z
 `)
 	}
 	if packs != nil && packs.real != nil {
-		printf(w, "           In the packs also %s, which llama.cpp ran on this machine: its answers, their time, and by modelled watts their\n"+
-			"           electricity. They are the few that are told of above.\n", packs.real.id())
+		printf(w, "           In the packs also %s, which llama.cpp ran on this machine: its answers, their time, and, by watts that starling\n"+
+			"           models shows as modelled or measured, their electricity. They are the few that are told of above.\n", packs.real.id())
 		others = "all other models"
 	}
 	fmt.Fprint(w, "Simulated: "+others+". Their share of right answers, delays, failures and prices are stated, not measured:\n")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -165,23 +166,35 @@ type engineDoctorCmd struct {
 }
 
 // diagnose looks at all that local models need, this program first.
-func diagnose(ctx context.Context, s *hub.Store) []hub.Finding {
-	d := hub.Doctor{Store: s, Bandwidth: memoryBandwidth, Try: tryLibrary}
-	none, ok := errors.AsType[*starling.Error](needEngine())
-	if !ok {
-		return d.Look(ctx)
+func (p *program) diagnose(cfg Config, s *hub.Store) []hub.Finding {
+	d, library := hub.Doctor{Store: s, Bandwidth: memoryBandwidth, Try: tryLibrary}, ""
+	none, without := errors.AsType[*starling.Error](needEngine())
+	if without {
+		d.Try = nil // nothing to try it with
 	}
-	d.Try = nil // nothing to try it with
-	return append([]hub.Finding{{Name: "program", State: hub.Missing, Found: none.Op, Mend: none.Hint, Kind: none.Kind}}, d.Look(ctx)...)
+	all := d.Look(p.ctx)
+	if slices.ContainsFunc(all, func(f hub.Finding) bool { return f.Name == "engine" && f.State == hub.Well }) {
+		l, _ := s.Library() // which was just tried
+		library = l.Dir
+	}
+	all = append(all, cfg.Local.power(p.ctx, machine.Here(), cfg.dataDir(p.flags.Data), library))
+	if without {
+		all = slices.Insert(all, 0, hub.Finding{Name: "program", State: hub.Missing, Found: none.Op, Mend: none.Hint, Kind: none.Kind})
+	}
+	return all
 }
 
 // Run says how local models fare here, and fails if they cannot run.
 func (c engineDoctorCmd) Run(p *program) error {
+	cfg, err := loadConfig(p.flags.Config)
+	if err != nil {
+		return err
+	}
 	s, err := p.hubStore(hub.Options{})
 	if err != nil {
 		return err
 	}
-	all := diagnose(p.ctx, s)
+	all := p.diagnose(cfg, s)
 	if c.JSON {
 		err = p.encode(all)
 	} else {

@@ -125,18 +125,28 @@ func lastWords(op string, err error, said string) error {
 		Hint: "take the model from elsewhere: its weights are damaged, or of a kind that llama.cpp cannot use"}
 }
 
-// tryTime is the longest that an engine may take to say one token of a tiny model.
+// tryTime is the longest that an engine may take for what it is tried with.
 const tryTime = time.Minute
 
 // tryLibrary starts an engine on the library of a folder, with a model that is written
 // for it, has it say a token, and returns what the library says that it is. Errors are
 // the engine's own, and those of [lastWords].
 func tryLibrary(ctx context.Context, dir string) (said string, err error) {
+	err = tryEngine(ctx, gguf.TinyLlama.Spec(gguf.F32, 1), func(c *engine.Conn, file string) error {
+		said, err = firstToken(c, dir, file)
+		return err
+	})
+	return said, err
+}
+
+// tryEngine starts an engine, which is talked to about a model that is written into a
+// file of its own, and ends it. Errors are those of the talk, and of [lastWords].
+func tryEngine(ctx context.Context, spec gguf.Spec, talk func(c *engine.Conn, file string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
-	file, err := tinyModel()
+	file, err := writtenModel(spec)
 	if err != nil {
-		return "", &starling.Error{Kind: starling.Internal, Op: "engine: write a tiny model", Err: err}
+		return &starling.Error{Kind: starling.Internal, Op: "engine: write a model", Err: err}
 	}
 	defer os.Remove(file)
 	child := itself(ctx, "engine", "child")
@@ -144,30 +154,30 @@ func tryLibrary(ctx context.Context, dir string) (said string, err error) {
 	child.Stderr = &words
 	stream, err := startLinked(child)
 	if err != nil {
-		return "", lastWords("engine", err, "")
+		return lastWords("engine", err, "")
 	}
 	c := engine.NewConn(stream)
-	said, err = firstToken(c, dir, file)
+	err = talk(c, file)
 	_ = c.Close() // which ends it
 	left := child.Wait()
 	switch {
 	case err == nil:
-		return said, nil
+		return nil
 	case ctx.Err() != nil:
-		return "", &starling.Error{Kind: starling.Overloaded, Op: "engine: it did not answer", Err: context.Cause(ctx)}
+		return &starling.Error{Kind: starling.Overloaded, Op: "engine: it did not answer", Err: context.Cause(ctx)}
 	case left != nil:
-		return "", lastWords("engine", left, words.String())
+		return lastWords("engine", left, words.String())
 	}
-	return "", err
+	return err
 }
 
-// tinyModel writes a model whose weights are by chance into a file of its own.
-func tinyModel() (file string, err error) {
+// writtenModel writes a model into a file of its own.
+func writtenModel(spec gguf.Spec) (file string, err error) {
 	f, err := os.CreateTemp("", "starling-*.gguf")
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(gguf.Write(f, gguf.TinyLlama.Spec(gguf.F32, 1)), f.Close()); err != nil {
+	if err := errors.Join(gguf.Write(f, spec), f.Close()); err != nil {
 		return "", errors.Join(err, os.Remove(f.Name()))
 	}
 	return f.Name(), nil

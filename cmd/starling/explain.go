@@ -72,7 +72,7 @@ func explain(w io.Writer, r *starling.Receipt) {
 		printf(w, "bar        %.4g %% must be shown to pass: the caller asks for more than the rubric\n", 100*r.Plan.Bar)
 	}
 	explainPlan(w, &r.Plan)
-	explainAttempts(w, r.Attempts)
+	explainAttempts(w, r)
 	if r.Parts > 0 {
 		printf(w, "\nparts      %d, which cost %s; with its own attempts %s\n", r.Parts, r.PartsCost, r.Cost.Plus(r.PartsCost))
 	}
@@ -162,9 +162,9 @@ func covered(c *starling.Candidate) string {
 	return why
 }
 
-func explainAttempts(w io.Writer, attempts []starling.Attempt) {
-	printf(w, "\nattempts   %d\n", len(attempts))
-	for i, a := range attempts {
+func explainAttempts(w io.Writer, r *starling.Receipt) {
+	printf(w, "\nattempts   %d\n", len(r.Attempts))
+	for i, a := range r.Attempts {
 		printf(w, "  %d  %s (%s) %s after %s, first byte %s: %s\n", i+1, a.Model, a.Zone, a.Outcome, a.Took.Round(time.Microsecond), a.FirstByte.Round(time.Microsecond), a.Cost)
 		if a.Why != "" {
 			printf(w, "       why: %s\n", a.Why)
@@ -176,7 +176,7 @@ func explainAttempts(w io.Writer, attempts []starling.Attempt) {
 			printf(w, "       verdict of %s: %s %s\n", v.Verifier, ruling(&a, &v), v.Why)
 		}
 		for _, l := range a.Lines {
-			printf(w, "       %-14s %15s  %s\n", l.What, quantity(l), charged(l))
+			printf(w, "       %-14s %15s  %s\n", l.What, quantity(l), charged(l)+basis(r, &a, l))
 		}
 		if a.Split != "" {
 			printf(w, "       split: %s; %d tokens of the documents were not sent\n", a.Split, a.Spared)
@@ -222,6 +222,19 @@ func charged(l starling.CostLine) string {
 		return "may be charged, at a price that is not known"
 	}
 	return l.Amount.String()
+}
+
+// basis says where the watts are from that a line was reckoned with: some are modelled.
+func basis(r *starling.Receipt, a *starling.Attempt, l starling.CostLine) string {
+	if l.What != "electricity" {
+		return ""
+	}
+	for _, c := range r.Plan.Candidates {
+		if c.Model.ID() == a.Model {
+			return ": " + strings.TrimPrefix(c.Model.Price.Source, "electricity: ")
+		}
+	}
+	return ""
 }
 
 func dash(s string) string {

@@ -42,8 +42,11 @@ func TestOnlyAnAnswerIsComparedWithTheReference(t *testing.T) {
 
 func TestWhatIsNotPaidByTokensHasNone(t *testing.T) {
 	var out bytes.Buffer
-	explainAttempts(&out, []starling.Attempt{{Lines: []starling.CostLine{{What: "electricity", Amount: 7}, {What: "input", Tokens: 12, Amount: 9}, {What: "search", Count: 2, Amount: 4}, {What: "hosted_tools", Unpriced: true}}}})
-	if text := out.String(); strings.Contains(text, " 0 tokens") || !strings.Contains(text, "12 tokens  $0.000000009") || !strings.Contains(text, "2 times  $0.000000004") || !strings.Contains(text, "may be charged, at a price") {
+	r := starling.Receipt{Attempts: []starling.Attempt{{Model: "local/small", Lines: []starling.CostLine{{What: "electricity", Amount: 7}, {What: "input", Tokens: 12, Amount: 9}, {What: "search", Count: 2, Amount: 4}, {What: "hosted_tools", Unpriced: true}}}}}
+	r.Plan.Candidates = []starling.Candidate{{Model: starling.Model{Provider: "local", Name: "small", Price: starling.Price{Source: "30 W modelled"}}}}
+	explainAttempts(&out, &r)
+	if text := out.String(); strings.Contains(text, " 0 tokens") || !strings.Contains(text, "12 tokens  $0.000000009") || !strings.Contains(text, "2 times  $0.000000004") || !strings.Contains(text, "may be charged, at a price") ||
+		!strings.Contains(text, "$0.000000007: 30 W modelled\n") || strings.Count(text, "modelled") > 1 {
 		t.Error(text)
 	}
 }

@@ -95,7 +95,7 @@ func openRung(cfg Config, dir string, log *slog.Logger) (*rung, error) {
 	if stored, err = cfg.chosen(stored); err != nil || len(stored) == 0 {
 		return &rung{}, err
 	}
-	price, err := cfg.powered()
+	price, err := cfg.powered(machine.Here(), dir)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func openRung(cfg Config, dir string, log *slog.Logger) (*rung, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rung{made: madeOf(cfg.Local, cfg.Prices, stored, adapters, library.Dir)}
+	r := &rung{made: madeOf(cfg.Local, cfg.Prices, price, stored, adapters, library.Dir)}
 	o := local.Options{
 		Name: localName, Library: library.Dir, Command: engineCommand, Grammar: grammar.FromSchema, Price: price, Log: log,
 		Cores: cfg.Local.Threads, Keep: cfg.Local.Keep, Longest: cfg.Local.longest,
@@ -269,27 +269,13 @@ func (a Adapter) read(stored []hub.Stored) (field, digest string, err error) {
 
 // powered is what models on this machine cost: its electricity, for as long as they
 // work. Errors are Invalid.
-func (c Config) powered() (starling.Price, error) {
-	watts, basis := c.Local.Watts, "as configured"
+func (c Config) powered(host *machine.Host, dir string) (starling.Price, error) {
+	watts, basis := c.Local.Watts, asConfigured
 	if watts == "" {
-		host := machine.Here()
-		cores := 1
-		if here, err := host.Look(); err == nil {
-			cores = here.Threads()
-		}
-		if c.Local.Threads > 0 {
-			cores = min(cores, c.Local.Threads)
-		}
-		watts = strconv.FormatFloat(machine.Modelled(float64(cores), host.Power().Supply).Watts, 'f', -1, 64)
-		basis = fmt.Sprintf("modelled for %d cores", cores)
+		watts, basis = c.Local.draws(host, dir)
 	}
-	perKWh := cmp.Or(c.Local.PerKWh, usualPerKWh)
-	price, err := catalog.Electricity(watts, perKWh)
-	if err != nil {
-		return price, c.at(err, "local", "watts")
-	}
-	price.Source = fmt.Sprintf("electricity of this machine: %s W %s, at %s a kWh", watts, basis, perKWh)
-	return price, nil
+	price, err := electricity(watts, basis, c.Local.PerKWh)
+	return price, c.at(err, "local", "watts")
 }
 
 // weights say how a kept model is used.

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"starling"
-	"starling/internal/catalog"
 	"starling/internal/durable"
 	"starling/internal/provider"
 	"starling/internal/student"
@@ -121,11 +120,10 @@ func (p *parts) drawn(name string) starling.Price {
 	if row, ok := p.catalog.Lookup(starling.StudentName, "", name); ok && row.Price.Known() {
 		return row.Price
 	}
-	price, err := catalog.Electricity(usualWatts, usualPerKWh)
+	price, err := electricity(usualWatts, asUsual, 0)
 	if err != nil {
 		panic("the usual electricity has no price: " + err.Error())
 	}
-	price.Source = "usual electricity of a processor: " + usualWatts + " W at " + usualPerKWh.String() + " a kWh"
 	return price
 }
 

@@ -40,7 +40,7 @@ func (c Config) upstream(name string, own *Upstream) (*upstream, error) {
 	if err != nil {
 		return nil, c.ofProvider(err, name, field)
 	}
-	return up, c.ofProvider(up.electricity(own), name, "watts")
+	return up, c.ofProvider(up.power(own), name, "watts")
 }
 
 func unknownVendor(name string) error {
@@ -85,15 +85,32 @@ const (
 	usualPerKWh = starling.Dollar * 15 / 100
 )
 
-// electricity prices the models that run on the user's own power: those on this
-// machine, and those whose watts are stated.
-func (up *upstream) electricity(c *Upstream) (err error) {
-	watts := c.Watts
-	if watts == "" && up.options.Zone == starling.Machine {
-		watts = usualWatts
+// Where watts are from, as a price says it.
+const (
+	asConfigured = "as configured"
+	asUsual      = "modelled, as for any small model"
+)
+
+// electricity is the price of what runs on the user's own power, at 0 a kilowatt-hour for
+// the usual one. It says where both figures are from. Errors are Invalid.
+func electricity(watts, basis string, perKWh starling.Money) (starling.Price, error) {
+	assumed := ""
+	if perKWh == 0 {
+		perKWh, assumed = usualPerKWh, "an assumed "
 	}
-	if watts != "" {
-		up.price, err = catalog.Electricity(watts, cmp.Or(c.PerKWh, usualPerKWh))
+	price, err := catalog.Electricity(watts, perKWh)
+	price.Source = fmt.Sprintf("electricity: %s W %s, at %s%s a kWh", watts, basis, assumed, perKWh)
+	return price, err
+}
+
+// power prices the models that run on the user's own power: those on this machine, and
+// those whose watts are stated.
+func (up *upstream) power(c *Upstream) (err error) {
+	switch {
+	case c.Watts != "":
+		up.price, err = electricity(c.Watts, asConfigured, c.PerKWh)
+	case up.options.Zone == starling.Machine:
+		up.price, err = electricity(usualWatts, asUsual, c.PerKWh)
 	}
 	return err
 }

@@ -155,6 +155,19 @@ func gemini() {
 		}
 		return must(slices.Contains(all, "models/"+dialects[0]+"-bird") && one.Name == "models/"+dialects[0]+"-bird", all, one.Name)
 	})
+	once("embed", func(ctx context.Context) error {
+		eight := int32(8)
+		for _, model := range []string{"openai-bird", "gemini-bird"} {
+			said, err := c.Models.EmbedContent(ctx, model, append(genai.Text("a starling"), genai.Text("a barn")...), &genai.EmbedContentConfig{OutputDimensionality: &eight, TaskType: "CLUSTERING"})
+			if err != nil {
+				return err
+			}
+			if err := must(len(said.Embeddings) == 2 && len(said.Embeddings[1].Values) == 8, said); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	each("count", func(ctx context.Context, model string) error {
 		n, err := c.Models.CountTokens(ctx, model, genai.Text(question), nil)
 		if err != nil {

@@ -71,6 +71,8 @@ await each("count", async (model) => {
   must(n.totalTokens > 0, n);
 });
 await once("embed", async () => {
-  const said = await client.models.embedContent({ model: "openai-bird", contents: ["a starling", "a barn"] });
-  must(said.embeddings.length === 2 && said.embeddings[0].values.length > 1, said);
+  for (const model of ["openai-bird", "gemini-bird"]) {
+    const said = await client.models.embedContent({ model, contents: ["a starling", "a barn"], config: { outputDimensionality: 8, taskType: "CLUSTERING" } });
+    must(said.embeddings.length === 2 && said.embeddings.every((e) => e.values.length === 8), said);
+  }
 });

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"starling"
 )
@@ -32,6 +33,19 @@ func TestTheSnapshotIsDatedLicensedAndSorted(t *testing.T) {
 	}
 	if strings.Contains(embedded, "\r") {
 		t.Error("the snapshot has carriage returns")
+	}
+}
+
+func TestEveryDayOfTheSnapshotIsInTheCalendar(t *testing.T) {
+	for _, line := range lines() {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		for _, col := range []int{colReleased, colUpdated} {
+			_, noDay := time.Parse(time.DateOnly, f[col])
+			_, noMonth := time.Parse("2006-01", f[col])
+			if f[col] != "" && noDay != nil && noMonth != nil {
+				t.Errorf("%s/%s has the day %q", f[colVendor], f[colModel], f[col])
+			}
+		}
 	}
 }
 

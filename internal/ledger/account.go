@@ -27,6 +27,7 @@ type Account struct {
 	lent     starling.Money // of what is held, what the open parts have reserved and spent
 	parts    int64          // that have settled
 	cost     starling.Money // of those
+	drawn    starling.Money // of that, what the row of the shared meter has taken or will when the parts are stored
 	cells    *accountCells  // owned by the local meter
 	shared   bool           // owned by the shared meter: it may have a row there
 

@@ -50,7 +50,7 @@ func (l *Ledger) beat(ctx context.Context) error {
 	l.log.Warn("writing off exchanges of a gateway that is gone", "exchanges", len(abandoned))
 	entries := make([]*entry, len(abandoned))
 	for i, h := range abandoned {
-		entries[i] = h.interrupted()
+		entries[i] = h.writtenOff()
 	}
 	l.journal.enqueue(entries)
 	return nil

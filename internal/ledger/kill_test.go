@@ -30,9 +30,13 @@ func child() {
 		os.Exit(1)
 	}
 	fmt.Println("open")
+	work := spendAll
+	if os.Getenv(childDir+"_READS") != "" {
+		work = readAll
+	}
 	var all sync.WaitGroup
 	for range 4 {
-		all.Go(func() { spendAll(l) })
+		all.Go(func() { work(l) })
 	}
 	all.Wait()
 	select {}

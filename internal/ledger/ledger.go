@@ -169,7 +169,7 @@ func (l *Ledger) recover(ctx context.Context) error {
 		return err
 	}
 	for _, h := range orphans {
-		entries = append(entries, h.interrupted())
+		entries = append(entries, h.writtenOff())
 	}
 	for len(entries) > 0 {
 		n := min(len(entries), batchSize)

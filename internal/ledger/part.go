@@ -15,16 +15,14 @@ import (
 //
 // A part has no hold of its own in the journal. Its receipt says what it is a part of,
 // and whoever replays the journal takes its cost from the hold of the whole
-// ([lessen]): one record does both.
+// ([lessen]): one record does both. Where gateways share a store the hold is a row there
+// too, and the transaction that stores the part's receipt takes its cost from that row
+// ([store.append]).
 
 // Part opens the account of an exchange that is made for this one, and has its names
 // and its time, which decides the day on which it counts. The whole must settle after
-// all its parts. Errors: Invalid where gateways share the store, in which a hold cannot
-// be taken from piece by piece; Internal of a settled account and of a part.
+// all its parts. Errors: Internal of a settled account and of a part.
 func (a *Account) Part() (*Account, error) {
-	if a.ledger.store.engine.shared() {
-		return nil, &starling.Error{Kind: starling.Invalid, Op: "ledger: documents are not read in parts where gateways share a store in Postgres", Hint: "keep the books of this gateway in SQLite, or leave split out"}
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.receipt != nil || a.whole != nil {
@@ -74,6 +72,7 @@ func (a *Account) take(part *Account) error {
 	a.lent -= e.cost
 	a.held = max(0, a.held-e.cost)
 	a.hold.Held = max(0, a.hold.Held-e.cost)
+	a.drawn = a.drawn.Plus(e.cost)
 	a.parts++
 	a.cost = a.cost.Plus(part.receipt.Cost)
 	return err

@@ -13,25 +13,32 @@ func costing(amount starling.Money) *starling.Exchange {
 	return &starling.Exchange{Attempts: []starling.Attempt{{Outcome: starling.Answered, Cost: amount}}}
 }
 
-// eachOwn runs a test against the stores that a gateway has to itself.
-func eachOwn(t *testing.T, test func(t *testing.T, p place)) {
-	eachStore(t, func(t *testing.T, p place) {
-		if p.URL == "" {
-			test(t, p)
-		}
-	})
+// stands returns what is spent and held under the only cap. In a shared store it looks
+// twice: until a receipt is stored its exchange holds its worst case, and never less.
+func (l *Ledger) stands(t *testing.T) Standing {
+	t.Helper()
+	before, err := l.Standing(context.Background())
+	must(t, err)
+	if !l.store.engine.shared() {
+		return before[0]
+	}
+	must(t, l.Flush(context.Background()))
+	after, err := l.Standing(context.Background())
+	must(t, err)
+	if before[0].Spent+before[0].Held < after[0].Spent+after[0].Held {
+		t.Fatalf("%+v became %+v", before[0], after[0])
+	}
+	return after[0]
 }
 
 func TestPartsArePaidFromWhatTheirWholeHasReserved(t *testing.T) {
-	eachOwn(t, func(t *testing.T, p place) {
+	eachStore(t, func(t *testing.T, p place) {
 		ctx := context.Background()
 		l := p.open(t, Budget{Scope: ForTeam, Name: "sales", Limit: 100, Per: PerDay})
 		stands := func(spent, held starling.Money) {
 			t.Helper()
-			all, err := l.Standing(ctx)
-			must(t, err)
-			if all[0].Spent != spent || all[0].Held != held {
-				t.Fatalf("spent %d, held %d; want %d and %d", all[0].Spent, all[0].Held, spent, held)
+			if s := l.stands(t); s.Spent != spent || s.Held != held {
+				t.Fatalf("spent %d, held %d; want %d and %d", s.Spent, s.Held, spent, held)
 			}
 		}
 		whole := l.Begin(ada, "reading")
@@ -81,20 +88,46 @@ func TestPartsArePaidFromWhatTheirWholeHasReserved(t *testing.T) {
 	})
 }
 
-func TestWhereGatewaysShareAStoreThereAreNoParts(t *testing.T) {
+// TestACapThatComesAfterTheFirstPartFindsWhatIsSpentAndHeld: where gateways share a store
+// the whole has no row there until a cap applies to it.
+func TestACapThatComesAfterTheFirstPartFindsWhatIsSpentAndHeld(t *testing.T) {
 	eachStore(t, func(t *testing.T, p place) {
-		whole := p.open(t).Begin(ada, "")
-		want := starling.Kind("")
-		if p.URL != "" {
-			want = starling.Invalid
+		ctx := context.Background()
+		l := p.open(t)
+		whole := l.Begin(ada, "")
+		must(t, whole.Reserve(ctx, 100))
+		pay := func(amount starling.Money) {
+			t.Helper()
+			part, err := whole.Part()
+			must(t, err)
+			must(t, part.Reserve(ctx, amount))
+			part.Spend(amount)
+			_, err = part.Settle(costing(amount))
+			must(t, err)
 		}
-		_, err := whole.Part()
-		wantKind(t, err, want)
+		pay(30)
+		must(t, whole.Reserve(ctx, 40))
+		must(t, l.Cap([]Budget{{Scope: ForAll, Limit: 100, Per: InTotal}}))
+		must(t, whole.Reserve(ctx, 70))
+		pay(10)
+		for _, to := range []starling.Money{60, 20, 60} { // while the receipts of parts are on their way
+			must(t, whole.Reserve(ctx, to))
+			wantKind(t, whole.Reserve(ctx, 61), starling.OverBudget)
+			if s := l.stands(t); s.Spent != 40 || s.Held != to {
+				t.Fatalf("%+v", s)
+			}
+		}
+		_, err := whole.Settle(costing(0))
+		must(t, err)
+		if s := l.stands(t); s.Spent != 40 || s.Held != 0 {
+			t.Fatalf("%+v", s)
+		}
+		verified(t, l.Records)
 	})
 }
 
 func TestACallOfAPartThatCostMoreThanItsWorstIsBooked(t *testing.T) {
-	eachOwn(t, func(t *testing.T, p place) {
+	eachStore(t, func(t *testing.T, p place) {
 		l := p.open(t, Budget{Scope: ForAll, Limit: 100, Per: InTotal})
 		whole := l.Begin(ada, "")
 		must(t, whole.Reserve(context.Background(), 50))
@@ -102,12 +135,12 @@ func TestACallOfAPartThatCostMoreThanItsWorstIsBooked(t *testing.T) {
 		must(t, err)
 		must(t, part.Reserve(context.Background(), 10))
 		part.Spend(70)
-		if s, _ := l.Standing(context.Background()); s[0].Held != 70 {
+		if s := l.stands(t); s.Held != 70 {
 			t.Errorf("%+v", s)
 		}
 		_, err = part.Settle(costing(70))
 		must(t, err)
-		if s, _ := l.Standing(context.Background()); s[0].Spent != 70 || s[0].Held != 0 {
+		if s := l.stands(t); s.Spent != 70 || s.Held != 0 {
 			t.Errorf("%+v", s)
 		}
 		_, err = whole.Settle(costing(0))
@@ -120,9 +153,15 @@ func TestACallOfAPartThatCostMoreThanItsWorstIsBooked(t *testing.T) {
 // after any number of steps: what is booked then is all that was reserved, no more and
 // no less, however the journal's segments fell.
 func TestAtEveryMomentAWholeAndItsPartsAreBookedAndHeldForWhatWasReserved(t *testing.T) {
-	eachOwn(t, func(t *testing.T, p place) {
-		for seed := range uint64(12) {
-			p.Dir = t.TempDir()
+	eachStore(t, func(t *testing.T, p place) {
+		seeds := uint64(12)
+		if p.URL != "" {
+			seeds = 4
+		}
+		for seed := range seeds {
+			if p.Dir = t.TempDir(); p.URL != "" {
+				p.URL = emptyPostgres(t)
+			}
 			dieAmongParts(t, p, rand.New(rand.NewPCG(seed, 1)))
 		}
 	})

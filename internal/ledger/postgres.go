@@ -1,10 +1,12 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,6 +95,72 @@ func (e *postgresEngine) meter(_ context.Context, l *Ledger) (meter, error) {
 	return &sharedMeter{db: e.db, engine: e, ledger: l}, nil
 }
 
+// lockFirst is a statement about the rows of holds h that are due. It locks them in the
+// order of their ids, as all do, so that none waits for another in a circle.
+func lockFirst(which, then string) string {
+	return "WITH due AS MATERIALIZED (SELECT h.id FROM holds h " + which + " ORDER BY h.id FOR UPDATE OF h) " + then
+}
+
+func (e *postgresEngine) lock(ctx context.Context, tx *sql.Tx, entries []*entry) error {
+	var ids []string
+	for _, en := range entries {
+		ids = append(ids, cmp.Or(en.whole, en.id))
+	}
+	_, err := tx.ExecContext(ctx, lockFirst("WHERE h.id = ANY($1)", "SELECT FROM due"), ids)
+	return err
+}
+
+// draw goes by rows that are locked: what is left of a hold is what is left after the
+// parts that are stored with it or were before.
+func (e *postgresEngine) draw(ctx context.Context, tx *sql.Tx, entries []*entry) ([]*entry, error) {
+	var wholes, off []string
+	var costs []int64
+	for _, en := range entries {
+		if en.whole != "" {
+			wholes, costs = append(wholes, en.whole), append(costs, int64(en.cost))
+		}
+		if en.off != nil {
+			off = append(off, en.id)
+		}
+	}
+	if len(wholes) > 0 {
+		_, err := tx.ExecContext(ctx, `UPDATE holds h SET amount = greatest(h.amount - p.cost, 0), parts = h.parts + p.cost
+			FROM (SELECT id, sum(cost)::BIGINT AS cost FROM unnest($1::TEXT[], $2::BIGINT[]) AS u(id, cost) GROUP BY id) p WHERE h.id = p.id`, wholes, costs)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(off) == 0 {
+		return entries, nil
+	}
+	return e.left(ctx, tx, entries, off)
+}
+
+// left returns entries with those of the ids as they are with what is left of their holds.
+func (e *postgresEngine) left(ctx context.Context, tx *sql.Tx, entries []*entry, ids []string) ([]*entry, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT id, amount FROM holds WHERE id = ANY($1)", ids)
+	if err != nil {
+		return nil, err
+	}
+	amounts := map[string]starling.Money{}
+	err = each(rows, func() error {
+		var id string
+		var amount starling.Money
+		err := rows.Scan(&id, &amount)
+		amounts[id] = amount
+		return err
+	})
+	all := slices.Clone(entries)
+	for i, en := range all {
+		if amount, ok := amounts[en.id]; ok && en.off != nil {
+			h := *en.off
+			h.Held = amount
+			all[i] = h.writtenOff()
+		}
+	}
+	return all, err
+}
+
 func (e *postgresEngine) release(ctx context.Context, tx *sql.Tx, entries []*entry) error {
 	var ids []string
 	for _, en := range entries {
@@ -103,7 +171,7 @@ func (e *postgresEngine) release(ctx context.Context, tx *sql.Tx, entries []*ent
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, "DELETE FROM holds WHERE id = ANY($1)", ids)
+	_, err := tx.ExecContext(ctx, lockFirst("WHERE h.id = ANY($1)", "DELETE FROM holds USING due WHERE holds.id = due.id"), ids)
 	return err
 }
 
@@ -126,13 +194,14 @@ func (e *postgresEngine) beat(ctx context.Context, chain int64) ([]hold, error) 
 	if _, err := e.db.ExecContext(ctx, "UPDATE chains SET seen = now() WHERE number = $1", chain); err != nil {
 		return nil, e.explain("say that this gateway lives", err)
 	}
-	if _, err := e.db.ExecContext(ctx, "DELETE FROM holds h WHERE h.chain = $1 AND EXISTS (SELECT FROM receipts r WHERE r.id = h.id)", chain); err != nil {
+	settled := lockFirst("WHERE h.chain = $1 AND EXISTS (SELECT FROM receipts r WHERE r.id = h.id)", "DELETE FROM holds USING due WHERE holds.id = due.id")
+	if _, err := e.db.ExecContext(ctx, settled, chain); err != nil {
 		return nil, e.explain("end the holds of settled exchanges", err)
 	}
-	rows, err := e.db.QueryContext(ctx, `WITH gone AS (UPDATE holds h SET epoch = -1 FROM chains c WHERE c.number = h.chain
-			AND (h.epoch < 0 OR h.epoch < c.epoch AND h.chain = $1 OR c.seen < now() - make_interval(secs => $2))
-			RETURNING h.id, h.at, h.key, h.team, h.skill, h.amount)
-		SELECT * FROM gone ORDER BY at`, chain, lease.Seconds())
+	rows, err := e.db.QueryContext(ctx, lockFirst(`JOIN chains c ON c.number = h.chain
+			WHERE h.epoch < 0 OR h.epoch < c.epoch AND h.chain = $1 OR c.seen < now() - make_interval(secs => $2)`,
+		`, gone AS (UPDATE holds h SET epoch = -1 FROM due WHERE h.id = due.id RETURNING h.id, h.at, h.key, h.team, h.skill, h.amount)
+		SELECT * FROM gone ORDER BY at`), chain, lease.Seconds())
 	if err != nil {
 		return nil, e.explain("read the holds", err)
 	}
@@ -227,6 +296,12 @@ func (m *sharedMeter) hold(ctx context.Context, a *Account, amount starling.Mone
 	if len(budgets) == 0 && !a.shared {
 		return nil
 	}
+	if !a.shared && a.drawn > 0 { // parts that settled before there was a cap: they are spent, and no row has to know of them
+		if err := m.ledger.Flush(ctx); err != nil {
+			return err
+		}
+		a.drawn = 0
+	}
 	err := m.raise(ctx, a, amount, budgets)
 	if starling.KindOf(err) == starling.OverBudget && m.ledger.journal.waiting() > 0 && m.ledger.Flush(ctx) == nil {
 		err = m.raise(ctx, a, amount, budgets)
@@ -252,7 +327,7 @@ func (m *sharedMeter) raise(ctx context.Context, a *Account, amount starling.Mon
 	before := a.shared
 	a.shared = true
 	err := m.db.QueryRowContext(ctx, "SELECT cap, spent, held FROM starling_hold($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)",
-		a.hold.ID, m.ledger.chain.number, m.engine.epoch, a.hold.At, int64(a.hold.day()), n[1], n[2], n[3], int64(amount),
+		a.hold.ID, m.ledger.chain.number, m.engine.epoch, a.hold.At, int64(a.hold.day()), n[1], n[2], n[3], int64(amount.Plus(a.drawn)),
 		by.scopes, by.names, by.froms, by.tos, by.limits).Scan(&cap, &spent, &held)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -269,7 +344,7 @@ func (m *sharedMeter) set(ctx context.Context, a *Account, amount starling.Money
 	if !a.shared {
 		return nil
 	}
-	if _, err := m.db.ExecContext(ctx, "UPDATE holds SET amount = $2 WHERE id = $1", a.hold.ID, int64(amount)); err != nil {
+	if _, err := m.db.ExecContext(ctx, "UPDATE holds SET amount = greatest($2 - parts, 0) WHERE id = $1", a.hold.ID, int64(amount.Plus(a.drawn))); err != nil {
 		return m.engine.explain("change a reservation", err)
 	}
 	return nil

@@ -220,8 +220,9 @@ type entry struct {
 
 	whole string // id of the exchange that it is a part of; "" of a whole
 
-	segment int  // of the journal, while it is pending
-	held    bool // a shared meter may hold something for it
+	segment int   // of the journal, while it is pending
+	held    bool  // a shared meter may hold something for it
+	off     *hold // the hold in a shared store that it writes off; nil: it is of our own journal
 }
 
 // newEntry encodes a receipt. Only the floating-point guesses of a plan can fail
@@ -278,6 +279,10 @@ func plain(text string) bool {
 	return true
 }
 
+// contested reports whether it may meet what another gateway does to the same hold: a
+// part takes from one that may be written off, and who writes off books what is left.
+func (e *entry) contested() bool { return e.whole != "" || e.off != nil }
+
 func (e *entry) names() names { return names{"", e.key, e.team, e.skill} }
 func (e *entry) day() day     { return dayOf(time.Unix(0, e.time)) }
 
@@ -323,5 +328,13 @@ func (h hold) interrupted() *entry {
 	}
 	e := newEntry(r)
 	e.held = true
+	return e
+}
+
+// writtenOff is that receipt of a hold in a shared store. What it costs is what the
+// hold is when it is stored: until then its parts may take from it.
+func (h hold) writtenOff() *entry {
+	e := h.interrupted()
+	e.off = &h
 	return e
 }

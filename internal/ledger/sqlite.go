@@ -93,8 +93,14 @@ func (e sqliteEngine) meter(ctx context.Context, l *Ledger) (meter, error) {
 	return newLocalMeter(ctx, l)
 }
 
-// Holds are in the journal alone.
+// Holds are in the journal alone, where a part's receipt takes from them.
+func (e sqliteEngine) draw(_ context.Context, _ *sql.Tx, entries []*entry) ([]*entry, error) {
+	return entries, nil
+}
+
+// Nor is there anybody else who could write one off.
 func (e sqliteEngine) release(context.Context, *sql.Tx, []*entry) error { return nil }
+func (e sqliteEngine) lock(context.Context, *sql.Tx, []*entry) error    { return nil }
 func (e sqliteEngine) enter(context.Context, int64) error               { return nil }
 func (e sqliteEngine) beat(context.Context, int64) ([]hold, error)      { return nil, nil }
 

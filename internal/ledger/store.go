@@ -39,6 +39,10 @@ type engine interface {
 	sound(ctx context.Context, tx *sql.Tx) (complaint string, err error) // the database's own check of itself
 
 	meter(ctx context.Context, l *Ledger) (meter, error)
+	lock(ctx context.Context, tx *sql.Tx, entries []*entry) error // the holds of exchanges and of parts' wholes, until the end of tx
+	// draw takes what parts cost from the holds of their wholes, and returns the entries, of
+	// which those that write off a hold cost what is left of it.
+	draw(ctx context.Context, tx *sql.Tx, entries []*entry) ([]*entry, error)
 	release(ctx context.Context, tx *sql.Tx, entries []*entry) error // the holds of settled exchanges
 	enter(ctx context.Context, chain int64) error                    // begins a new life of this gateway
 	beat(ctx context.Context, chain int64) ([]hold, error)           // says that it lives; returns holds of the dead, and of its own former lives
@@ -53,7 +57,7 @@ func linkNumber(chain, seq int64) int64 { return chain<<seqBits | seq }
 // appended is what came of an append.
 type appended struct {
 	batch      *batch // nil if nothing was new
-	superseded int    // settled receipts whose exchange had been written off by another gateway
+	superseded int    // settled receipts whose exchange, or whole, had been written off by another gateway
 }
 
 // certainty says whether the writer knows what the last append did.
@@ -66,16 +70,19 @@ const (
 
 // append chains, signs and stores entries, books their cost and releases their
 // holds, all or nothing. On success the chain has advanced.
+//
+// Two gateways may be at the same exchange: its own with parts of it, and one that
+// writes it off. Both lock its hold before they look, so that one comes first. The
+// cost of a part that does is on its receipt, and the write-off is by as much less; of
+// one that does not it is in the write-off, and the receipt is superseded. All take
+// locks in one order: their chain, holds by id, what they insert.
 func (s *store) append(ctx context.Context, c *chain, entries []*entry, state certainty) (done appended, err error) {
 	at := *c
 	var b *batch
 	err = s.inTx(ctx, nil, func(tx *sql.Tx) error {
 		fresh := entries
-		if state == unsure {
-			if err := at.find(ctx, tx); err != nil {
-				return err
-			}
-			if fresh, done.superseded, err = unknown(ctx, tx, entries); err != nil {
+		if state == unsure || s.engine.shared() && slices.ContainsFunc(entries, (*entry).contested) {
+			if fresh, done.superseded, err = s.arbitrate(ctx, tx, &at, entries); err != nil {
 				return err
 			}
 		}
@@ -83,11 +90,14 @@ func (s *store) append(ctx context.Context, c *chain, entries []*entry, state ce
 			if b, err = seal(&at, fresh, time.Now()); err != nil {
 				return err
 			}
-			if err := s.insert(ctx, tx, &at, b, fresh); err != nil {
+			if err := at.sign(ctx, tx, b); err != nil {
 				return err
 			}
 		}
-		return s.engine.release(ctx, tx, entries)
+		if err := s.engine.release(ctx, tx, entries); err != nil || len(fresh) == 0 {
+			return err
+		}
+		return s.insert(ctx, tx, &at, b, fresh)
 	})
 	if err != nil {
 		return appended{}, err
@@ -100,10 +110,23 @@ func (s *store) append(ctx context.Context, c *chain, entries []*entry, state ce
 	return done, nil
 }
 
-func (s *store) insert(ctx context.Context, tx *sql.Tx, c *chain, b *batch, entries []*entry) error {
-	if err := c.sign(ctx, tx, b); err != nil {
-		return err
+// arbitrate returns the entries that the store does not have and that nobody else has
+// answered for, and how many somebody has; what they take from holds is taken.
+func (s *store) arbitrate(ctx context.Context, tx *sql.Tx, c *chain, entries []*entry) (fresh []*entry, superseded int, err error) {
+	if err := c.find(ctx, tx); err != nil {
+		return nil, 0, err
 	}
+	if err := s.engine.lock(ctx, tx, entries); err != nil {
+		return nil, 0, err
+	}
+	if fresh, superseded, err = unknown(ctx, tx, entries); err != nil {
+		return nil, 0, err
+	}
+	fresh, err = s.engine.draw(ctx, tx, fresh)
+	return fresh, superseded, err
+}
+
+func (s *store) insert(ctx context.Context, tx *sql.Tx, c *chain, b *batch, entries []*entry) error {
 	rows := make([][]any, len(entries))
 	for i, e := range entries {
 		rows[i] = []any{linkNumber(c.number, b.first+int64(i)), e.id, e.time, e.key, e.team, e.skill, e.model, e.outcome,
@@ -241,11 +264,15 @@ func placeholders(rows, width int, one func(i int) string) string {
 func dollar(i int) string { return "$" + strconv.Itoa(i) }
 
 // unknown returns the entries that the store does not have, and how many it has
-// as interrupted although we know how they ended.
+// as interrupted although we know how they ended. A part is stored before its whole
+// is, so one whose whole the store has is among those: it is in what that is booked with.
 func unknown(ctx context.Context, tx *sql.Tx, entries []*entry) (fresh []*entry, superseded int, err error) {
-	ids := make([]any, len(entries))
-	for i, e := range entries {
-		ids[i] = e.id
+	var ids []any
+	for _, e := range entries {
+		ids = append(ids, e.id)
+		if e.whole != "" {
+			ids = append(ids, e.whole)
+		}
 	}
 	rows, err := tx.QueryContext(ctx, "SELECT id, outcome FROM receipts WHERE id IN "+placeholders(1, len(ids), dollar), ids...)
 	if err != nil {
@@ -260,6 +287,8 @@ func unknown(ctx context.Context, tx *sql.Tx, entries []*entry) (fresh []*entry,
 	})
 	for _, e := range entries {
 		switch stored, ok := known[e.id]; {
+		case !ok && e.whole != "" && known[e.whole] != "":
+			superseded++
 		case !ok:
 			fresh = append(fresh, e)
 			known[e.id] = e.outcome // once is enough

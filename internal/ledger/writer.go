@@ -95,7 +95,7 @@ func (l *Ledger) accepted(n int, done appended) {
 	}
 	l.tellDropped()
 	if done.superseded > 0 {
-		l.log.Warn("exchanges had been written off as interrupted before they settled; their receipts were dropped", "receipts", done.superseded)
+		l.log.Warn("exchanges, or what they are parts of, had been written off as interrupted before they settled; their receipts were dropped", "receipts", done.superseded)
 	}
 	if done.batch != nil {
 		l.latest.Store(done.batch)

@@ -1,6 +1,7 @@
 // Package machine says what this machine has and what of it is idle: memory and the
 // limits that hold here, cores and what others leave of them, how fast memory is read,
-// where the power comes from. It only looks; nothing is changed.
+// where the power comes from, and how much of it some work takes. It only looks; nothing is
+// changed.
 //
 // On Linux all comes from files below one root, so that a [Host] of a test is a tree of
 // files. On macOS and Windows memory and load are asked of the system, and what is not

@@ -3,7 +3,6 @@ package machine
 import (
 	"path"
 	"strings"
-	"time"
 )
 
 // A Supply is where the power comes from.
@@ -135,75 +134,4 @@ func (h *Host) heat(name string) (heat, bool) {
 	n, ok := h.number(name)
 	t := heat{celsius: float64(n) / 1000}
 	return t, ok && t.celsius > 0 && t.celsius < 150
-}
-
-// An Energy is how much a machine's processors have taken so far.
-type Energy struct {
-	at    time.Time
-	zones map[string]counter
-}
-
-type counter struct{ now, most int64 } // millionths of a joule; it begins again after most
-
-// Energy reads the counters of the processors (RAPL), which most systems let only their
-// administrator read.
-//
-// Source: Linux, power/powercap.
-func (h *Host) Energy() Energy {
-	e := Energy{at: time.Now(), zones: map[string]counter{}}
-	if h.root == nil {
-		return e
-	}
-	for _, dir := range h.below("sys/class/powercap") {
-		now, ok := h.number(path.Join(dir, "energy_uj"))
-		if !ok || !strings.HasPrefix(h.word(path.Join(dir, "name")), "package") { // parts of packages are in them
-			continue
-		}
-		most, _ := h.number(path.Join(dir, "max_energy_range_uj"))
-		e.zones[dir] = counter{now, most}
-	}
-	return e
-}
-
-// Watts is the power that work takes.
-type Watts struct {
-	Watts    float64
-	Measured bool // by the processor's own counters, and of all that it did; else modelled
-}
-
-// Watts returns what the processors took since the energy before. Where that cannot be
-// read it is [Modelled].
-func (e Energy) Watts(before Energy, cores float64, on Supply) Watts {
-	seconds, joules, found := e.at.Sub(before.at).Seconds(), 0.0, false
-	for dir, now := range e.zones {
-		was, ok := before.zones[dir]
-		spent := now.now - was.now
-		if spent < 0 {
-			spent += now.most
-		}
-		if ok && spent >= 0 {
-			joules, found = joules+float64(spent)/1e6, true
-		}
-	}
-	if !found || seconds <= 0 {
-		return Modelled(cores, on)
-	}
-	return Watts{Watts: joules / seconds, Measured: true}
-}
-
-// Watts for a core that is busy.
-const (
-	coreOnMains   = 8.0
-	coreOnBattery = 4.0
-)
-
-// Modelled estimates the watts of so many busy cores, beyond those of an idle machine: 8
-// for each, and 4 on battery. Makers' figures for processors with all cores busy lie
-// between 4 (servers of 64 cores with 280 W) and 13 (desktops of 8 with 105 W), and
-// between 2 and 4 for laptops (8 with 15 to 28 W).
-func Modelled(cores float64, on Supply) Watts {
-	if on == Battery {
-		return Watts{Watts: coreOnBattery * max(cores, 0)}
-	}
-	return Watts{Watts: coreOnMains * max(cores, 0)}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"starling"
@@ -49,29 +48,6 @@ func TestWhereThePowerComesFromAndHowHotItIs(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", x.name, got, x.want)
 		}
 	}
-}
-
-func TestWattsAreMeasuredWhereTheyCanBe(t *testing.T) {
-	rapl := func(a, b int64) *Host {
-		const dir = "sys/class/powercap/intel-rapl:"
-		zone := func(n, name string, uj int64) map[string]string {
-			return map[string]string{dir + n + "/name": name + "\n", dir + n + "/energy_uj": fmt.Sprintln(uj), dir + n + "/max_energy_range_uj": "1000000000\n"}
-		}
-		return New(files(zone("0", "package-0", a), zone("1", "package-1", b), zone("0:0", "core", a/2)))
-	}
-	synctest.Test(t, func(t *testing.T) {
-		before := rapl(5e6, 999e6).Energy()
-		time.Sleep(2 * time.Second)
-		if w := rapl(25e6, 19e6).Energy().Watts(before, 2, Mains); w != (Watts{Watts: 20, Measured: true}) {
-			t.Errorf("20 and, over the end of the counter, 20 joules in two seconds: %+v", w)
-		}
-		if w := New(files()).Energy().Watts(before, 2, Mains); w != (Watts{Watts: 16}) {
-			t.Errorf("nothing to read: %+v", w)
-		}
-		if w := before.Watts(before, 2, Battery); w != (Watts{Watts: 8}) {
-			t.Errorf("no time has passed, on battery: %+v", w)
-		}
-	})
 }
 
 func TestRulesAllowWorkOrSayWhyNot(t *testing.T) {

@@ -98,8 +98,11 @@ func leave(c starling.Call) {
 // travels only to an upstream of the same.
 func (p *HTTP) envelope(r *starling.Request, d starling.Dialect, model string) (*url.URL, http.Header) {
 	ask := p.asks[d]
-	if d == p.opts.Dialect && strings.Contains(p.kind.Ask, "{model}") {
+	switch also := p.kind.Also[d]; {
+	case d == p.opts.Dialect && strings.Contains(p.kind.Ask, "{model}"):
 		ask = p.kind.question(p.base, model, r.Stream)
+	case strings.Contains(also, "{model}"):
+		ask = p.kind.at(p.base, named(also, model))
 	}
 	header := p.kind.as(d).headers(p.opts.Key)
 	header["Accept"] = []string{"application/json"}

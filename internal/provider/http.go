@@ -132,8 +132,11 @@ func (p *HTTP) equip(base *url.URL) error {
 		if path == "" {
 			return p.opts.invalid("its dialect "+string(p.opts.Dialect)+" has no "+string(takes)+", which "+m.Name+" takes", "name a model of a provider with dialect openai")
 		}
-		if p.asks[d] == nil {
-			p.asks[d] = p.kind.at(base, path)
+		p.asks[d] = cmp.Or(p.asks[d], p.kind.at(base, path))
+		for d, path := range p.kind.Also { // in the other words for the same nothing is translated either
+			if d.Wants() == takes {
+				p.asks[d] = cmp.Or(p.asks[d], p.kind.at(base, path))
+			}
 		}
 		if m.Name == p.opts.Embedding.Name {
 			m.Hedged = false

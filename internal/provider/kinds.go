@@ -21,7 +21,8 @@ type Kind struct {
 
 	// Also has the paths below the URL for questions in other dialects, which some
 	// upstreams of this one understand as well: those of [Options.Also], those that
-	// its models take, and where the dialect has it the counting of tokens.
+	// its models take, and where the dialect has it the counting of tokens. They too
+	// may have the model's name.
 	Also map[starling.Dialect]string
 
 	Logprobs bool // it can say how likely each token was
@@ -61,11 +62,14 @@ var Kinds = map[starling.Dialect]Kind{
 		Authorize: func(h http.Header, key string) { h["Authorization"] = []string{"Bearer " + key} },
 	},
 	starling.Gemini: {
-		Trim:      "/v1beta",
-		Ask:       "/v1beta/models/{model}:generateContent",
-		Stream:    "/v1beta/models/{model}:streamGenerateContent?alt=sse",
-		List:      "/v1beta/models?pageSize=1000",
-		Also:      map[starling.Dialect]string{starling.OpenAI: "/v1beta/openai/chat/completions", starling.Embeddings: "/v1beta/openai/embeddings"},
+		Trim:   "/v1beta",
+		Ask:    "/v1beta/models/{model}:generateContent",
+		Stream: "/v1beta/models/{model}:streamGenerateContent?alt=sse",
+		List:   "/v1beta/models?pageSize=1000",
+		Also: map[starling.Dialect]string{
+			starling.OpenAI: "/v1beta/openai/chat/completions", starling.Embeddings: "/v1beta/openai/embeddings",
+			starling.EmbedContents: "/v1beta/models/{model}:batchEmbedContents", starling.EmbedContent: "/v1beta/models/{model}:embedContent",
+		},
 		Authorize: func(h http.Header, key string) { h["X-Goog-Api-Key"] = []string{key} },
 	},
 }
@@ -121,7 +125,12 @@ func (k Kind) question(base *url.URL, model string, stream bool) *url.URL {
 	if stream && k.Stream != "" {
 		path = k.Stream
 	}
-	return k.at(base, strings.Replace(path, "{model}", url.PathEscape(model), 1))
+	return k.at(base, named(path, model))
+}
+
+// named is a path with the model's name where that belongs.
+func named(path, model string) string {
+	return strings.Replace(path, "{model}", url.PathEscape(model), 1)
 }
 
 // joined is one query made of two.

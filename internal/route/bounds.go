@@ -13,7 +13,9 @@ import (
 // worst returns the most that a call can cost. Anthropic writes to its prompt
 // cache, at a higher price, only where the caller marks it. What the vendor's own
 // tools read and charge is bounded by nothing: where there is a cap, they are over
-// it. In another dialect they are refused or left out.
+// it. In another dialect they are refused or left out. A limit of their calls
+// (max_tool_calls of Responses) bounds them no better: what a call reads, and for most
+// vendors what it is charged, nobody states.
 func worst(req *starling.Request, m starling.Model, input, output int64) starling.Money {
 	price := m.Price
 	if req.Hosted > 0 && m.Speaks(req.Dialect) && price.Milliwatts == 0 && !price.Free {

@@ -95,7 +95,7 @@ func (s *Server) read(d starling.Dialect, caller starling.Caller, w http.Respons
 	}
 	req, err := wire.Parse(d, body)
 	req.Query = r.URL.RawQuery
-	if d == starling.Gemini {
+	if inPath(d) {
 		if missing := addressed(&req, r); err == nil {
 			err = missing
 		}

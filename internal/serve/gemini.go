@@ -42,11 +42,15 @@ func (s *Server) gemini(w http.ResponseWriter, r *http.Request) {
 	switch _, verb := modelAndVerb(r); verb {
 	case "generateContent", "streamGenerateContent":
 		s.ask(starling.Gemini)(w, r)
+	case "batchEmbedContents":
+		s.ask(starling.EmbedContents)(w, r)
+	case "embedContent":
+		s.ask(starling.EmbedContent)(w, r)
 	case "countTokens":
 		unasked(s.authenticated(s.countGoogles))(w, r)
 	default:
 		unasked(func(w http.ResponseWriter, r *http.Request) {
-			s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: r.Method + " " + clip(r.URL.Path), Hint: "a model of this API answers :generateContent, :streamGenerateContent and :countTokens"})
+			s.refuse(w, r, &starling.Error{Kind: starling.NotFound, Op: r.Method + " " + clip(r.URL.Path), Hint: "a model of this API answers :generateContent, :streamGenerateContent, :countTokens, :embedContent and :batchEmbedContents"})
 		})(w, r)
 	}
 }
@@ -61,7 +65,12 @@ func modelAndVerb(r *http.Request) (model, verb string) {
 	return rest[:i], rest[i+1:]
 }
 
-// addressed reads of the path and the query what this dialect's body does not say.
+// inPath reports whether questions of a dialect name their model in the path.
+func inPath(d starling.Dialect) bool {
+	return d == starling.Gemini || d == starling.EmbedContents || d == starling.EmbedContent
+}
+
+// addressed reads of the path and the query what the body of such a question does not say.
 // Without alt=sse a stream is an array.
 func addressed(req *starling.Request, r *http.Request) error {
 	model, verb := modelAndVerb(r)
@@ -106,8 +115,20 @@ func googles(m listedModel) googlesModel {
 	}
 	return googlesModel{
 		Name: "models/" + m.ID, Version: m.CreatedAt[:len("2006-01-02")], DisplayName: m.DisplayName, Description: about,
-		Context: m.Context, MaxOutput: m.MaxOutput, Methods: []string{"generateContent", "countTokens"}, Simulated: m.Simulated,
+		Context: m.Context, MaxOutput: m.MaxOutput, Methods: googlesMethods(m), Simulated: m.Simulated,
 	}
+}
+
+// googlesMethods says what a model may be asked.
+func googlesMethods(m listedModel) []string {
+	methods := []string{}
+	if m.takes == "" {
+		methods = append(methods, "generateContent", "countTokens")
+	}
+	if m.takes == starling.Embeddings || m.embeds {
+		methods = append(methods, "embedContent", "batchEmbedContents")
+	}
+	return methods
 }
 
 func googlesList(all []listedModel) map[string][]googlesModel {

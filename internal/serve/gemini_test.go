@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -167,7 +168,10 @@ func TestGooglesClientsAreRefusedInTheirOwnWords(t *testing.T) {
 	}{
 		{"/v1beta/models/nobody:generateContent", askGemini, 404, "NOT_FOUND"},
 		{"/v1beta/models/nobody:countTokens", askGemini, 404, "NOT_FOUND"},
-		{"/v1beta/models/gemini/m:embedContent", askGemini, 404, "NOT_FOUND"},
+		{"/v1beta/models/gemini/m:embedContent", askGemini, 400, "INVALID_ARGUMENT"},
+		{"/v1beta/models/gemini/m:batchEmbedContents", `{"requests":[{"content":{"parts":[{"text":"x"}]}}]}`, 400, "INVALID_ARGUMENT"}, // it converses
+		{"/v1beta/models/nobody:batchEmbedContents", `{"requests":[{"content":{"parts":[{"text":"x"}]}}]}`, 404, "NOT_FOUND"},
+		{"/v1beta/models/gemini/m:predict", askGemini, 404, "NOT_FOUND"},
 		{"/v1beta/models/gemini/m", askGemini, 404, "NOT_FOUND"},
 		{"/v1beta/models", askGemini, 404, "NOT_FOUND"},
 		{"/v1beta/elsewhere", askGemini, 404, "NOT_FOUND"},
@@ -226,5 +230,60 @@ func TestAGeminiStreamThatBreaksOffSaysSo(t *testing.T) {
 	}
 	if r := s.receipt(events); r.Outcome != starling.Broken {
 		t.Errorf("the receipt says %s", r.Outcome)
+	}
+}
+
+func TestGooglesClientsGetVectorsOfUpstreamsOfEveryDialect(t *testing.T) {
+	var paths []string
+	var ups []upstreamAt
+	for _, d := range []starling.Dialect{starling.Gemini, starling.OpenAI, starling.Ollama} {
+		up := vectorsAt(string(d), starling.Machine)
+		next := up.handler
+		up.dialect, up.handler = d, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			paths = append(paths, r.URL.Path)
+			next.ServeHTTP(w, r)
+		})
+		ups = append(ups, up)
+	}
+	s := newStand(t, standOptions{}, ups...)
+	const batch = `{"requests":[{"model":"models/x","content":{"parts":[{"text":"where is it"}]},"taskType":"CLUSTERING","outputDimensionality":4},{"content":{"parts":[{"text":"money"}]},"outputDimensionality":4,"model":"models/x"}]}`
+	for _, up := range ups {
+		a := s.ask("/v1beta/models/"+up.name+"/m:batchEmbedContents", batch)
+		if a.status != 200 || gjson.Get(a.body, "embeddings.#.values.#").Raw != "[4,4]" || gjson.Get(a.body, "usageMetadata.promptTokenCount").Int() != 5 {
+			t.Errorf("%s: status %d: %s", up.name, a.status, a.body)
+		}
+		r := s.receipt(a)
+		if r.Dialect != starling.EmbedContents || r.Asked != up.name+"/m" || r.Attempts[0].Usage != (starling.Usage{Input: 5}) || r.Cost != dollar.Input.Of(5) || r.AnswerMAC == "" {
+			t.Errorf("%s: %+v", up.name, r)
+		}
+		if left := strings.Join(r.Attempts[0].Left, ", "); (left == "requests[].task_type") != (up.dialect != starling.Gemini) || left != "" && up.dialect == starling.Gemini {
+			t.Errorf("%s: the receipt says that %q were left out", up.name, left)
+		}
+		one := s.ask("/v1/models/"+up.name+"%2Fm:embedContent?alt=json", `{"content":{"parts":[{"text":"money"}]},"outputDimensionality":4}`)
+		if one.status != 200 || gjson.Get(one.body, "embedding.values.#").Int() != 4 {
+			t.Errorf("%s: status %d: %s", up.name, one.status, one.body)
+		}
+	}
+	want := []string{"/v1beta/models/m:batchEmbedContents", "/v1beta/models/m:embedContent", "/v1/embeddings", "/v1/embeddings", "/v1/embeddings", "/v1/embeddings"}
+	if !slices.Equal(paths, want) {
+		t.Errorf("asked at %q", paths)
+	}
+	if a := s.get("/v1beta/models"); gjson.Get(a.body, "models.0.supportedGenerationMethods").Raw != `["embedContent","batchEmbedContents"]` {
+		t.Error(a.body)
+	}
+	if a := s.ask("/v1beta/models/gemini/m:embedContent", `{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}}`); a.status != 400 || !strings.Contains(a.body, "cannot read images") {
+		t.Errorf("status %d: %s", a.status, a.body)
+	}
+}
+
+func TestVectorsForGooglesClientsAreUnderEveryCap(t *testing.T) {
+	s := newStand(t, standOptions{budgets: []ledger.Budget{{Scope: ledger.ForAll, Limit: 100, Per: ledger.InTotal}}}, vectorsAt("e", starling.Cloud))
+	const batch = `{"requests":[{"content":{"parts":[{"text":"x"}]}}]}`
+	a := s.ask("/v1beta/models/e/m:batchEmbedContents", batch)
+	if r := s.receipt(a); a.status != 400 || gjson.Get(a.body, "error.status").Str != "FAILED_PRECONDITION" || r.Kind != starling.OverBudget || r.Cost != 0 {
+		t.Errorf("status %d: %s", a.status, a.body)
+	}
+	if a := s.ask("/v1beta/models/e/m:batchEmbedContents", batch, "X-Starling-Class", "confidential"); a.status != 403 {
+		t.Errorf("status %d: %s", a.status, a.body)
 	}
 }

@@ -25,6 +25,9 @@ type listedModel struct {
 	MaxOutput   int64  `json:"max_output_tokens,omitempty"`
 	Zone        string `json:"zone,omitempty"`
 	Simulated   bool   `json:"simulated,omitempty"`
+
+	takes  starling.Dialect // as [starling.Model] has them: only Google's clients are told
+	embeds bool
 }
 
 type modelList struct {
@@ -62,6 +65,7 @@ func entry(id, owner string, m starling.Model) listedModel {
 		ID: id, Object: "model", Created: created.Unix(), OwnedBy: owner,
 		Type: "model", DisplayName: id, CreatedAt: created.UTC().Format(time.RFC3339),
 		Context: m.Context, MaxOutput: m.MaxOutput, Simulated: m.Simulated,
+		takes: m.Takes, embeds: m.Embeds,
 	}
 	if m.Zone != starling.Nowhere {
 		l.Zone = m.Zone.String()

@@ -14,7 +14,7 @@ import (
 // refuse to work with an old one.
 const ollamaVersion = "0.17.4"
 
-// ollama adds the routes that clients of Ollama call. Embeddings are not among them.
+// ollama adds the routes that clients of Ollama call, but for embeddings.
 //
 // Source: docs/api.md, api/types.go and server/routes.go of Ollama v0.17.4.
 func (s *Server) ollama(mux *http.ServeMux) {

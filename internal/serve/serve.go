@@ -150,7 +150,7 @@ func (s *Server) Handler() http.Handler {
 }
 
 func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
-	hint := "POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, POST /v1/responses/input_tokens, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/{model}:generateContent, POST /v1/embeddings, POST /v1/moderations, POST /api/chat, POST /api/generate, POST /api/embed, GET /api/tags, GET /v1/models, GET /v1/skills, GET /v1/skills/{name}, GET /v1/receipts/{id}, POST /v1/plan, GET /v1/savings, POST /v1/feedback, GET /healthz, GET /metrics"
+	hint := "POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, POST /v1/responses/input_tokens, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/{model}:generateContent, POST /v1beta/models/{model}:batchEmbedContents, POST /v1/embeddings, POST /v1/moderations, POST /api/chat, POST /api/generate, POST /api/embed, GET /api/tags, GET /v1/models, GET /v1/skills, GET /v1/skills/{name}, GET /v1/receipts/{id}, POST /v1/plan, GET /v1/savings, POST /v1/feedback, GET /healthz, GET /metrics"
 	if s.opts.Agents != nil {
 		hint += ", /mcp"
 	}

@@ -79,6 +79,7 @@ type standOptions struct {
 	keyed   bool // there is a key, and questions carry it
 	log     *slog.Logger
 	observe *cascade.Observing
+	store   string // the URL of a store that gateways share; "": its own
 }
 
 func newClient() *http.Client {
@@ -121,7 +122,7 @@ func newStand(t testing.TB, o standOptions, ups ...upstreamAt) *stand {
 func (s *stand) open(o standOptions, providers map[string]starling.Provider, directory *route.Directory) {
 	log := cmp.Or(o.log, slog.New(slog.DiscardHandler))
 	s.dir = s.t.TempDir()
-	s.ledger = must(ledger.Open(context.Background(), ledger.Options{Dir: s.dir, Log: log, Budgets: o.budgets}))
+	s.ledger = must(ledger.Open(context.Background(), ledger.Options{Dir: s.dir, URL: o.store, Log: log, Budgets: o.budgets}))
 	s.t.Cleanup(func() { _ = s.ledger.Close() })
 	s.news = &ledger.Follower{Records: s.ledger.Records, Board: evidence.NewBoard()}
 	o.serve.Learn = s.news.Catch

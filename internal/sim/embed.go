@@ -25,6 +25,8 @@ type wanted struct {
 	base64 bool
 	dims   int64 // 0 unsaid
 	tokens int64
+
+	tell func(m *runner, vectors [][]float32) []byte // the reply
 }
 
 // parseEmbeddings reads the body of POST /v1/embeddings. Inputs are texts: what
@@ -48,15 +50,19 @@ func parseEmbeddings(f map[string]gjson.Result) (*wanted, *fault) {
 	case w.model == "":
 		a.bad("model", "you must provide a model")
 	}
-	for _, text := range w.inputs {
-		w.tokens += Tokens(text)
-	}
+	w.count()
+	w.tell = w.openAI
 	return w, a.wrong
 }
 
+func (w *wanted) count() {
+	for _, text := range w.inputs {
+		w.tokens += Tokens(text)
+	}
+}
+
 // embed answers with a vector for each input.
-func (x *visit) embed(f map[string]gjson.Result) *fault {
-	w, wrong := parseEmbeddings(f)
+func (x *visit) embed(w *wanted, wrong *fault) *fault {
 	if wrong != nil {
 		return wrong
 	}
@@ -80,7 +86,7 @@ func (x *visit) embed(f map[string]gjson.Result) *fault {
 		panic(http.ErrAbortHandler)
 	}
 	end = left
-	if m.Latency.pace(began, about).wait(x.r.Context(), 0) == nil && x.reply(w.reply(x.Server, m)) == nil {
+	if m.Latency.pace(began, about).wait(x.r.Context(), 0) == nil && x.reply(w.tell(m, x.vectors(&m.Model, w))) == nil {
 		end = whole
 	}
 	return nil
@@ -103,14 +109,22 @@ type embeddings struct {
 	Simulated bool `json:"simulated"`
 }
 
-func (w *wanted) reply(s *Server, m *runner) []byte {
-	out := embeddings{Object: "list", Model: m.Name, Simulated: true}
-	out.Usage.PromptTokens, out.Usage.TotalTokens = w.tokens, w.tokens
-	for i, text := range w.inputs {
-		v := s.vector(&m.Model, text)
+// vectors returns those of all inputs, of as many numbers as are wanted.
+func (s *Server) vectors(m *Model, w *wanted) (all [][]float32) {
+	for _, text := range w.inputs {
+		v := s.vector(m, text)
 		if w.dims > 0 {
 			v = length1(v[:w.dims])
 		}
+		all = append(all, v)
+	}
+	return all
+}
+
+func (w *wanted) openAI(m *runner, vectors [][]float32) []byte {
+	out := embeddings{Object: "list", Model: m.Name, Simulated: true}
+	out.Usage.PromptTokens, out.Usage.TotalTokens = w.tokens, w.tokens
+	for i, v := range vectors {
 		e := embedding{Object: "embedding", Index: i, Embedding: v}
 		if w.base64 {
 			raw := make([]byte, 0, 4*len(v))

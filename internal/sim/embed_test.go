@@ -66,6 +66,16 @@ func TestEmbeddingsAreTheSameInBothFormats(t *testing.T) {
 	}
 }
 
+func TestEmbeddingsAreTheSameInTheWordsOfEachVendor(t *testing.T) {
+	s := sim.New(sim.Options{Models: []sim.Model{{Name: "e", Dims: 8}}})
+	want := gjson.Get(embed(s, `{"model":"e","input":["where is it","money"],"dimensions":4}`).Body.String(), "data.#.embedding").Raw
+	batch := google(s, "e:batchEmbedContents", `{"requests":[{"model":"models/e","content":{"parts":[{"text":"where is it"}]},"outputDimensionality":4},{"model":"models/e","content":{"parts":[{"text":"money"}]},"outputDimensionality":4}]}`).Body.String()
+	one := google(s, "e:embedContent", `{"content":{"parts":[{"text":"where is it"}]},"outputDimensionality":4}`).Body.String()
+	if gjson.Get(batch, "embeddings.#.values").Raw != want || gjson.Get(batch, "usageMetadata.promptTokenCount").Int() != 5 || gjson.Get(one, "embedding.values").Raw != gjson.Get(want, "0").Raw {
+		t.Errorf("%s and %s, want %s", batch, one, want)
+	}
+}
+
 func TestAnEmbeddingKnowsWhichWordsGoTogether(t *testing.T) {
 	s := sim.New(sim.Options{Models: []sim.Model{{Name: "e"}, {Name: "other"}}})
 	vector := func(model, text string) []float64 {

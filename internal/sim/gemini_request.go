@@ -29,6 +29,10 @@ func (x *visit) gemini() *fault {
 		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(x.parseGemini(f, name, true)) })
 	case verb == "countTokens":
 		return x.post(func(f map[string]gjson.Result) *fault { return x.countGemini(f, name) })
+	case verb == "batchEmbedContents":
+		return x.post(func(f map[string]gjson.Result) *fault { return x.embed(parseGeminiBatch(f, name)) })
+	case verb == "embedContent":
+		return x.post(func(f map[string]gjson.Result) *fault { return x.embed(parseGeminiText(f, name)) })
 	}
 	return &fault{cause: noRoute, message: "The simulator has no such path; it streams with alt=sse only"}
 }

@@ -48,7 +48,7 @@ func (x *visit) model(m *runner) any {
 	if x.dialect == starling.Gemini {
 		return geminiModel{
 			Name: "models/" + m.Name, Version: "001", DisplayName: m.Name + " (simulated)", MaxInput: m.Context, MaxOutput: m.MaxOutput,
-			Methods: []string{"generateContent", "countTokens"}, Simulated: true,
+			Methods: []string{"generateContent", "countTokens", "embedContent", "batchEmbedContents"}, Simulated: true,
 		}
 	}
 	if x.dialect == starling.Anthropic {

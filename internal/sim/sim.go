@@ -164,7 +164,7 @@ func (x *visit) route() *fault {
 	case path == "/v1/responses":
 		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseResponses(f)) })
 	case path == "/v1/embeddings":
-		return x.post(x.embed)
+		return x.post(func(f map[string]gjson.Result) *fault { return x.embed(parseEmbeddings(f)) })
 	case path == "/v1/moderations":
 		return x.post(x.moderate)
 	case path == "/v1/messages":

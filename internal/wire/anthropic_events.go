@@ -285,7 +285,7 @@ func (d *anthropicDecoder) count(v []byte, ev *starling.Event) {
 		return
 	}
 	u := &d.usage
-	written, long := u.CacheWrite+u.CacheWrite1h, u.CacheWrite1h
+	written, short, long := u.CacheWrite+u.CacheWrite1h, int64(0), u.CacheWrite1h
 	for m := enter(v); m.next(); {
 		switch string(m.key) {
 		case "input_tokens":
@@ -295,6 +295,7 @@ func (d *anthropicDecoder) count(v []byte, ev *starling.Event) {
 		case "cache_creation_input_tokens":
 			later(&written, m.value)
 		case "cache_creation":
+			later(&short, field(m.value, "ephemeral_5m_input_tokens"))
 			later(&long, field(m.value, "ephemeral_1h_input_tokens"))
 		case "output_tokens":
 			later(&u.Output, m.value)
@@ -306,7 +307,7 @@ func (d *anthropicDecoder) count(v []byte, ev *starling.Event) {
 			u.Tier = keep(u.Tier, m.value)
 		}
 	}
-	u.CacheWrite1h, u.CacheWrite = long, max(written-long, 0)
+	u.CacheWrite1h, u.CacheWrite = long, max(written-long, short) // a split may come without its sum
 	now := *u
 	ev.Usage = &now
 }

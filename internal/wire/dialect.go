@@ -76,6 +76,10 @@ func dialectOf(d starling.Dialect) (dialect, error) {
 		return embed{}, nil
 	case starling.EmbedOne:
 		return embed{one: true}, nil
+	case starling.EmbedContents:
+		return contents{}, nil
+	case starling.EmbedContent:
+		return contents{one: true}, nil
 	case starling.Moderations:
 		return moderations{}, nil
 	case starling.CountTokens:

@@ -149,7 +149,7 @@ func (embeddings) texts(body []byte, o *outgoing) (t texts) {
 		case "user":
 			t.user = m.value
 		default:
-			o.leaveField(m)
+			o.leaveField(m.name(), m.value)
 		}
 	}
 	return t
@@ -177,9 +177,9 @@ func (embeddings) ask(t texts, o *outgoing) []byte {
 
 // leaveField tells of a member that is not carried. null asks for nothing; a name
 // that is no plain one may be content.
-func (o *outgoing) leaveField(m walk) {
+func (o *outgoing) leaveField(name string, value []byte) {
 	var v viewer
-	v.extra(m.name(), m.value)
+	v.extra(name, value)
 	for name := range v.chat.Extra {
 		o.leave(name)
 	}

@@ -71,7 +71,7 @@ func (l embed) texts(body []byte, o *outgoing) (t texts) {
 			t.dimensions = m.value
 		case m.is("truncate") && isFalse(m.value):
 		default:
-			o.leaveField(m)
+			o.leaveField(m.name(), m.value)
 		}
 	}
 	return t
@@ -121,22 +121,15 @@ func (l embed) decoder(o ReadOptions) decoder {
 		if n := tokens(field(b, "prompt_eval_count")); n > 0 {
 			ev.Usage = &starling.Usage{Input: n}
 		}
-		var all [][]float32
-		list := enter(field(b, "embeddings"))
+		list := field(b, "embeddings")
 		if l.one {
-			list = enter([]byte("[" + string(field(b, "embedding")) + "]"))
+			list = []byte("[" + string(field(b, "embedding")) + "]")
 		}
-		for list.next() {
-			v, err := readVector(list.value)
-			if err != nil {
-				return unfit(err.Error())
-			}
-			all = append(all, v)
-		}
+		all, err := a.vectors(list, func(v []byte) []byte { return v })
 		if o.Deltas {
 			ev.Vectors = all
 		}
-		return a.fit(all)
+		return err
 	})
 }
 

@@ -57,8 +57,12 @@ func (o *Reading) member(name string, v []byte) {
 		o.schema(v, 0)
 	case "generationConfig", "generation_config":
 		o.Shaped = true
-		o.schema(field(v, "responseSchema"), 0)
-		o.schema(field(v, "responseJsonSchema"), 0)
+		for m := enter(v); m.next(); {
+			switch snake(m.name()) {
+			case "response_schema", "response_json_schema", "_response_json_schema":
+				o.schema(m.value, 0)
+			}
+		}
 	case "context_management", "previous_response_id", "conversation", "transforms", "cachedContent", "cached_content", "container":
 		o.Managed = name
 	case "truncation":

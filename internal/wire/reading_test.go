@@ -20,6 +20,7 @@ func TestWhatIsReadIsNamedAndWhatIsManaged(t *testing.T) {
 		{"a demanded shape by its words", `{"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object","properties":{"p":{"type":"string","description":"d"}},"required":["p"]}}},"messages":[]}`, "n|p|d", 0, true, ""},
 		{"a property that is named like a word of JSON Schema", `{"tools":[{"name":"n","input_schema":{"type":"object","properties":{"type":{"type":"string"},"properties":{"type":"object","properties":{"required":{"enum":["x"]}}}}}}],"messages":[]}`, "n|type|properties|required|x", 0, false, ""},
 		{"a call in Gemini's words", `{"contents":[{"role":"model","parts":[{"functionCall":{"name":"n","args":{ "a" : [1, 2] }}}]},{"parts":[{"functionResponse":{"name":"n","response":{"b":true}}}]}],"generationConfig":{"responseSchema":{"properties":{"p":{}}}}}`, `n|{"a":[1,2]}|n|{"b":true}|p`, 2, true, ""},
+		{"a shape in the other names of its fields", `{"generation_config":{"top_p":1,"response_json_schema":{"properties":{"p":{"description":"d"}}}},"contents":[]}`, "p|d", 0, true, ""},
 		{"what an earlier turn thought is not", `{"input":[{"type":"reasoning","summary":[{"text":"s"}],"encrypted_content":"e"},{"type":"message","role":"user","content":"c"}]}`, "c", 2, false, ""},
 		{"who has the vendor leave out what does not fit", `{"truncation":"auto","input":"c"}`, "c", 1, false, "truncation"},
 		{"and who forbids it", `{"truncation":"disabled","input":"c"}`, "c", 1, false, ""},

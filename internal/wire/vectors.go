@@ -38,6 +38,10 @@ func askingOf(r *starling.Request) asking {
 		return asking{}
 	}
 	a := asking{texts: r.Choices}
+	if lang, googles := known(r.Dialect).(contents); googles {
+		a.dims = lang.dims(r.Body)
+		return a
+	}
 	for m := enter(r.Body[skipSpace(r.Body, 0):]); m.next(); {
 		switch {
 		case m.is("encoding_format"):
@@ -135,6 +139,18 @@ func (a asking) fit(all [][]float32) error {
 		}
 	}
 	return nil
+}
+
+// vectors reads a list of them. Where an element has its vector value knows.
+func (a asking) vectors(list []byte, value func(element []byte) []byte) (all [][]float32, err error) {
+	for m := enter(list); m.next(); {
+		v, err := readVector(value(m.value))
+		if err != nil {
+			return nil, unfit(err.Error())
+		}
+		all = append(all, v)
+	}
+	return all, a.fit(all)
 }
 
 // A numbered is one vector of OpenAI's list, as it came and as it was read.

@@ -95,6 +95,40 @@ func TestAnInputIsOneTextOrManyOrTokens(t *testing.T) {
 	}
 }
 
+func TestOfGooglesContentsTheTextsAreCountedAndWhatIsNone(t *testing.T) {
+	for _, c := range []struct {
+		dialect           starling.Dialect
+		body              string
+		texts             int64
+		images, documents int
+		field             string // that is to blame; "" none
+	}{
+		{starling.EmbedContents, `{"requests":[{"content":{"parts":[{"text":"a"}]}},{"content":{"parts":[{"text":""},{"text":"b"},{}]}}]}`, 2, 0, 0, ""},
+		{starling.EmbedContents, `{"requests":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"A"}},{"inline_data":{"mime_type":"audio/wav","data":"A"}},{"fileData":{"fileUri":"u"}}]}}]}`, 1, 1, 2, ""},
+		{starling.EmbedContents, `{"requests":[{"content":{"parts":[{"text":"a"}]},"outputDimensionality":5},{"content":{"parts":[{"text":"b"}]},"output_dimensionality":5}]}`, 2, 0, 0, ""},
+		{starling.EmbedContents, `{"requests":[{"content":{"parts":[{"text":"a"}]},"outputDimensionality":5},{"content":{"parts":[{"text":"b"}]}}]}`, 0, 0, 0, "requests[].output_dimensionality"},
+		{starling.EmbedContents, `{"requests":[{"content":{"parts":[{"text":"a"}]},"outputDimensionality":0}]}`, 0, 0, 0, "requests[].output_dimensionality"},
+		{starling.EmbedContents, `{"requests":[]}`, 0, 0, 0, "requests"},
+		{starling.EmbedContents, `{"requests":{}}`, 0, 0, 0, "requests"},
+		{starling.EmbedContents, `{"content":{"parts":[{"text":"a"}]}}`, 0, 0, 0, "requests"},
+		{starling.EmbedContents, `{"requests":["a"]}`, 0, 0, 0, "requests[].content"},
+		{starling.EmbedContents, `{"requests":[{"content":{"parts":[]}}]}`, 0, 0, 0, "requests[].content"},
+		{starling.EmbedContents, `{"requests":[{"content":{"parts":["a"]}}]}`, 0, 0, 0, "requests[].content.parts[]"},
+		{starling.EmbedContent, `{"content":{"parts":[{"text":"a"},{"text":"b"}]},"outputDimensionality":5}`, 1, 0, 0, ""},
+		{starling.EmbedContent, `{"content":"a"}`, 0, 0, 0, "content"},
+		{starling.EmbedContent, `{"content":{"parts":[{"text":"a"}]},"outputDimensionality":"5"}`, 0, 0, 0, "output_dimensionality"},
+	} {
+		r, err := Parse(c.dialect, []byte(c.body))
+		e, _ := errors.AsType[*starling.Error](err)
+		switch {
+		case c.field == "" && (err != nil || r.Choices != c.texts || r.Images != c.images || r.Documents != c.documents):
+			t.Errorf("%s: %v, %d texts, %d pictures, %d others", c.body, err, r.Choices, r.Images, r.Documents)
+		case c.field != "" && (e == nil || e.Kind != starling.Invalid || e.Op != fieldOp+c.field):
+			t.Errorf("%s: %v, want a word on %s", c.body, err, c.field)
+		}
+	}
+}
+
 func TestAListThatIsAsAskedForPassesByteForByte(t *testing.T) {
 	for _, c := range []struct{ ask, body string }{
 		{`{"model":"m","input":["a","b"]}`, ` {"data":[ {"x":{"embedding":1},"embedding":[1,-0.50],"index":0},{"index":1,"embedding":[3e0, 4]}],"object":"list","extra":"é","usage":{"prompt_tokens":7,"total_tokens":7}}` + "\n"},
@@ -134,7 +168,7 @@ func TestAListThatIsNotAsAskedForIsMended(t *testing.T) {
 }
 
 func TestWhatIsNoAnswerOfItsKindIsRefusedAndBooked(t *testing.T) {
-	two := `{"model":"m","input":["a","b"]}`
+	two, batch := `{"model":"m","input":["a","b"]}`, `{"requests":[{"content":{"parts":[{"text":"a"}]},"outputDimensionality":2},{"content":{"parts":[{"text":"b"}]},"outputDimensionality":2}]}`
 	for _, c := range []struct {
 		dialect   starling.Dialect
 		ask, body string
@@ -159,6 +193,11 @@ func TestWhatIsNoAnswerOfItsKindIsRefusedAndBooked(t *testing.T) {
 		{starling.Embed, two, `{"embeddings":[[1]]}`, "1 vectors for 2 texts"},
 		{starling.Embed, two, `{"embeddings":"secret"}`, "0 vectors for 2 texts"},
 		{starling.EmbedOne, `{"model":"m","prompt":"a"}`, `{"embedding":[]}`, "0 numbers"},
+		{starling.EmbedContents, batch, `{"embeddings":[{"values":[1,2]}]}`, "1 vectors for 2 texts"},
+		{starling.EmbedContents, batch, `{"embeddings":[{"values":[1,2]},{"secret":[1,2]}]}`, "that is none"},
+		{starling.EmbedContents, batch, `{"embeddings":[{"values":[1]},{"values":[2]}]}`, "vectors of 1 numbers, where 2 were asked for"},
+		{starling.EmbedContents, batch, `["secret"]`, "no list of vectors"},
+		{starling.EmbedContent, `{"content":{"parts":[{"text":"a"}]}}`, `{"embeddings":[{"values":[1]}]}`, "0 vectors for 1 texts"},
 		{starling.Moderations, two, `{"results":[{}]}`, "1 results for 2 inputs"},
 		{starling.Moderations, two, `true`, "no moderation"},
 		{starling.CountTokens, `{"model":"m","messages":[{}]}`, `{"tokens":3}`, "no count"},
@@ -177,8 +216,10 @@ func TestAnErrorInThePlaceOfVectorsIsTheUpstreamsOwn(t *testing.T) {
 		starling.Embeddings:  `{"error":{"message":"too long","type":"invalid_request_error"}}`,
 		starling.Moderations: `{"error":{"message":"too long","type":"invalid_request_error"}}`,
 		starling.Embed:       `{"error":"too long"}`,
+
+		starling.EmbedContents: `{"error":{"code":400,"message":"too long","status":"INVALID_ARGUMENT"}}`,
 	} {
-		_, err := answeredBy(parsed(t, d, `{"model":"m","input":"a"}`), d, body, false)
+		_, err := answeredBy(parsed(t, d, `{"model":"m","input":"a","requests":[{"content":{"parts":[{}]}}]}`), d, body, false)
 		if e, _ := errors.AsType[*starling.Error](err); e == nil || e.Billed || e.Reply == nil || string(e.Reply.Body) != body {
 			t.Errorf("%s: %+v", d, err)
 		}
@@ -201,6 +242,15 @@ func TestVectorsAreAskedForInAnotherDialect(t *testing.T) {
 		{"its own keeps its bytes, but for what it would cut", `{ "model":"a","input":"x", "keep_alive":-1}`, starling.Embed, starling.Embed, `{"truncate":false, "model":"b","input":"x", "keep_alive":-1}`, nil},
 		{"who wants it cut has said so", `{"model":"a","input":"x","truncate":true}`, starling.Embed, starling.Embed, `{"model":"b","input":"x","truncate":true}`, nil},
 		{"OpenAI's own", `{"input":[[1,2]],"dimensions" : 5,"input_type":"x","model":"a"}`, starling.Embeddings, starling.Embeddings, `{"input":[[1,2]],"dimensions" : 5,"input_type":"x","model":"b"}`, nil},
+		{"Google's of OpenAI's", `{"requests":[{"model":"models/a","content":{"role":"user","parts":[{"text":"x"}]},"taskType":"RETRIEVAL_QUERY","output_dimensionality":5},{"content":{"parts":[{"text":"<y>"},{"text":"z"},{}]},"title":"t","outputDimensionality":5}]}`,
+			starling.EmbedContents, starling.Embeddings, `{"model":"b","input":["x","<y>\nz\n"],"dimensions":5,"encoding_format":"base64"}`, []string{"requests[].task_type", "requests[].title", "requests[].content.parts: several, sent as the lines of one text"}},
+		{"Google's of Ollama's", `{"content":{"parts":[{"text":"x"}]},"taskType":"TASK_TYPE_UNSPECIFIED","title":null,"embedContentConfig":{}}`, starling.EmbedContent, starling.Embed, `{"model":"b","input":["x"],"truncate":false}`, []string{"embed_content_config"}},
+		{"OpenAI's of Google's", `{"model":"a","input":["x","y"],"dimensions":5,"user":"u"}`, starling.Embeddings, starling.EmbedContents,
+			`{"requests":[{"model":"models/b","content":{"parts":[{"text":"x"}]},"outputDimensionality":5},{"model":"models/b","content":{"parts":[{"text":"y"}]},"outputDimensionality":5}]}`, []string{"user"}},
+		{"Ollama's of Google's", `{"model":"a","input":"x"}`, starling.Embed, starling.EmbedContent, `{"model":"models/b","content":{"parts":[{"text":"x"}]}}`, nil},
+		{"Google's own, named wherever it names one", ` {"requests": [ {"model":"models/a","content":{"parts":[{"text":"x"}]}, "taskType":"CLUSTERING"}, {"content":{"parts":[{"text":"y"}]}}, {"content":{"parts":[{"text":"z"}]},"model" : "a"} ]}`, starling.EmbedContents, starling.EmbedContents,
+			` {"requests": [ {"model":"models/b","content":{"parts":[{"text":"x"}]}, "taskType":"CLUSTERING"}, {"content":{"parts":[{"text":"y"}]}}, {"content":{"parts":[{"text":"z"}]},"model" : "models/b"} ]}`, nil},
+		{"one of them", ` {"model":"models/a","content":{"parts":[{"text":"x"}]}}`, starling.EmbedContent, starling.EmbedContent, ` {"model":"models/b","content":{"parts":[{"text":"x"}]}}`, nil},
 		{"a moderation", `{"input":"x","model":"a"}`, starling.Moderations, starling.Moderations, `{"input":"x","model":"b"}`, nil},
 		{"one of nobody in particular", `{"input":"x"}`, starling.Moderations, starling.Moderations, `{"input":"x"}`, nil},
 		{"a count", `{"model":"a","messages":[{"role":"user"}],"betas":1}`, starling.CountTokens, starling.CountTokens, `{"model":"b","messages":[{"role":"user"}],"betas":1}`, nil},
@@ -218,6 +268,7 @@ func TestVectorsAreAskedForInAnotherDialect(t *testing.T) {
 func TestWhatIsNoConversationIsSaidInNoDialectOfThem(t *testing.T) {
 	asks := map[starling.Dialect]string{
 		starling.Embeddings: `{"model":"a","input":"x"}`, starling.Embed: `{"model":"a","input":"x"}`, starling.EmbedOne: `{"model":"a","prompt":"x"}`,
+		starling.EmbedContents: `{"requests":[{"content":{"parts":[{"text":"x"}]}}]}`, starling.EmbedContent: `{"content":{"parts":[{"text":"x"}]}}`,
 		starling.Moderations: `{"input":"x"}`, starling.CountTokens: `{"model":"a","messages":[{"role":"user","content":"x"}]}`,
 		starling.OpenAI: `{"model":"a","messages":[{"role":"user","content":"x"}]}`, starling.Anthropic: `{"model":"a","max_tokens":1,"messages":[{"role":"user","content":"x"}]}`,
 	}
@@ -236,9 +287,18 @@ func TestWhatIsNoConversationIsSaidInNoDialectOfThem(t *testing.T) {
 		}
 	}
 	for _, ask := range []string{`{"model":"a","input":[1,2]}`, `{"model":"a","input":[[1,2]]}`} {
-		if _, err := Outgoing(parsed(t, starling.Embeddings, ask), starling.Embed, starling.Model{Name: "b"}, func(string) {}); starling.KindOf(err) != starling.Invalid {
-			t.Errorf("tokens are no texts: %v", err)
+		for _, to := range []starling.Dialect{starling.Embed, starling.EmbedContents} {
+			if _, err := Outgoing(parsed(t, starling.Embeddings, ask), to, starling.Model{Name: "b"}, func(string) {}); starling.KindOf(err) != starling.Invalid {
+				t.Errorf("tokens are no texts: %v", err)
+			}
 		}
+	}
+	picture := parsed(t, starling.EmbedContent, `{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}}`)
+	if _, err := Outgoing(picture, starling.Embeddings, starling.Model{Name: "b"}, func(string) {}); starling.KindOf(err) != starling.Invalid {
+		t.Errorf("a picture is no text: %v", err)
+	}
+	if _, err := Outgoing(parsed(t, starling.Embeddings, `{"model":"a","input":["x","y"]}`), starling.EmbedContent, starling.Model{Name: "b"}, func(string) {}); starling.KindOf(err) != starling.Invalid {
+		t.Errorf("two texts are not one: %v", err)
 	}
 }
 
@@ -265,7 +325,14 @@ func TestVectorsAreToldInTheCallersDialect(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &ollama); err != nil || ollama.Model != "mine" || fmt.Sprint(ollama.Embeddings) != "[[1 -0.5] [0 2]]" || ollama.Total < int64(time.Second) || ollama.Count != 9 {
 		t.Errorf("%v: %s", err, body)
 	}
+	batch := parsed(t, starling.EmbedContents, `{"requests":[{"content":{"parts":[{"text":"a"}]}},{"content":{"parts":[{"text":"b"}]}}]}`)
+	if body := toldTo(t, batch, vectors); body != `{"embeddings":[{"values":[1,-0.5]},{"values":[0,2]}],"usageMetadata":{"promptTokenCount":9}}` {
+		t.Error(body)
+	}
 	vectors.Vectors = vectors.Vectors[:1]
+	if body := toldTo(t, parsed(t, starling.EmbedContent, `{"content":{"parts":[{"text":"a"}]}}`), vectors); body != `{"embedding":{"values":[1,-0.5]},"usageMetadata":{"promptTokenCount":9}}` {
+		t.Error(body)
+	}
 	if body := toldTo(t, parsed(t, starling.EmbedOne, `{"model":"mine","prompt":"a"}`), vectors); body != `{"embedding":[1,-0.5]}` {
 		t.Error(body)
 	}
@@ -278,6 +345,15 @@ func TestVectorsAreToldInTheCallersDialect(t *testing.T) {
 	w := NewWriter(&bytes.Buffer{}, WriterOptions{Request: parsed(t, starling.Embed, `{"model":"m","input":"a"}`)})
 	if err := w.Close(); err == nil {
 		t.Error("no vectors are an answer")
+	}
+}
+
+func TestGooglesVectorsPassByteForByteAndAreCounted(t *testing.T) {
+	body := ` {"embeddings": [{"values":[1,-0.50]}, {"values":[3e0, 4],"x":1}],"usageMetadata":{"promptTokenCount":7},"extra":"é"}` + "\n"
+	r := parsed(t, starling.EmbedContents, `{"requests":[{"content":{"parts":[{"text":"a"}]}},{"content":{"parts":[{"text":"b"}]}}]}`)
+	ev, err := answeredBy(r, starling.EmbedContents, body, true)
+	if err != nil || string(ev.Raw) != body || ev.Usage == nil || ev.Usage.Input != 7 || fmt.Sprint(ev.Vectors) != "[[1 -0.5] [3 4]]" {
+		t.Errorf("%v, %+v", err, ev)
 	}
 }
 
@@ -354,7 +430,7 @@ func FuzzVectors(f *testing.F) {
 			ask += `,"encoding_format":"base64"`
 		}
 		r := parsed(&testing.T{}, starling.Embeddings, ask+"}")
-		for _, d := range []starling.Dialect{starling.Embeddings, starling.Embed} {
+		for _, d := range []starling.Dialect{starling.Embeddings, starling.Embed, starling.EmbedContents} {
 			ev, err := answeredBy(r, d, string(body), true)
 			if err != nil {
 				continue

@@ -84,6 +84,9 @@ func TestAFigureThatIsNotTakenIsRemarkedOn(t *testing.T) {
 		{"fees per request",
 			`{"provider":"p","model":"m","cost_usd_per_mtok":{"input":1,"output":2,"request":5}}`,
 			"p\tm\t\t\t\t\t\t\t\t\t\t\t\n", "p/m: charges by the request"},
+		{"a day that no calendar has",
+			`{"provider":"p","model":"m","released":"2025-25-11","updated":"2026-02-28"}`,
+			"p\tm\t\t\t\t\t\t\t\t\t\t\t2026-02-28\n", `p/m: "2025-25-11" is no day`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, remarks := rows(t, c.record)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"starling"
 	"starling/internal/catalog"
@@ -68,6 +69,12 @@ func (r record) line() (line string, remarks []string, err error) {
 	if r.Provider == "" || r.Provider[0] == '#' || r.Model == "" || min(r.Limit.Context, r.Limit.Input, r.Limit.Output) < 0 {
 		return "", nil, errors.New("no usable name, or a limit below zero")
 	}
+	for _, day := range []*string{&r.Released, &r.Updated} {
+		if !isDay(*day) {
+			p.remarks = append(p.remarks, fmt.Sprintf("%q is no day: left out", *day))
+			*day = ""
+		}
+	}
 	f := []string{r.Provider, r.Model}
 	f = append(f, fields(p.Rates)...)
 	f = append(f, tiers(p.Tiers), count(cmp.Or(r.Limit.Context, r.Limit.Input)), count(r.Limit.Output),
@@ -84,6 +91,14 @@ func (r record) line() (line string, remarks []string, err error) {
 		p.remarks[i] = r.Provider + "/" + r.Model + ": " + p.remarks[i]
 	}
 	return strings.Join(f, "\t") + "\n", p.remarks, nil
+}
+
+// isDay reports whether the calendar has a day, or a month of which the day was not
+// said. "" is unknown.
+func isDay(text string) bool {
+	_, noDay := time.Parse(time.DateOnly, text)
+	_, noMonth := time.Parse("2006-01", text)
+	return text == "" || noDay == nil || noMonth == nil
 }
 
 // lacks notes what a model is known not to do.
