@@ -26,8 +26,8 @@ type Event struct {
 
 	ID         string  // the upstream's id of the answer, once known
 	Model      string  // the model's name as the upstream says it, once known
-	Finish     Finish  // why the answer ended, once known
-	Confidence float64 // the model's own in its answer so far, in (0, 1], once known: the last one counts
+	Finish     Finish  // why the answer ended, once known; of several choices, why one of them did
+	Confidence float64 // the model's own in its answer so far, in (0, 1], once known: the last one counts; of several choices that in the first
 	Usage      *Usage  // the upstream's own count so far: cumulative, the last one counts
 	Bytes      int     // bytes of answer in this event, to estimate tokens if no usage ever comes
 	Idle       bool    // a sign of life, such as a comment: it belongs to no answer
@@ -39,16 +39,24 @@ type Event struct {
 }
 
 // A Delta is a step in building the answer. Blocks are numbered from 0 in order
-// of appearance; the pieces of one block share its Block.
+// of appearance; the pieces of one block share its Block. Each of several choices
+// has blocks of its own, and ends in a delta that has a Finish and nothing else.
+//
+// Of what a model over HTTP answers, the first choice alone is told in deltas. A
+// model on this machine tells them all, and gives several to a caller of the openai
+// or the completions dialect only.
 type Delta struct {
-	Kind  PartKind // TextPart, ReasoningPart, RefusalPart or CallPart
-	Block int
+	Choice int      // of several that were asked for, from 0
+	Kind   PartKind // TextPart, ReasoningPart, RefusalPart or CallPart; "" with a Finish
+	Block  int
 
 	Text      string  // more text, or more of a call's arguments
 	Tokens    []Token // of a TextPart's Text, if their log-probabilities are asked for and known; nil else
 	Signature string  // of a ReasoningPart, whole
 	ID        string  // of a CallPart: in its first delta
 	Name      string  // of a CallPart: in its first delta
+
+	Finish Finish // why its choice ended; "" where one answer was asked for, of which the event says so
 }
 
 // A Token is a token of a text, and how likely it was.

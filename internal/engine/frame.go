@@ -132,7 +132,7 @@ func (r *Report) check() error {
 	}
 	ofWork := r.Token != nil || r.Done != nil || r.Vectors != nil || r.Counted != nil
 	ofChild := r.Hello != nil || r.Loaded != nil || r.Progress != 0
-	if set != 1 || ofWork && r.ID == 0 || ofChild && r.ID != 0 {
+	if set != 1 || ofWork && r.ID == 0 || ofChild && r.ID != 0 || r.Choice < 0 || r.Choice > 0 && r.Token == nil && r.Done == nil {
 		return ErrGarbage
 	}
 	if !(r.Progress >= 0 && r.Progress <= 1) || r.Fault != nil && r.Fault.Kind == "" {

@@ -31,7 +31,7 @@ func TestAReportComesThroughWhole(t *testing.T) {
 
 func TestWhatIsNoReportIsAnError(t *testing.T) {
 	for _, body := range []string{"", "{", "[]", "{}", `{"token":{}}`, `{"id":1,"token":{},"done":{}}`, `{"progress":2}`,
-		`{"id":1,"hello":{}}`, `{"id":1,"fault":{}}`, `{"id":1,"done":{"prompt":1,"cached":2}}`} {
+		`{"id":1,"hello":{}}`, `{"id":1,"fault":{}}`, `{"id":1,"choice":-1,"token":{}}`, `{"id":1,"choice":1,"counted":{}}`, `{"id":1,"done":{"prompt":1,"cached":2}}`} {
 		frame := append(binary.LittleEndian.AppendUint32(nil, uint32(len(body))), body...)
 		c := NewConn(half{strings.NewReader(string(frame))})
 		if _, err := c.Receive(); starling.KindOf(err) != starling.Overloaded {
@@ -47,6 +47,18 @@ func TestAnEndBetweenFramesIsToldFromOneWithin(t *testing.T) {
 	for _, cut := range []string{"\x02", "\x02\x00\x00\x00", "\x02\x00\x00\x00{"} {
 		if _, err := NewConn(half{strings.NewReader(cut)}).Receive(); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%q: %v", cut, err)
+		}
+	}
+}
+
+func TestEachChoiceHasASeedOfItsOwn(t *testing.T) {
+	for _, c := range []struct {
+		seed   uint32
+		choice int
+		want   uint32
+	}{{7, 0, 7}, {7, 3, 10}, {MostSeed - 1, 1, MostSeed}, {MostSeed, 1, 0}, {MostSeed + 1, 0, MostSeed + 1}, {MostSeed + 1, 2, 1}} {
+		if got := SeedOf(c.seed, c.choice); got != c.want {
+			t.Errorf("choice %d of %d has %d, not %d", c.choice, c.seed, got, c.want)
 		}
 	}
 }

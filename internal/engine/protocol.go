@@ -1,6 +1,10 @@
 package engine
 
-import "starling"
+import (
+	"math"
+
+	"starling"
+)
 
 // Parent and child speak over the child's standard input and output, which nobody else
 // can reach. Each message is a frame: its length in bytes, four of them, the lowest
@@ -11,7 +15,7 @@ const MostFrame = 64 << 20
 
 // Version is that of this language. A child says it in its [Hello], and a parent of
 // another version ends it.
-const Version = 1
+const Version = 2
 
 // An Order is what a parent wants. Exactly one of its pointers is set, or Cancel, or
 // Threads. The first order is a Load; it is the only one that a child obeys twice never.
@@ -25,6 +29,14 @@ type Order struct {
 
 	Cancel  bool `json:"cancel,omitempty"`  // the work of that ID ends within a token
 	Threads int  `json:"threads,omitempty"` // from the next batch on
+}
+
+// Choices is how many answers an order is for, at least 1.
+func (o *Order) Choices() int {
+	if o.Generate == nil {
+		return 1
+	}
+	return max(1, o.Generate.Choices)
 }
 
 // A Load says what a child holds until it ends.
@@ -46,9 +58,11 @@ type Adapter struct {
 	File string `json:"file"`
 }
 
-// A Generate asks for the text that follows a prompt.
+// A Generate asks for the text that follows a prompt, or for several such texts: the
+// prompt is read once for all of them, and all else holds of each.
 type Generate struct {
 	Prompt    []Text   `json:"prompt"`
+	Choices   int      `json:"choices,omitempty"`    // texts, at most as many as there are sequences; 0: 1
 	MaxTokens int      `json:"max_tokens,omitempty"` // 0: until the window is full
 	Stop      []string `json:"stop,omitempty"`       // texts before which the answer ends; they are not part of it
 	Grammar   string   `json:"grammar,omitempty"`    // GBNF, whose root is "root"; "" everything may be said
@@ -84,6 +98,20 @@ type Sampling struct {
 	Seed        *uint32           `json:"seed,omitempty"` // nil: one by chance, which Done tells
 }
 
+// MostSeed is the greatest seed that the library takes as one: the next means one by
+// chance to it, and is read as MostSeed.
+const MostSeed = math.MaxUint32 - 1
+
+// SeedOf is the seed of a choice of an order with a seed: that many more, and 0 follows
+// MostSeed. So each choice is the answer that its own seed alone brings, and the first
+// is the one of who asks for one.
+func SeedOf(seed uint32, choice int) uint32 {
+	if choice == 0 {
+		return seed
+	}
+	return uint32((uint64(min(seed, MostSeed)) + uint64(choice)) % (MostSeed + 1))
+}
+
 // An Embed asks for the vector of each text, normalised to length 1.
 type Embed struct {
 	Texts []string `json:"texts"`
@@ -95,9 +123,11 @@ type Count struct {
 }
 
 // A Report is what a child says. Exactly one of its pointers is set, or Progress. The
-// first is its Hello. Each piece of work ends in one Done, Vectors, Counted or Fault.
+// first is its Hello. Each piece of work ends in one Done, Vectors, Counted or Fault; one of
+// several choices in a Done for each of them, in any order, or in one Fault for all.
 type Report struct {
-	ID uint64 `json:"id,omitempty"` // of the order; 0 of the Load and what concerns the child itself
+	ID     uint64 `json:"id,omitempty"`     // of the order; 0 of the Load and what concerns the child itself
+	Choice int    `json:"choice,omitempty"` // that a Token or a Done is of, from 0
 
 	Hello    *Hello      `json:"hello,omitempty"`
 	Progress float32     `json:"progress,omitempty"` // of the Load, in (0, 1]
@@ -107,6 +137,11 @@ type Report struct {
 	Vectors  [][]float32 `json:"vectors,omitempty"`
 	Counted  *Counted    `json:"counted,omitempty"`
 	Fault    *Fault      `json:"fault,omitempty"`
+}
+
+// Last reports whether nothing more will be said of the piece of work.
+func (r *Report) Last() bool {
+	return r.Done != nil && !r.Done.More || r.Vectors != nil || r.Counted != nil || r.Fault != nil
 }
 
 // A Hello says who the child is, before it has loaded anything.
@@ -146,18 +181,19 @@ type Likely struct {
 	Logprob float64 `json:"logprob"`
 }
 
-// Done ends an answer.
+// Done ends an answer, or a choice of one.
 type Done struct {
 	Finish  starling.Finish `json:"finish"`           // Stopped, StopWord, Length
 	Stop    string          `json:"stop,omitempty"`   // which stop text, of StopWord
 	Window  bool            `json:"window,omitempty"` // of Length: the window was full, not the limit reached
 	Prompt  int             `json:"prompt"`           // tokens of the prompt
-	Cached  int             `json:"cached"`           // of these, those that had been read before
+	Cached  int             `json:"cached"`           // of these, those that had been read before; all of them for a choice but the first
 	Output  int             `json:"output"`           // tokens of the answer, those included that are not told
 	Seed    uint32          `json:"seed"`             // with which it can be had again
 	Reading float64         `json:"reading"`          // seconds until the first token
 	Writing float64         `json:"writing"`          // seconds from there to the last
-	Left    bool            `json:"left,omitempty"`   // it was cancelled
+	Left    bool            `json:"left,omitempty"`   // it was cancelled, with all choices
+	More    bool            `json:"more,omitempty"`   // other choices of the order are still being written
 }
 
 // Counted is a text in tokens.

@@ -183,23 +183,44 @@ func (c *talk) ask(g engine.Generate) answer {
 	return c.hear(c.order(engine.Order{Generate: &g}))[c.last]
 }
 
-// hear collects what is said to some orders until all have ended.
+// hear collects what is said to some orders until all have ended, of several choices what
+// is said of the first.
 func (c *talk) hear(ids ...uint64) map[uint64]answer {
 	c.t.Helper()
 	all := map[uint64]answer{}
+	for id, choices := range c.hearAll(ids...) {
+		all[id] = choices[0]
+	}
+	return all
+}
+
+// hearAll collects all choices.
+func (c *talk) hearAll(ids ...uint64) map[uint64][]answer {
+	c.t.Helper()
+	all := map[uint64][]answer{}
 	for left := len(ids); left > 0; {
 		r := c.next()
-		a := all[r.ID]
+		for len(all[r.ID]) <= r.Choice {
+			all[r.ID] = append(all[r.ID], answer{})
+		}
+		a := &all[r.ID][r.Choice]
 		if r.Token != nil {
 			a.text += r.Token.Text
 			a.tokens = append(a.tokens, *r.Token)
 		} else {
 			a.Report = r
+		}
+		if r.Last() {
 			left--
 		}
-		all[r.ID] = a
 	}
 	return all
+}
+
+// askAll has all choices of an order written.
+func (c *talk) askAll(g engine.Generate) []answer {
+	c.t.Helper()
+	return c.hearAll(c.order(engine.Order{Generate: &g}))[c.last]
 }
 
 func plain(text string) []engine.Text { return []engine.Text{{Text: text}} }

@@ -4,7 +4,7 @@
 //	serve.go     a child's life: greet, load, obey
 //	load.go      the model, and texts as its tokens
 //	loop.go      batches: every answer's next token, and prompts
-//	sequence.go  one answer, and what its place remembers
+//	sequence.go  one answer, or a choice of one, and what its place remembers
 //	sampler.go   which token, and how likely
 //	text.go      what of an answer is sure: stop texts, whole characters
 //	vectors.go   texts as vectors

@@ -32,7 +32,8 @@ type model struct {
 	memory   llama.Memory // 0: it remembers nothing, as models do that only make vectors
 	vocab    llama.Vocab
 	size     int // of the vocabulary
-	window   int // tokens that each sequence may have
+	places   int // sequences
+	window   int // tokens that each of them may have
 	batch    int // tokens that are read at once
 	adapters map[string]llama.AdapterLora
 	seconds  float64
@@ -151,7 +152,7 @@ func (m *model) params(l *engine.Load) llama.ContextParams {
 	if m.batch == 0 {
 		m.batch = usualBatch
 	}
-	m.batch = max(m.batch, l.Sequences)
+	m.places, m.batch = l.Sequences, max(m.batch, l.Sequences)
 	p.NCtx, p.NSeqMax = uint32(l.Context*l.Sequences), uint32(l.Sequences)
 	p.NThreads, p.NThreadsBatch = int32(l.Threads), int32(l.Threads)
 	p.KVUnified = 0

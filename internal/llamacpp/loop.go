@@ -134,37 +134,79 @@ func (l *loop) count(id uint64, c *engine.Count) error {
 	return l.child.say(engine.Report{ID: id, Counted: &engine.Counted{Tokens: ids}})
 }
 
-// cancel ends a work, wherever it is. One that has ended is none.
+// cancel ends a work with all its choices, wherever it is. One that has ended is none.
 func (l *loop) cancel(id uint64) error {
-	var w *work
+	w := l.drop(id)
 	if i := slices.IndexFunc(l.waiting, func(w *work) bool { return w.id == id }); i >= 0 {
 		w = l.waiting[i]
+		w.free()
 		l.waiting = slices.Delete(l.waiting, i, i+1)
-	}
-	for _, s := range l.sequences {
-		if s.work != nil && s.work.id == id {
-			w, s.work = s.work, nil
-		}
 	}
 	if w == nil {
 		return l.cancelVectors(id)
 	}
-	defer w.sampler.free()
 	d := w.done(starling.Stopped)
 	d.Left = true
 	return l.child.say(engine.Report{ID: id, Done: d})
 }
 
-// seat gives free sequences to those that wait, in order.
+// drop takes a work and all its choices from their sequences, and returns one of them;
+// nil if it has none.
+func (l *loop) drop(id uint64) (w *work) {
+	for _, s := range l.of(id) {
+		w, s.work = s.work, nil
+		w.free()
+	}
+	return w
+}
+
+// of returns the sequences in which a work and its choices are.
+func (l *loop) of(id uint64) (all []*sequence) {
+	for _, s := range l.sequences {
+		if s.work != nil && s.work.id == id {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// seat gives free sequences to those that wait, in order. Choices get theirs at once, or
+// none, so that two orders never wait for each other's.
 func (l *loop) seat() {
 	for len(l.waiting) > 0 {
-		s := l.free(l.waiting[0])
-		if s == nil {
+		w := l.waiting[0]
+		if l.vacant() < 1+len(w.others) {
 			return
 		}
-		s.seat(l.waiting[0], l.model)
+		l.free(w).seat(w, l.model)
+		for _, other := range w.others {
+			s := l.oldest()
+			s.forget(l.model) // what is copied there finds nothing else
+			s.take(other, len(other.prompt))
+		}
+		w.others = nil
 		l.waiting = slices.Delete(l.waiting, 0, 1)
 	}
+}
+
+// vacant is how many sequences are free.
+func (l *loop) vacant() (n int) {
+	for _, s := range l.sequences {
+		if s.work == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// oldest returns the free sequence that was of no use for longest.
+func (l *loop) oldest() (best *sequence) {
+	for _, s := range l.sequences {
+		if s.work == nil && (best == nil || s.served < best.served) {
+			best = s
+		}
+	}
+	return best
 }
 
 // worthwhile is how many tokens a cache has to save for it to be taken from those who
@@ -207,8 +249,8 @@ func (l *loop) step() error {
 	for i, s := range turn {
 		s.tokens = append(s.tokens, s.ahead()[:read[i]]...)
 	}
-	for _, s := range turn {
-		if s.work.row < 0 {
+	for _, s := range l.joined(turn) {
+		if s.work == nil || s.work.row < 0 { // nil: another choice of its order failed
 			continue
 		}
 		s.work.writing = true
@@ -217,6 +259,24 @@ func (l *loop) step() error {
 		}
 	}
 	return nil
+}
+
+// joined adds to the sequences that had their turn the other choices of those that have
+// read their prompts in it: they all begin with what the model says of the last token.
+func (l *loop) joined(turn []*sequence) []*sequence {
+	all := turn
+	for _, s := range turn {
+		if s.work.row < 0 || s.work.writing {
+			continue
+		}
+		for _, other := range l.of(s.work.id) {
+			if other.work.waits {
+				other.join(s, l.model)
+				all = append(all, other)
+			}
+		}
+	}
+	return all
 }
 
 // turn returns the sequences that may share the next batch, in the order in which they get
@@ -231,7 +291,7 @@ func (l *loop) turn() (turn []*sequence, err error) {
 		}
 	}
 	for _, s := range l.sequences {
-		if s.work != nil && s.lora == l.lora {
+		if s.work != nil && !s.work.waits && s.lora == l.lora {
 			s.served = l.steps
 			turn = append(turn, s)
 		}
@@ -260,7 +320,7 @@ func (l *loop) longest() (other *sequence) {
 	same := false
 	for _, s := range l.sequences {
 		switch {
-		case s.work == nil:
+		case s.work == nil || s.work.waits:
 		case s.lora == l.lora:
 			same = true
 		case other == nil || s.served < other.served:
@@ -296,6 +356,9 @@ func (l *loop) fill(turn []*sequence) []int {
 func (l *loop) broke(turn []*sequence, code int32) error {
 	for _, s := range turn {
 		s.forget(l.model)
+		if s.work == nil { // it was a choice of one that was told
+			continue
+		}
 		err := &starling.Error{Kind: starling.Internal, Op: fmt.Sprintf("llamacpp: the library answered %d to a batch", code)}
 		if err := l.fail(s, err); err != nil {
 			return err
@@ -304,11 +367,9 @@ func (l *loop) broke(turn []*sequence, code int32) error {
 	return nil
 }
 
+// fail ends a work with all its choices.
 func (l *loop) fail(s *sequence, err error) error {
-	w := s.work
-	s.work = nil
-	w.sampler.free()
-	return l.fault(w.id, err)
+	return l.fault(l.drop(s.work.id).id, err)
 }
 
 // advance takes the next token of an answer.
@@ -376,14 +437,15 @@ func (l *loop) finish(s *sequence, d *engine.Done) error {
 		return err
 	}
 	s.work = nil
-	w.sampler.free()
-	return l.child.say(engine.Report{ID: w.id, Done: d})
+	w.free()
+	d.More = len(l.of(w.id)) > 0
+	return l.child.say(engine.Report{ID: w.id, Choice: w.choice, Done: d})
 }
 
 // release tells the tokens that were held back.
 func (l *loop) release(w *work) error {
 	for i := range w.held {
-		if err := l.child.say(engine.Report{ID: w.id, Token: &w.held[i]}); err != nil {
+		if err := l.child.say(engine.Report{ID: w.id, Choice: w.choice, Token: &w.held[i]}); err != nil {
 			return err
 		}
 	}

@@ -50,7 +50,7 @@ func checkGenerate(g *engine.Generate, m *model) error {
 	if err := checkSampling(&g.Sampling, m.size); err != nil {
 		return err
 	}
-	if g.MaxTokens < 0 || g.Top < 0 || g.Top > mostTop || !finite(g.Scale) || len(g.Stop) > mostStops {
+	if g.Choices < 0 || g.Choices > m.places || g.MaxTokens < 0 || g.Top < 0 || g.Top > mostTop || !finite(g.Scale) || len(g.Stop) > mostStops {
 		return invalid("a number of the order is out of range")
 	}
 	for _, s := range g.Stop {
@@ -107,7 +107,7 @@ func newSampler(g *engine.Generate, m *model) (*sampler, error) {
 	add(g.MinP > 0, func() llama.Sampler { return llama.SamplerInitMinP(g.MinP, 1) })
 	add(true, func() llama.Sampler { return llama.SamplerInitTemp(g.Temperature) })
 	// The greatest seed means one by chance to the library.
-	add(true, func() llama.Sampler { return llama.SamplerInitDist(min(s.seed, math.MaxUint32-1)) })
+	add(true, func() llama.Sampler { return llama.SamplerInitDist(min(s.seed, engine.MostSeed)) })
 	return s, nil
 }
 

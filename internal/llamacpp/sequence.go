@@ -1,6 +1,7 @@
 package llamacpp
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
@@ -35,9 +36,14 @@ type sequence struct {
 	served uint64        // the step in which it had its last turn
 }
 
-// A work is an answer that is asked for, and how far it has come.
+// A work is an answer that is asked for, or a choice of one, and how far it has come.
+// Choices have one id. Only the first reads the prompt: the others have their sequences
+// from the beginning, and wait there until they can go on from what it has read.
 type work struct {
 	id      uint64
+	choice  int
+	others  []*work // of the first: the other choices, until they have their sequences
+	waits   bool    // for the first choice to have read the prompt
 	order   *engine.Generate
 	prompt  []llama.Token
 	sampler *sampler
@@ -68,11 +74,39 @@ func newWork(id uint64, g *engine.Generate, m *model) (*work, error) {
 	if len(prompt) > m.window {
 		return nil, m.tooLong(len(prompt))
 	}
-	s, err := newSampler(g, m)
-	if err != nil {
+	w := &work{id: id, order: g, prompt: prompt, text: text{stops: g.Stop}}
+	if w.sampler, err = newSampler(g, m); err != nil {
 		return nil, err
 	}
-	return &work{id: id, order: g, prompt: prompt, sampler: s, text: text{stops: g.Stop}}, nil
+	if err := w.choose(m); err != nil {
+		w.free()
+		return nil, err
+	}
+	return w, nil
+}
+
+// choose makes the other choices of an order.
+func (w *work) choose(m *model) error {
+	for i := 1; i < w.order.Choices; i++ {
+		g := *w.order
+		seed := engine.SeedOf(w.sampler.seed, i)
+		g.Seed = &seed
+		s, err := newSampler(&g, m)
+		if err != nil {
+			return err
+		}
+		w.others = append(w.others, &work{id: w.id, choice: i, waits: true, order: &g, prompt: w.prompt, sampler: s, text: text{stops: g.Stop}})
+	}
+	return nil
+}
+
+// free gives back what the library holds for a work, and for the choices that have no
+// sequences yet.
+func (w *work) free() {
+	w.sampler.free()
+	for _, other := range w.others {
+		other.free()
+	}
 }
 
 // common returns how many tokens of a prompt the cache holds already. The last token of
@@ -100,11 +134,25 @@ func (s *sequence) seat(w *work, m *model) {
 			n = 0
 		}
 	}
-	s.tokens, s.lora, s.work = s.tokens[:n], loraOf(w.order), w
-	w.cached, w.begun = n, time.Now()
+	s.tokens = s.tokens[:n]
+	s.take(w, n)
+}
+
+// take begins a work of which so many tokens have been read.
+func (s *sequence) take(w *work, cached int) {
+	s.lora, s.work = loraOf(w.order), w
+	w.cached, w.begun = cached, time.Now()
 	if penalises(&w.order.Sampling) {
 		w.sampler.remember(w.prompt)
 	}
+}
+
+// join goes on from where another sequence has read the prompt of a choice that waits
+// here. The library copies whole sequences alone.
+func (s *sequence) join(first *sequence, m *model) {
+	_ = llama.MemorySeqCp(m.memory, first.id, s.id, -1, -1) // it fails without a memory alone
+	s.tokens = slices.Clone(first.tokens)
+	s.work.waits, s.work.row = false, first.work.row
 }
 
 func (s *sequence) forget(m *model) {

@@ -250,6 +250,8 @@ func TestAnOrderThatCannotBeObeyedIsAFault(t *testing.T) {
 		"a negative heat":        {Prompt: good, Sampling: engine.Sampling{Temperature: -1}},
 		"a look back below -1":   {Prompt: good, Sampling: engine.Sampling{Last: -2}},
 		"a negative length":      {Prompt: good, MaxTokens: -1},
+		"more than can be":       {Prompt: good, Choices: 2},
+		"fewer than none":        {Prompt: good, Choices: -1},
 		"an empty stop text":     {Prompt: good, Stop: []string{""}},
 	} {
 		if a := c.ask(g); a.Fault == nil || a.Fault.Kind != starling.Invalid {
@@ -284,7 +286,8 @@ func TestNoOrderEndsTheChild(t *testing.T) {
 		var ids []uint64
 		for range rapid.IntRange(1, 5).Draw(t, "orders") {
 			g := engine.Generate{
-				Prompt: []engine.Text{{Text: rapid.StringN(0, 20, -1).Draw(t, "prompt"), Special: rapid.Bool().Draw(t, "special")}, {Text: "a"}},
+				Choices: rapid.SampledFrom([]int{0, 0, 1, 2, 3, 4}).Draw(t, "choices"),
+				Prompt:  []engine.Text{{Text: rapid.StringN(0, 20, -1).Draw(t, "prompt"), Special: rapid.Bool().Draw(t, "special")}, {Text: "a"}},
 				// Without a limit a window is filled, which takes a while.
 				MaxTokens: rapid.IntRange(1, 4).Draw(t, "most"), Stop: rapid.SliceOfN(rapid.StringN(0, 2, -1), 0, 2).Draw(t, "stop"),
 				Grammar:  rapid.SampledFrom([]string{"", "", "root ::= [a-z]*", "root ::= x\nx ::= root", "root ::= \"\"", "é"}).Draw(t, "grammar"),
@@ -297,18 +300,22 @@ func TestNoOrderEndsTheChild(t *testing.T) {
 			}
 			ids = append(ids, c.order(engine.Order{Generate: &g}))
 		}
-		for id, a := range c.hear(ids...) {
-			if a.Done == nil && a.Fault == nil {
-				t.Fatalf("%d: %+v", id, a.Report)
+		for id, choices := range c.hearAll(ids...) {
+			for i, a := range choices {
+				if a.Done == nil && choices[0].Fault == nil {
+					t.Fatalf("%d, choice %d: %+v", id, i, a.Report)
+				}
 			}
 		}
 	})
 }
 
 func TestACacheOfEightBitsDoes(t *testing.T) {
-	c := begin(t, engine.Load{Model: written(t, gguf.TinyQwen.Spec(gguf.F16, 1)), CacheType: "q8_0"})
-	if a := c.ask(engine.Generate{Prompt: plain("Hello"), MaxTokens: 8}); a.Done == nil || a.Done.Output == 0 {
-		t.Errorf("%+v", a.Report)
+	c := begin(t, engine.Load{Model: written(t, gguf.TinyQwen.Spec(gguf.F16, 1)), CacheType: "q8_0", Sequences: 2})
+	for i, a := range c.askAll(engine.Generate{Prompt: plain("Hello"), MaxTokens: 8, Choices: 2}) {
+		if a.Done == nil || a.Done.Output == 0 {
+			t.Errorf("choice %d: %+v", i, a.Report)
+		}
 	}
 }
 

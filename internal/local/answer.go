@@ -25,11 +25,15 @@ type job struct {
 
 // converse has a question answered.
 func (l *Local) converse(ctx context.Context, c starling.Call, q *question, t *telling) error {
-	m := &memo{reader: q.reader, own: q.weights.Speaker.Stops(), asked: c.Request, told: q.told}
+	order := engine.Order{Generate: &q.Generate}
+	s := saying{stream: c.Request.Stream}
+	for i := range order.Choices() {
+		s.all = append(s.all, &memo{choice: i, reader: q.reader(), own: q.weights.Speaker.Stops(), told: q.told})
+	}
 	return l.run(ctx, c, t, &job{
-		asking: asking{model: q.weights.Name, prompt: l.digest(q), background: q.background},
-		order:  engine.Order{Generate: &q.Generate}, size: q.size,
-		hear: func(r engine.Report) error { return m.hear(r, t) },
+		asking: asking{model: q.weights.Name, prompt: l.digest(q), background: q.background, seats: order.Choices()},
+		order:  order, size: q.size,
+		hear: func(r engine.Report) error { return s.hear(r, t) },
 	})
 }
 
@@ -87,7 +91,7 @@ func (j *job) take(ctx context.Context, w *work) (over bool, err error) {
 		if err := j.hear(r); err != nil {
 			return true, err
 		}
-		over = r.Done != nil || r.Vectors != nil || r.Counted != nil
+		over = r.Last()
 	}
 	if broke != nil {
 		return true, starling.AsBilled(broke)
@@ -109,46 +113,60 @@ func (l *Local) cause(ctx context.Context, err error) error {
 	return &late
 }
 
-// A memo is an answer so far.
+// A saying is an answer on its way to who asked: one choice, or several that are written
+// at once.
+type saying struct {
+	all    []*memo
+	stream bool
+}
+
+// A memo is a choice so far.
 type memo struct {
+	choice int
 	reader Reader
 	own    []string // stops that are the model's, not the caller's
-	asked  *starling.Request
-	told   bool // with the tokens
+	told   bool     // with the tokens
 	trail  trail
 
 	sum    float64 // of the log-probabilities
 	tokens int
-	unsure bool // one of them is not known
-	held   []starling.Delta
+	unsure bool             // one of them is not known
+	held   []starling.Delta // of what is not streamed
+	done   engine.Done      // zero until it ends
+	finish starling.Finish
 }
 
 // hear passes on what a report says: as it comes in a stream, and at the end otherwise.
-func (m *memo) hear(r engine.Report, t *telling) error {
+func (s *saying) hear(r engine.Report, t *telling) error {
+	m := s.all[r.Choice]
 	switch {
 	case r.Token != nil:
-		m.weigh(r.Token)
-		if m.told {
-			m.trail.add(r.Token)
-		}
-		return m.say(starling.Event{Deltas: m.trail.over(m.reader.Add(r.Token.Text))}, t)
+		return s.say(starling.Event{Deltas: m.add(r.Token)}, m, t)
 	case r.Done != nil:
-		rest, finish := m.reader.End()
-		return m.say(starling.Event{
-			Deltas: m.trail.over(rest), Finish: m.finish(r.Done, finish), Confidence: m.confidence(), Whole: !m.asked.Stream,
-			Usage: &starling.Usage{Input: int64(r.Done.Prompt - r.Done.Cached), CacheRead: int64(r.Done.Cached), Output: int64(r.Done.Output)},
-		}, t)
+		ev := starling.Event{Deltas: m.end(r.Done)}
+		if len(s.all) > 1 {
+			ev.Deltas = append(ev.Deltas, starling.Delta{Choice: m.choice, Finish: m.finish})
+		}
+		if r.Last() {
+			first := s.all[0]
+			ev.Finish, ev.Confidence, ev.Usage, ev.Whole = first.finish, first.confidence(), s.usage(), !s.stream
+		}
+		return s.say(ev, m, t)
 	}
 	return nil
 }
 
-func (m *memo) say(ev starling.Event, t *telling) error {
-	if !m.asked.Stream {
+// say passes on what a choice says.
+func (s *saying) say(ev starling.Event, m *memo, t *telling) error {
+	if !s.stream {
 		m.held = append(m.held, ev.Deltas...)
 		if ev.Usage == nil {
 			return nil
 		}
-		ev.Deltas = joined(m.held)
+		ev.Deltas = nil
+		for _, m := range s.all {
+			ev.Deltas = append(ev.Deltas, joined(m.held)...)
+		}
 	}
 	for i := range ev.Deltas {
 		ev.Bytes += len(ev.Deltas[i].Text)
@@ -160,6 +178,40 @@ func (m *memo) say(ev starling.Event, t *telling) error {
 		return errLeft
 	}
 	return nil
+}
+
+// usage counts the prompt once, as it was read, and what all choices wrote.
+func (s *saying) usage() *starling.Usage {
+	prompt := s.all[0].done
+	u := &starling.Usage{Input: int64(prompt.Prompt - prompt.Cached), CacheRead: int64(prompt.Cached)}
+	for _, m := range s.all {
+		u.Output += int64(m.done.Output)
+	}
+	return u
+}
+
+// add returns what the reader says to a token.
+func (m *memo) add(t *engine.Token) []starling.Delta {
+	m.weigh(t)
+	if m.told {
+		m.trail.add(t)
+	}
+	return m.over(m.reader.Add(t.Text))
+}
+
+// end returns what the reader held back.
+func (m *memo) end(d *engine.Done) []starling.Delta {
+	rest, finish := m.reader.End()
+	m.done, m.finish = *d, m.ended(d, finish)
+	return m.over(rest)
+}
+
+// over gives what is said its tokens, and the number of the choice.
+func (m *memo) over(said []starling.Delta) []starling.Delta {
+	for i := range said {
+		said[i].Choice = m.choice
+	}
+	return m.trail.over(said)
 }
 
 // joined puts the pieces of each block together.
@@ -177,8 +229,8 @@ func joined(ds []starling.Delta) (all []starling.Delta) {
 	return all
 }
 
-// finish says why an answer ended. One that the window cut is never passed as finished.
-func (m *memo) finish(d *engine.Done, reader starling.Finish) starling.Finish {
+// ended says why an answer ended. One that the window cut is never passed as finished.
+func (m *memo) ended(d *engine.Done, reader starling.Finish) starling.Finish {
 	switch {
 	case d.Finish == starling.Length && d.Window:
 		return starling.Overfull

@@ -30,9 +30,9 @@ const mostLikely = 20
 type question struct {
 	engine.Generate
 	weights    Weights
-	reader     Reader
-	size       int  // bytes of the prompt
-	told       bool // the caller is told the tokens and their log-probabilities
+	reader     func() Reader // a new one, for each choice
+	size       int           // bytes of the prompt
+	told       bool          // the caller is told the tokens and their log-probabilities
 	background bool
 }
 
@@ -62,7 +62,7 @@ func (l *Local) question(c starling.Call, w Weights) (*question, error) {
 		a.err = a.prompt(r.Dialect)
 	}
 	q.MaxTokens, q.Logprobs, q.told = int(min(chat.MaxTokens, math.MaxInt32)), c.Logprobs || chat.Logprobs, chat.Logprobs
-	q.Top = int(chat.TopLogprobs)
+	q.Top, q.Choices = int(chat.TopLogprobs), int(chat.Choices)
 	for _, s := range slices.Concat(chat.Stop, w.Speaker.Stops()) {
 		if s != "" && !slices.Contains(q.Stop, s) {
 			q.Stop = append(q.Stop, s)
@@ -97,8 +97,10 @@ func (a *asker) impossible(r *starling.Request) error {
 	switch last := len(chat.Messages) - 1; {
 	case chat.TopLogprobs > mostLikely:
 		return refused("top_logprobs", fmt.Sprintf("must be at most %d", mostLikely))
-	case r.Choices > 1 || chat.Choices > 1:
-		return refused("n", "a model on this machine gives one answer")
+	case chat.Choices > 1 && r.Dialect != starling.OpenAI && r.Dialect != starling.Completions:
+		return refused("n", "a model on this machine gives one answer in this dialect")
+	case chat.Choices > int64(a.weights.places()):
+		return refused("n", fmt.Sprintf("must be at most %d, as many answers as this model writes at once (sequences of local, in the configuration)", a.weights.places()))
 	case r.Images+r.Documents > 0:
 		return refused("messages", "there is more than text")
 	case r.Hosted > 0:
@@ -286,7 +288,7 @@ func keywords(pointers []string) (all []string) {
 // prompt renders the chat. A prompt of the completions dialect is continued as it is.
 func (a *asker) prompt(d starling.Dialect) (err error) {
 	if d == starling.Completions || a.raw {
-		a.Prompt, a.reader = []engine.Text{{Text: a.chat.Messages[0].Parts[0].Text}}, &plainReader{}
+		a.Prompt, a.reader = []engine.Text{{Text: a.chat.Messages[0].Parts[0].Text}}, func() Reader { return &plainReader{} }
 	} else {
 		chat := *a.chat
 		if chat.ToolChoice.Mode == "none" {
@@ -302,7 +304,7 @@ func (a *asker) prompt(d starling.Dialect) (err error) {
 			}
 			a.hold(gbnf, loose, "tools")
 		}
-		a.reader = a.weights.Speaker.Reader(chat.Tools, a.Prompt)
+		a.reader = func() Reader { return a.weights.Speaker.Reader(chat.Tools, a.Prompt) }
 	}
 	for _, t := range a.Prompt {
 		a.size += len(t.Text)

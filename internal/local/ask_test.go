@@ -28,7 +28,7 @@ func translatedFor(t *testing.T, s Speaker, d starling.Dialect, body string) (*q
 	var left []string
 	r := asking1(t, d, `{"model":"m",`+body[1:])
 	c := starling.Call{Request: r, Left: func(f string) { left = append(left, f) }}
-	q, err := l.question(c, Weights{Name: "m", Speaker: s})
+	q, err := l.question(c, Weights{Name: "m", Sequences: 4, Speaker: s})
 	if r.Chat != nil {
 		t.Error("the exchange's own request has a view now")
 	}
@@ -67,6 +67,8 @@ func TestWhatACallerAsksForIsOrderedOfTheEngine(t *testing.T) {
 		{"a prompt as it is", starling.Generate, `{"prompt":"Once","raw":true}`, usual, func(q *question) bool { return q.Prompt[0].Text == "Once" }, nil},
 		{"log-probabilities", starling.OpenAI, `{` + said + `,"logprobs":true,"top_logprobs":3}`, usual, func(q *question) bool { return q.Logprobs && q.Top == 3 && q.told }, nil},
 		{"Completions' log-probabilities", starling.Completions, `{"prompt":"Once","logprobs":2}`, usual, func(q *question) bool { return q.Logprobs && q.Top == 2 }, nil},
+		{"several answers", starling.OpenAI, `{` + said + `,"n":4}`, usual, func(q *question) bool { return q.Choices == 4 }, nil},
+		{"several texts", starling.Completions, `{"prompt":"Once","n":2}`, usual, func(q *question) bool { return q.Choices == 2 }, nil},
 		{"tools that may not be used", starling.OpenAI, `{` + said + `,"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"none"}`, usual, nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -101,7 +103,8 @@ func TestWhatCannotBeDoneIsInvalidBeforeAnythingIsComputed(t *testing.T) {
 		body, field string
 	}{
 		{starling.OpenAI, `{` + said + `,"logprobs":true,"top_logprobs":21}`, "top_logprobs"},
-		{starling.OpenAI, `{` + said + `,"n":2}`, "n"},
+		{starling.OpenAI, `{` + said + `,"n":5}`, "n"},
+		{starling.Gemini, `{"contents":[{"parts":[{"text":"sing"}]}],"generationConfig":{"candidateCount":2}}`, "n"},
 		{starling.OpenAI, `{` + said + `,"temperature":1000}`, "temperature"},
 		{starling.OpenAI, `{` + said + `,"top_k":1.5}`, "top_k"},
 		{starling.OpenAI, `{` + said + `,"seed":1.5}`, "seed"},
@@ -111,7 +114,9 @@ func TestWhatCannotBeDoneIsInvalidBeforeAnythingIsComputed(t *testing.T) {
 		{starling.OpenAI, `{` + said + `,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"unsayable":1}}}}`, "grammar"},
 		{starling.OpenAI, `{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]}]}`, "messages"},
 		{starling.OpenAI, `{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}`, "messages"},
-		{starling.Completions, `{"prompt":["a","b"]}`, "n"},
+		{starling.Completions, `{"prompt":["a","b"]}`, "prompt"},
+		{starling.Completions, `{"prompt":"a","n":2,"best_of":2}`, "best_of"},
+		{starling.Completions, `{"prompt":"a","n":5}`, "n"},
 		{starling.Completions, `{"prompt":"a","suffix":"b"}`, "suffix"},
 		{starling.Completions, `{"prompt":[1,2]}`, "prompt"},
 		{starling.Generate, `{"prompt":"a","template":"b"}`, "template"},
@@ -185,8 +190,9 @@ func TestAFamilyIsHeldToTheCallThatIsDemanded(t *testing.T) {
 	if err != nil || left != nil || !strings.Contains(q.Grammar, "<tool_call>") || q.Temperature != 0.6 {
 		t.Fatalf("%+v %v %v", q, left, err)
 	}
-	deltas := q.reader.Add("I sing.</think>\n<tool_call>{\"name\": \"f\", \"arguments\": {\"a\":7}}</tool_call>")
-	if _, finish := q.reader.End(); finish != starling.ToolUse || len(deltas) == 0 || deltas[len(deltas)-1].Name != "f" {
+	r := q.reader()
+	deltas := r.Add("I sing.</think>\n<tool_call>{\"name\": \"f\", \"arguments\": {\"a\":7}}</tool_call>")
+	if _, finish := r.End(); finish != starling.ToolUse || len(deltas) == 0 || deltas[len(deltas)-1].Name != "f" {
 		t.Errorf("%+v %s", deltas, finish)
 	}
 	if _, _, err := translatedFor(t, s, starling.OpenAI, asked+`{"type":"function","function":{"name":"g"}}}`); starling.KindOf(err) != starling.Invalid {

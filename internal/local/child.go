@@ -257,7 +257,7 @@ func (c *child) begin(o engine.Order, size int, done func(engine.Report)) (*work
 	}
 	c.last++
 	o.ID = c.last
-	w := &work{id: o.ID, child: c, size: size, wake: make(chan struct{}, 1), done: done}
+	w := &work{id: o.ID, child: c, size: size, choices: o.Choices(), open: o.Choices(), wake: make(chan struct{}, 1), done: done}
 	c.works[w.id] = w
 	c.heard = time.Now() // from now on silence counts
 	c.mu.Unlock()
@@ -322,15 +322,15 @@ func (c *child) heed(r engine.Report) error {
 		}
 		return nil
 	}
-	over := r.Done != nil || r.Fault != nil || r.Counted != nil || r.Vectors != nil
 	c.mu.Lock()
 	c.heard = time.Now()
 	w := c.works[r.ID]
-	if over {
+	fits := w != nil && w.expects(r)
+	if r.Last() {
 		delete(c.works, r.ID)
 	}
 	c.mu.Unlock()
-	if w == nil || !over && r.Token == nil && r.Progress == 0 {
+	if !fits {
 		return engine.ErrGarbage
 	}
 	w.put(r, nil)

@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 
 // A script says how a child behaves.
 type script struct {
-	Words   []string
+	Words   []string // in which # is the number of the choice
 	Prompt  int
 	Cached  int
 	Output  int
@@ -198,7 +198,9 @@ func (f *fake) answer(o engine.Order) {
 			f.say(engine.Report{ID: o.ID, Done: &engine.Done{Finish: starling.Stopped, Left: true, Prompt: f.Prompt}})
 			return
 		}
-		f.say(engine.Report{ID: o.ID, Token: &engine.Token{Text: word, Logprob: &f.Logprob}})
+		for c := range o.Choices() {
+			f.say(engine.Report{ID: o.ID, Choice: c, Token: &engine.Token{Text: strings.ReplaceAll(word, "#", fmt.Sprint(c)), Logprob: &f.Logprob}})
+		}
 		if i == 0 {
 			f.misbehave(does, o.ID)
 		}
@@ -213,6 +215,9 @@ func (f *fake) answer(o engine.Order) {
 	finish := f.Finish
 	if finish == "" {
 		finish = starling.Stopped
+	}
+	for c := o.Choices() - 1; c > 0; c-- { // the last one ends first, by the limit
+		f.say(engine.Report{ID: o.ID, Choice: c, Done: &engine.Done{Finish: starling.Length, Prompt: f.Prompt, Cached: f.Prompt, Output: f.Output + c, More: true}})
 	}
 	f.say(engine.Report{ID: o.ID, Done: &engine.Done{Finish: finish, Window: f.Window, Prompt: f.Prompt, Cached: f.Cached, Output: f.Output, Reading: 0.5, Writing: 1}})
 }
@@ -233,6 +238,12 @@ func (f *fake) misbehave(does string, id uint64) {
 		time.Sleep(time.Minute)
 	case "empty":
 		f.say(engine.Report{ID: id})
+		time.Sleep(time.Minute)
+	case "another choice":
+		f.say(engine.Report{ID: id, Choice: 9, Token: &engine.Token{Text: "x"}})
+		time.Sleep(time.Minute)
+	case "more":
+		f.say(engine.Report{ID: id, Done: &engine.Done{More: true}})
 		time.Sleep(time.Minute)
 	case "giant":
 		_, _ = os.Stdout.WriteString("\xff\xff\xff\xff")

@@ -63,7 +63,7 @@ const (
 type resident struct {
 	name  string
 	need  int64 // bytes, of a child; more than was expected once one was killed for want of memory
-	seats int   // works at once
+	seats int   // answers at once
 
 	stage   stage
 	child   uint64
@@ -88,6 +88,7 @@ type asking struct {
 	model      string
 	prompt     suspect
 	background bool
+	seats      int         // that are wanted, at once; 0: 1
 	reply      chan placed // of the goroutine that waits; the keeper does not use it
 }
 
@@ -158,7 +159,7 @@ func newKeeper(r rules) *keeper {
 
 // add makes a model known.
 func (k *keeper) add(name string, need int64, seats int) {
-	k.models[name] = &resident{name: name, need: need, seats: max(1, seats), working: map[uint64]*asking{}}
+	k.models[name] = &resident{name: name, need: need, seats: seats, working: map[uint64]*asking{}}
 	k.names = slices.Sorted(maps.Keys(k.models))
 }
 
@@ -339,18 +340,32 @@ func (k *keeper) stand(now time.Time) {
 }
 
 // seat gives the free seats to those who wait, to people before what runs beside them.
+// Who wants several is not passed by who wants fewer, and so gets them.
 func (k *keeper) seat() {
 	for _, name := range k.names {
 		m := k.models[name]
-		for m.stage == ready && !m.drain && len(m.waiting) > 0 && len(m.working) < m.seats {
+		for m.stage == ready && !m.drain && len(m.waiting) > 0 {
 			i := max(0, slices.IndexFunc(m.waiting, func(a *asking) bool { return !a.background }))
 			a := m.waiting[i]
+			if m.taken() > 0 && m.taken()+a.takes() > m.seats {
+				break
+			}
 			m.waiting = slices.Delete(m.waiting, i, i+1)
 			m.working[a.id] = a
 			k.out = append(k.out, seatIt{a, m.child})
 		}
 	}
 }
+
+// taken is how many seats of a model are.
+func (m *resident) taken() (n int) {
+	for _, a := range m.working {
+		n += a.takes()
+	}
+	return n
+}
+
+func (a *asking) takes() int { return max(1, a.seats) }
 
 func (k *keeper) end(m *resident) {
 	m.stage, m.drain, k.murky = ending, false, true

@@ -23,6 +23,7 @@ type house struct {
 	ready   map[uint64]bool
 	dying   map[uint64]bool
 	seated  map[uint64]uint64 // asks → children
+	wanted  map[uint64]int    // seats, by ask
 	open    map[uint64]*asking
 	refused map[uint64]error
 	frozen  map[uint64]bool
@@ -33,14 +34,17 @@ type house struct {
 
 var gone = &starling.Error{Kind: starling.Overloaded, Op: "the engine ended"}
 
+// seatsOfEach is how many seats each model has.
+const seatsOfEach = 2
+
 func newHouse(room int64, r rules, fail func(string, ...any), needs ...int64) *house {
 	k := newKeeper(r)
 	for i, need := range needs {
-		k.add(string(rune('a'+i)), need, 2)
+		k.add(string(rune('a'+i)), need, seatsOfEach)
 	}
 	h := &house{
 		k: k, now: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC), fail: fail, room: room, living: map[uint64]string{}, ready: map[uint64]bool{}, dying: map[uint64]bool{},
-		seated: map[uint64]uint64{}, open: map[uint64]*asking{}, refused: map[uint64]error{}, frozen: map[uint64]bool{}, threads: map[uint64]int{}, names: map[uint64]string{},
+		seated: map[uint64]uint64{}, wanted: map[uint64]int{}, open: map[uint64]*asking{}, refused: map[uint64]error{}, frozen: map[uint64]bool{}, threads: map[uint64]int{}, names: map[uint64]string{},
 	}
 	h.measure(room)
 	return h
@@ -89,6 +93,15 @@ func (h *house) do(e effect) {
 		}
 		delete(h.open, e.ask.id)
 		h.seated[e.ask.id] = e.child
+		taken := 0
+		for ask, child := range h.seated {
+			if child == e.child {
+				taken += h.wanted[ask]
+			}
+		}
+		if taken > seatsOfEach {
+			h.fail("%d seats are taken at child %d", taken, e.child)
+		}
 	case refuseIt:
 		if h.open[e.ask.id] == nil || e.err == nil {
 			h.fail("%d is refused, who does not wait", e.ask.id)
@@ -113,9 +126,13 @@ func (h *house) pause() { h.tell(measured{room: h.room, idle: 4, why: "paused"})
 func (h *house) ask(model string) uint64 { return h.askAs(model, false) }
 
 func (h *house) askAs(model string, background bool) uint64 {
+	return h.askFor(1, model, background)
+}
+
+func (h *house) askFor(seats int, model string, background bool) uint64 {
 	h.last++
-	a := &asking{id: h.last, model: model, prompt: suspect{byte(h.last), byte(h.last >> 8)}, background: background}
-	h.open[a.id] = a
+	a := &asking{id: h.last, model: model, prompt: suspect{byte(h.last), byte(h.last >> 8)}, background: background, seats: seats}
+	h.open[a.id], h.wanted[a.id] = a, seats
 	h.tell(asked{a})
 	return a.id
 }
@@ -214,7 +231,9 @@ func TestWhateverHappensTheKeeperKeepsItsWord(t *testing.T) {
 		}
 		model := func() string { return string(rune('a' + rapid.IntRange(0, len(needs)-1).Draw(t, "model"))) }
 		t.Repeat(map[string]func(*rapid.T){
-			"ask": func(t *rapid.T) { h.askAs(model(), rapid.Bool().Draw(t, "background")) },
+			"ask": func(t *rapid.T) {
+				h.askFor(rapid.IntRange(1, seatsOfEach).Draw(t, "seats"), model(), rapid.Bool().Draw(t, "background"))
+			},
 			"leave": func(*rapid.T) {
 				if a, ok := pick(sorted(h.open, nil)); ok {
 					h.finish(a)
@@ -316,6 +335,24 @@ func TestTheLongestUnusedModelMakesRoomAndNeverOneThatAnswers(t *testing.T) {
 		t.Error("an engine whose memory is wanted took new work")
 	}
 	h.settle()
+}
+
+func TestWhoWantsSeveralSeatsIsNotPassedByWhoWantsOne(t *testing.T) {
+	h := newHouse(4, usual(), t.Fatalf, 2)
+	first := h.ask("a")
+	h.load(h.loadingOnes()[0])
+	both, late := h.askFor(2, "a", false), h.ask("a")
+	if h.seated[both]+h.seated[late] != 0 {
+		t.Error("one seat is free: who wants two has it, or who came later")
+	}
+	h.finish(first)
+	if h.seated[both] == 0 || h.seated[late] != 0 {
+		t.Error("both seats are free, and who wants them has not got them")
+	}
+	h.finish(both)
+	if h.seated[late] == 0 {
+		t.Error("who came later waits for a free seat")
+	}
 }
 
 func TestWhoWaitsLongestIsServedFirst(t *testing.T) {

@@ -93,7 +93,7 @@ func (l *Local) do(effects []effect, children map[uint64]*child) {
 func (l *Local) start(e startIt) *child {
 	w := l.weights[e.model]
 	c := newChild(e.model, e.child, l.opts.Command(), engine.Load{
-		Library: l.opts.Library, Model: w.File, Context: w.Context, Sequences: max(1, w.Sequences), Threads: e.threads,
+		Library: l.opts.Library, Model: w.File, Context: w.Context, Sequences: w.places(), Threads: e.threads,
 		Adapters: w.files(), Vectors: w.Vectors, CacheType: w.CacheType,
 	}, limits{l.opts.Loading, l.opts.Silence}, l.opts.Log)
 	l.running.Go(func() {

@@ -138,7 +138,7 @@ func New(o Options) (*Local, error) {
 			return nil, err
 		}
 		l.loads = append(l.loads, w.Name)
-		k.add(w.Name, need, w.Sequences)
+		k.add(w.Name, need, w.places())
 		for _, voice := range w.voices() {
 			if _, twice := l.weights[voice.called()]; twice || voice.called() == "" {
 				return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("local: model %q", voice.called()), Hint: "each model and each adapter has a name of its own"}
@@ -184,6 +184,9 @@ func (w Weights) voices() []Weights {
 	}
 	return all
 }
+
+// places is how many answers are written at once, at least 1.
+func (w Weights) places() int { return max(1, w.Sequences) }
 
 // called is the name of the model that the weights are.
 func (w Weights) called() string {

@@ -125,6 +125,8 @@ func TestWhatGoesWrongInAChildIsSaidAndTheNextOneAnswers(t *testing.T) {
 		{"it announces too much", script{Does: "giant"}, starling.Overloaded, "a message of more than", true, nil},
 		{"it answers what nobody asked", script{Does: "wrong id"}, starling.Overloaded, "it sent garbage", true, nil},
 		{"it falls silent", script{Does: "silence"}, starling.Overloaded, "it has work and said nothing for 1s", true, func(o *Options) { o.Silence = time.Second }},
+		{"it answers more often than it was asked", script{Does: "another choice"}, starling.Overloaded, "it sent garbage", true, nil},
+		{"it says that there is more where there is none", script{Does: "more"}, starling.Overloaded, "it sent garbage", true, nil},
 		{"it cannot do it", script{Does: "fault too_large"}, starling.TooLarge, "generate", false, nil},
 		{"it ends while it loads", script{Load: "crash"}, starling.Overloaded, "the engine of m ended: exit status 3", false, nil},
 	} {

@@ -1,13 +1,15 @@
 package wire
 
 import (
+	"cmp"
 	"strings"
 
 	"starling"
 )
 
 // A Collector gathers an answer from its events' deltas, for those who judge it
-// as a whole. The zero value is ready. [Read] bounds how much that can be.
+// as a whole: of several choices the first. The zero value is ready. [Read] bounds
+// how much that can be.
 type Collector struct {
 	told   gathered
 	finish starling.Finish
@@ -16,7 +18,9 @@ type Collector struct {
 // Add takes ev's deltas and its Finish.
 func (c *Collector) Add(ev starling.Event) {
 	for i := range ev.Deltas {
-		c.told.add(&ev.Deltas[i])
+		if ev.Deltas[i].Choice == 0 {
+			c.told.add(&ev.Deltas[i])
+		}
 	}
 	if ev.Finish != "" {
 		c.finish = ev.Finish
@@ -44,10 +48,12 @@ func (c *Collector) count(kind starling.PartKind) (n int) {
 	return n
 }
 
-// gathered is an answer as its deltas told it.
+// gathered is an answer as its deltas told it, or the first of several choices.
 type gathered struct {
 	blocks  []*piece
 	vectors [][]float32
+	finish  starling.Finish // of one of several choices; "" if one was asked for
+	others  []*gathered     // the choices after the first, in order
 }
 
 // A piece is one block of an answer.
@@ -61,12 +67,37 @@ type piece struct {
 }
 
 func (g *gathered) add(d *starling.Delta) {
+	g = g.choice(d.Choice)
+	if d.Finish != "" {
+		g.finish = d.Finish
+		return
+	}
 	p := g.find(d.Block)
 	if p == nil {
 		p = &piece{block: d.Block, kind: d.Kind}
 		g.blocks = append(g.blocks, p)
 	}
 	p.add(d)
+}
+
+// choice returns one of several, by its number from 0.
+func (g *gathered) choice(n int) *gathered {
+	if n == 0 {
+		return g
+	}
+	for len(g.others) < n {
+		g.others = append(g.others, &gathered{})
+	}
+	return g.others[n-1]
+}
+
+// choices returns all of them, one with the finish of its own or that of the answer.
+func (g *gathered) choices(answer starling.Finish) []*gathered {
+	all := append([]*gathered{g}, g.others...)
+	for _, c := range all {
+		c.finish = cmp.Or(c.finish, answer)
+	}
+	return all
 }
 
 func (p *piece) add(d *starling.Delta) {

@@ -12,14 +12,28 @@ func (openAI) renderer(o WriterOptions) renderer {
 
 // openAIRenderer writes chunks, or a completion.
 type openAIRenderer struct {
-	o     WriterOptions
-	usage bool   // the caller asked for usage in the stream
-	head  []byte // what every chunk starts with, up to its choices
-	cut   []byte // an event without its usage; its memory is reused
-	scan  scanner
-	done  bool  // [DONE] passed
-	began bool  // the first chunk, with the role, is written
-	calls []int // block numbers of the calls that were told
+	o       WriterOptions
+	usage   bool   // the caller asked for usage in the stream
+	head    []byte // what every chunk starts with, up to its choices
+	cut     []byte // an event without its usage; its memory is reused
+	scan    scanner
+	done    bool // [DONE] passed
+	choices []openAIChoice
+	named   int // calls of all choices to which an id was given
+}
+
+// openAIChoice is a choice as far as it was written into a stream.
+type openAIChoice struct {
+	began, over bool  // the first chunk, with the role, is written; the last one
+	calls       []int // block numbers of the calls that were told
+}
+
+// choice returns one by its number, in memory that the next call may move.
+func (r *openAIRenderer) choice(n int) *openAIChoice {
+	for len(r.choices) <= n {
+		r.choices = append(r.choices, openAIChoice{})
+	}
+	return &r.choices[n]
 }
 
 func (r *openAIRenderer) pass(raw []byte) []byte {
@@ -85,13 +99,13 @@ func cutMember(object []byte, m member) edit {
 }
 
 // chunk writes one choice's chunk around what inside writes, with the tokens of its text.
-func (r *openAIRenderer) chunk(p *pen, finish string, tokens []starling.Token, inside func()) {
+func (r *openAIRenderer) chunk(p *pen, choice int, finish string, tokens []starling.Token, inside func()) {
 	r.open(p)
 	p.key("choices")
 	p.open('[')
 	p.open('{')
 	p.key("index")
-	p.int(0)
+	p.int(int64(choice))
 	p.key("delta")
 	p.open('{')
 	inside()
@@ -137,21 +151,23 @@ func (r *openAIRenderer) shut(p *pen) {
 
 func (r *openAIRenderer) idle(p *pen) { p.b = append(p.b, comment...) }
 
-func (r *openAIRenderer) begin(p *pen) {
-	if !r.began {
-		r.began = true
-		r.chunk(p, "", nil, func() { p.pairs("role", "assistant", "content", "") })
+func (r *openAIRenderer) begin(p *pen, choice int) {
+	if c := r.choice(choice); !c.began {
+		c.began = true
+		r.chunk(p, choice, "", nil, func() { p.pairs("role", "assistant", "content", "") })
 	}
 }
 
 func (r *openAIRenderer) delta(p *pen, d *starling.Delta) error {
-	r.begin(p)
+	r.begin(p, d.Choice)
 	switch {
+	case d.Finish != "":
+		r.finish(p, d.Choice, d.Finish)
 	case d.Kind == starling.CallPart:
 		r.call(p, d)
 	case d.Text == "": // a signature, which has no place here
 	default:
-		r.chunk(p, "", d.Tokens, func() { p.pairs(openAIFields[d.Kind], d.Text) })
+		r.chunk(p, d.Choice, "", d.Tokens, func() { p.pairs(openAIFields[d.Kind], d.Text) })
 	}
 	return nil
 }
@@ -166,15 +182,15 @@ var openAIFields = map[starling.PartKind]string{
 
 // call writes a piece of a call: its number always, id and name only at first.
 func (r *openAIRenderer) call(p *pen, d *starling.Delta) {
-	n, isNew := r.number(d.Block)
-	r.chunk(p, "", nil, func() {
+	n, isNew := r.choice(d.Choice).number(d.Block)
+	r.chunk(p, d.Choice, "", nil, func() {
 		p.key("tool_calls")
 		p.open('[')
 		p.open('{')
 		p.key("index")
 		p.int(int64(n))
 		if isNew {
-			p.pairs("id", r.callID(d.ID, n), "type", "function")
+			p.pairs("id", r.callID(d.ID), "type", "function")
 		}
 		p.key("function")
 		p.open('{')
@@ -188,28 +204,41 @@ func (r *openAIRenderer) call(p *pen, d *starling.Delta) {
 	})
 }
 
-func (r *openAIRenderer) number(block int) (n int, isNew bool) {
-	for n, b := range r.calls {
+func (c *openAIChoice) number(block int) (n int, isNew bool) {
+	for n, b := range c.calls {
 		if b == block {
 			return n, false
 		}
 	}
-	r.calls = append(r.calls, block)
-	return len(r.calls) - 1, true
+	c.calls = append(c.calls, block)
+	return len(c.calls) - 1, true
 }
 
-// callID returns the upstream's id of a call, or one that is unique in the
+// callID returns the upstream's id of a new call, or one that is unique in the
 // conversation: the client sends it back.
-func (r *openAIRenderer) callID(id string, n int) string {
+func (r *openAIRenderer) callID(id string) string {
+	r.named++
 	if id != "" {
 		return id
 	}
-	return ownID("call", r.o.ID, n)
+	return ownID("call", r.o.ID, r.named-1)
 }
 
+// finish writes the last chunk of a choice.
+func (r *openAIRenderer) finish(p *pen, choice int, why starling.Finish) {
+	c := r.choice(choice)
+	c.over = true
+	r.chunk(p, choice, openAIFinish(why, len(c.calls) > 0), nil, func() {})
+}
+
+// end writes what is left to be said: all, where one choice was asked for.
 func (r *openAIRenderer) end(p *pen, e ending) error {
-	r.begin(p)
-	r.chunk(p, openAIFinish(e.finish, len(r.calls) > 0), nil, func() {})
+	r.begin(p, 0)
+	for i := range r.choices {
+		if !r.choices[i].over {
+			r.finish(p, i, e.finish)
+		}
+	}
 	r.counted(p, e)
 	p.b = append(p.b, openAIDone...)
 	return nil
@@ -266,14 +295,16 @@ func (r *openAIRenderer) body(p *pen, g *gathered, e ending) error {
 	r.identity(p, "chat.completion")
 	p.key("choices")
 	p.open('[')
-	p.open('{')
-	p.key("index")
-	p.int(0)
-	p.key("message")
-	r.message(p, g)
-	p.logprobs(g.tokens())
-	p.pairs("finish_reason", openAIFinish(e.finish, len(g.calls()) > 0))
-	p.shut('}')
+	for i, c := range g.choices(e.finish) {
+		p.open('{')
+		p.key("index")
+		p.int(int64(i))
+		p.key("message")
+		r.message(p, c)
+		p.logprobs(c.tokens())
+		p.pairs("finish_reason", openAIFinish(c.finish, len(c.calls()) > 0))
+		p.shut('}')
+	}
 	p.shut(']')
 	if e.usage != nil {
 		r.count(p, e.usage)
@@ -294,9 +325,9 @@ func (r *openAIRenderer) message(p *pen, g *gathered) {
 	if len(calls) > 0 {
 		p.key("tool_calls")
 		p.open('[')
-		for i, c := range calls {
+		for _, c := range calls {
 			p.open('{')
-			p.pairs("id", r.callID(c.ID, i), "type", "function")
+			p.pairs("id", r.callID(c.ID), "type", "function")
 			p.key("function")
 			p.open('{')
 			p.pairs("name", c.Name, "arguments", c.Arguments)

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +120,95 @@ func TestEveryChunkHasTheSameIdentityAndEveryCallItsNumber(t *testing.T) {
 	if d := cmp.Diff([]string{"call_id_1_0", "call_id_1_1"}, ids); d != "" {
 		t.Error(d)
 	}
+}
+
+func TestEachOfSeveralChoicesIsWrittenToItsOwnEnd(t *testing.T) {
+	of := func(choice int, d starling.Delta) starling.Event {
+		d.Choice = choice
+		return starling.Event{Deltas: []starling.Delta{d}}
+	}
+	text := func(s string) starling.Delta {
+		return starling.Delta{Kind: starling.TextPart, Text: s, Tokens: []starling.Token{{Text: s, Logprob: -1}}}
+	}
+	called := starling.Delta{Kind: starling.CallPart, Block: 1, Name: "f", Text: "{}"}
+	events := []starling.Event{
+		of(1, text("b")), of(0, text("a")), of(1, text("bb")), of(0, called), of(1, called), of(1, starling.Delta{Finish: starling.ToolUse}),
+		of(2, starling.Delta{Finish: starling.Length}), of(0, starling.Delta{Finish: starling.Stopped}),
+		{Finish: starling.Stopped, Usage: &starling.Usage{Input: 1, Output: 9}},
+	}
+	r := streaming(starling.OpenAI)
+	r.WantProbs = true
+	if d := cmp.Diff([]string{`1 ""`, `1 "b" b`, `0 ""`, `0 "a" a`, `1 "bb" bb`, `0 call_id_1_0`, `1 call_id_1_1`, `1 tool_calls`, `2 ""`, `2 length`, `0 tool_calls`}, choicesOf(t, rendered(t, r, events...))); d != "" {
+		t.Errorf("a stream: %s", d)
+	}
+	r.Stream = false
+	if d := cmp.Diff([]string{`0 "a" call_id_1_0 a tool_calls`, `1 "bbb" call_id_1_1 b bb tool_calls`, `2 "" length`}, choicesOf(t, rendered(t, r, events...))); d != "" {
+		t.Errorf("a body: %s", d)
+	}
+	r.Dialect, events = starling.Completions, slices.Delete(events, 3, 6)
+	if d := cmp.Diff([]string{`0 "a" a@0 stop`, `1 "bbb" b@0 bb@1 stop`, `2 "" length`}, choicesOf(t, rendered(t, r, append(events, of(1, starling.Delta{Finish: starling.Stopped}))...))); d != "" {
+		t.Errorf("completions: %s", d)
+	}
+	r.Stream = true
+	if d := cmp.Diff([]string{`1 "b" b@0`, `0 "a" a@0`, `1 "bb" bb@1`, `2 "" length`, `0 "" stop`, `1 "" stop`}, choicesOf(t, rendered(t, r, append(events, of(1, starling.Delta{Finish: starling.Stopped}))...))); d != "" {
+		t.Errorf("completions in a stream: %s", d)
+	}
+	var c Collector
+	for _, ev := range events {
+		c.Add(ev)
+	}
+	if a := c.Answer(); a.Text != "a" || len(a.Calls) != 0 || a.Finish != starling.Stopped {
+		t.Errorf("who judges the answer hears %+v", a)
+	}
+}
+
+// choicesOf is what each choice of an answer, or of a chunk, says: its number, its text, the
+// ids of its calls, its tokens and where they stand, and its end.
+func choicesOf(t *testing.T, out string) (all []string) {
+	t.Helper()
+	for event := range strings.SplitSeq(strings.TrimSpace(out), "\n\n") {
+		var said struct {
+			Choices []struct {
+				Index          int
+				Text           *string
+				Delta, Message struct {
+					Content *string
+					Calls   []struct{ ID string } `json:"tool_calls"`
+				}
+				Logprobs struct {
+					Content []struct{ Token string }
+					Tokens  []string
+					At      []int `json:"text_offset"`
+				}
+				Finish string `json:"finish_reason"`
+			}
+		}
+		if event = strings.TrimPrefix(event, "data: "); event == "[DONE]" {
+			continue
+		}
+		if err := json.Unmarshal([]byte(event), &said); err != nil {
+			t.Fatalf("%s: %v", event, err)
+		}
+		for _, c := range said.Choices {
+			line := fmt.Sprint(c.Index)
+			for _, text := range []*string{c.Text, c.Delta.Content, c.Message.Content} {
+				if text != nil {
+					line += fmt.Sprintf(" %q", *text)
+				}
+			}
+			for _, call := range append(c.Delta.Calls, c.Message.Calls...) {
+				line += " " + call.ID
+			}
+			for _, token := range c.Logprobs.Content {
+				line += " " + token.Token
+			}
+			for i, token := range c.Logprobs.Tokens {
+				line += fmt.Sprintf(" %s@%d", token, c.Logprobs.At[i])
+			}
+			all = append(all, strings.TrimSuffix(line+" "+c.Finish, " "))
+		}
+	}
+	return all
 }
 
 func TestAnthropicBlocksNeverOverlap(t *testing.T) {
