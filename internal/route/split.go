@@ -79,15 +79,60 @@ func (p *planning) splitter(ladder []skill.Candidate) (*starling.Candidate, erro
 		return nil, err
 	}
 	c := p.answersFrom(w, strong, f)
-	switch sendable := strong.Context == 0 || w.Tokens < strong.Context; {
-	case sendable && c.Expected >= c.Split.Whole:
-		return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("a plan, %d readings and an answer are expected to cost %s, to send everything %s", len(w.Chunks), c.Expected, c.Split.Whole)}
+	switch {
+	case sendable(w, strong) && c.Expected >= c.Split.Whole:
+		return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("a plan, %d readings and an answer are expected to cost %s, to send everything %s", w.UsualReadings(), c.Expected, c.Split.Whole)}
 	case p.Limit > 0 && c.Worst > p.Limit:
 		why := fmt.Sprintf("split it may cost %s, %s allows %s a request", c.Worst, p.limits(), p.Limit)
 		p.leave(strong.ID(), starling.OverBudget, why)
 		return nil, &starling.Error{Kind: starling.OverBudget, Op: why}
 	}
 	return c, p.below(c)
+}
+
+// sendable reports whether the documents may fit the window of who answers: of what does
+// not, no split is too dear.
+func sendable(w *split.Work, strong starling.Model) bool {
+	return strong.Context == 0 || w.Tokens < strong.Context
+}
+
+// Pays looks again at what a split is expected to cost, now that its plan says what is
+// read: OverBudget if the readings and the answer are expected to cost no less than to
+// send everything. What the plan has cost is spent either way.
+func (r *Router) Pays(req *starling.Request, c *starling.Candidate, w *split.Work, p *split.Plan) error {
+	if !sendable(w, c.Model) {
+		return nil
+	}
+	readers := make([]starling.Model, 0, len(c.Split.Readers))
+	for _, id := range c.Split.Readers {
+		if m, ok := r.Directory.Find(id); ok {
+			readers = append(readers, r.present(m))
+		}
+	}
+	due := p.Readings(w)
+	cost := expected(c.Model, w.Expect(c.Model.Expect(req), int64(len(due))))
+	for _, d := range due {
+		ask, err := w.ReadRequest(p.Jobs[d.Job].Ask, d.Chunk)
+		if err != nil {
+			return err
+		}
+		cost = cost.Plus(reading(readers, starling.Usage{Input: c.Model.Expect(&ask).Input, Output: split.UsualReport}))
+	}
+	if cost >= c.Split.Whole {
+		return &starling.Error{Kind: starling.OverBudget, Op: fmt.Sprintf("%d readings and an answer are expected to cost %s, to send everything %s", len(due), cost, c.Split.Whole)}
+	}
+	return nil
+}
+
+// reading is what it should cost to have a chunk read: by the first reader, and as often
+// as that is expected by those who follow.
+func reading(readers []starling.Model, u starling.Usage) (cost starling.Money) {
+	often := 1.0
+	for _, m := range readers {
+		cost = cost.Plus(starling.Money(often * float64(expected(m, u))))
+		often *= secondReader
+	}
+	return cost
 }
 
 // below says that audits have shown that such answers are not good enough, nil if they
@@ -137,9 +182,9 @@ func (p *planning) strong(ladder []skill.Candidate) (starling.Model, error) {
 }
 
 // present is the model as it stands now.
-func (p *planning) present(m starling.Model) starling.Model {
-	if p.Now != nil {
-		return p.Now(m)
+func (r *Router) present(m starling.Model) starling.Model {
+	if r.Now != nil {
+		return r.Now(m)
 	}
 	return m
 }
@@ -235,14 +280,13 @@ func (p *planning) answersFrom(w *split.Work, strong starling.Model, f footing) 
 	s := &starling.Split{Chunks: int64(len(w.Chunks)), Readings: w.MostReadings(), Tokens: w.Tokens, Answer: f.answer.Worst, Whole: expected(strong, whole)}
 	planned := starling.Usage{Input: strong.Expect(&f.plan).Input, Output: split.UsualPlan}
 	c := &starling.Candidate{Model: strong, Split: s, Worst: f.planner.Worst.Plus(f.answer.Worst)}
-	c.Expected = expected(strong, planned).Plus(expected(strong, w.Expect(whole)))
-	often := float64(len(w.Chunks))
+	var readers []starling.Model
 	for _, r := range f.readers {
-		s.Readers = append(s.Readers, r.Model.ID())
+		readers, s.Readers = append(readers, r.Model), append(s.Readers, r.Model.ID())
 		c.Worst = c.Worst.Plus(r.Worst.Times(s.Readings))
-		c.Expected = c.Expected.Plus(starling.Money(often * float64(expected(r.Model, w.UsualRead(&f.read)))))
-		often *= secondReader
 	}
+	usual := w.UsualReadings()
+	c.Expected = expected(strong, planned).Plus(reading(readers, w.UsualRead(&f.read)).Times(usual)).Plus(expected(strong, w.Expect(whole, usual)))
 	if !p.unjudged(p.skill, strong) {
 		for _, v := range p.Verifiers[p.skill.Name] {
 			c.Verify = append(c.Verify, v.Name())
@@ -261,7 +305,7 @@ func (p *planning) answersFrom(w *split.Work, strong starling.Model, f footing) 
 // evidence it is not.
 func (p *planning) splitUnit(strong starling.Model, readers []starling.Candidate) string {
 	o := p.skill.Rubric.Filled()
-	text := fmt.Sprintf("split 1 %s %d %d", p.skill.Unit(strong), o.Chunk, o.Overlap)
+	text := fmt.Sprintf("split 2 %s %d %d", p.skill.Unit(strong), o.Chunk, o.Overlap)
 	for i := range readers {
 		text += " " + p.skill.Unit(readers[i].Model)
 	}
