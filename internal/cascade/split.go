@@ -39,6 +39,9 @@ func (a *attempt) split() (err error) {
 	if err != nil {
 		return a.unsplit("the plan", err)
 	}
+	if err := a.pays(w, p); err != nil {
+		return err
+	}
 	results, err := a.readings(ctx, w, p)
 	if err != nil {
 		return a.unsplit("the reading", err)
@@ -88,6 +91,23 @@ func (a *attempt) planned(ctx context.Context, w *split.Work) (*split.Plan, erro
 		return nil, s.err
 	}
 	return w.ReadPlan(s.text)
+}
+
+// pays says why what the plan names is not read: it is not expected to cost less than to
+// send everything, and who follows may be sent it. Whose call could not be paid for any
+// more is nobody to leave it to.
+func (a *attempt) pays(w *split.Work, p *split.Plan) error {
+	err := a.Router.Pays(&a.Request, a.candidate, w, p)
+	if err == nil {
+		return nil
+	}
+	for _, next := range a.Plan.Candidates[1:] { // a split stands first
+		if a.reserve(next.Worst) == nil {
+			a.Split = fmt.Sprintf("%d readings were planned and none made, since they would cost more than they spare", len(p.Readings(w)))
+			return err
+		}
+	}
+	return nil
 }
 
 // readings has all chunks read that the plan names, some at a time. What nobody has read
