@@ -42,7 +42,7 @@ func main() {
 
 func run(ctx context.Context, quick bool) (err error) {
 	if quick {
-		return report(ctx, os.Stdout, pairs[:1], []int{16_000}, []int{1}, []float64{0.7, 0.97}, 4)
+		return report(ctx, os.Stdout, pairs[1:], []int{4_000, 16_000}, []int{1, 2, 3}, []float64{0.97}, 4)
 	}
 	f, err := os.Create(resultFile)
 	if err != nil {
@@ -87,7 +87,7 @@ func table(ctx context.Context, w io.Writer, p pair, lengths, facts []int, finds
 		names = append(names, r[1])
 	}
 	fmt.Fprintf(w, "## %s answers, %s read\n\n", p.strong[1], strings.Join(names, ", then "))
-	fmt.Fprintf(w, "| document | facts | reader finds | questions | chunks | everything sent | split | of it | right, everything sent | right, split |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(w, "| document | facts | reader finds | questions | chunks | readings | everything sent | forecast | split | of everything | right, everything sent | right, split |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, length := range lengths {
 		for _, n := range facts {
 			for _, share := range finds {

@@ -17,13 +17,8 @@ import (
 // says what it is a part of, planned, called, judged and booked as every other, and paid
 // from what the whole has reserved before the first of them ([ledger.Account.Part]).
 
-const (
-	// atOnce is how many chunks of a request are read at a time.
-	atOnce = 4
-	// mostUnread is the share of the readings that may fail. Of more the answer would say
-	// too little, and the next candidate is tried.
-	mostUnread = 0.25
-)
+// atOnce is how many chunks of a request are read at a time.
+const atOnce = 4
 
 // split has the documents read, and puts the question with what was found in the place
 // of the request. Why that failed is the error; then nobody has been asked for the answer.
@@ -164,7 +159,7 @@ func (a *attempt) gather(results []split.Result, said []saying) (err error) {
 			panic(said[i].bug)
 		}
 	}
-	if a.ctx.Err() != nil || float64(unread) > mostUnread*float64(len(results)) {
+	if a.ctx.Err() != nil || float64(unread) > split.MostUnread*float64(len(results)) {
 		return &starling.Error{Kind: starling.KindOf(err), Op: fmt.Sprintf("%d of %d readings have no valid answer, the last: %s", unread, len(results), why(err))}
 	}
 	return nil

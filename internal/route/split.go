@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"starling"
@@ -13,8 +14,8 @@ import (
 	"starling/internal/split"
 )
 
-// secondReader is how often a chunk is expected to be read by the next reader, as what
-// the one before reports does not hold. It is an assumption.
+// secondReader is how often what a reader reports is expected not to hold, so that the
+// next one reads the chunk, or nobody has. It is an assumption.
 const secondReader = 0.1
 
 // wish checks what the caller says about reading documents in parts. Errors are Invalid.
@@ -81,7 +82,7 @@ func (p *planning) splitter(ladder []skill.Candidate) (*starling.Candidate, erro
 	c := p.answersFrom(w, strong, f)
 	switch {
 	case sendable(w, strong) && c.Expected >= c.Split.Whole:
-		return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("a plan, %d readings and an answer are expected to cost %s, to send everything %s", w.UsualReadings(), c.Expected, c.Split.Whole)}
+		return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("a plan, %d readings or more and an answer are expected to cost %s, to send everything %s", w.ReadingsFor(1), c.Expected, c.Split.Whole)}
 	case p.Limit > 0 && c.Worst > p.Limit:
 		why := fmt.Sprintf("split it may cost %s, %s allows %s a request", c.Worst, p.limits(), p.Limit)
 		p.leave(strong.ID(), starling.OverBudget, why)
@@ -110,15 +111,16 @@ func (r *Router) Pays(req *starling.Request, c *starling.Candidate, w *split.Wor
 		}
 	}
 	due := p.Readings(w)
-	cost := expected(c.Model, w.Expect(c.Model.Expect(req), int64(len(due))))
+	var read starling.Money
 	for _, d := range due {
 		ask, err := w.ReadRequest(p.Jobs[d.Job].Ask, d.Chunk)
 		if err != nil {
 			return err
 		}
-		cost = cost.Plus(reading(readers, starling.Usage{Input: c.Model.Expect(&ask).Input, Output: split.UsualReport}))
+		read = read.Plus(reading(readers, starling.Usage{Input: c.Model.Expect(&ask).Input, Output: split.UsualReport}))
 	}
-	if cost >= c.Split.Whole {
+	answer := expected(c.Model, w.Expect(c.Model.Expect(req), int64(len(due))))
+	if cost := read.Plus(answers(len(due), len(readers), answer, c.Split.Whole)); cost >= c.Split.Whole {
 		return &starling.Error{Kind: starling.OverBudget, Op: fmt.Sprintf("%d readings and an answer are expected to cost %s, to send everything %s", len(due), cost, c.Split.Whole)}
 	}
 	return nil
@@ -133,6 +135,25 @@ func reading(readers []starling.Model, u starling.Usage) (cost starling.Money) {
 		often *= secondReader
 	}
 	return cost
+}
+
+// answers is what an answer should cost after so many readings: one from the findings,
+// but of everything where too many of the readings fail.
+func answers(readings, readers int, found, whole starling.Money) starling.Money {
+	fails := failing(readings, math.Pow(secondReader, float64(readers)))
+	return starling.Money((1-fails)*float64(found) + fails*float64(whole))
+}
+
+// failing is how likely more readings fail than may, if each does as often as given: the
+// upper tail of a binomial distribution.
+func failing(readings int, each float64) float64 {
+	n := float64(readings)
+	exactly, within := math.Pow(1-each, n), 0.0
+	for k := 0.0; k <= split.MostUnread*n; k++ {
+		within += exactly
+		exactly *= (n - k) / (k + 1) * each / (1 - each)
+	}
+	return max(0, 1-within)
 }
 
 // below says that audits have shown that such answers are not good enough, nil if they
@@ -274,7 +295,8 @@ func (r *Router) Part(req *starling.Request, screen starling.Screen, models []st
 }
 
 // answersFrom is the candidate who answers from what the readers find, at what that
-// should cost and at most.
+// should cost and at most. How many things will be looked for nobody knows before there is
+// a plan: it is taken to be one as often as two.
 func (p *planning) answersFrom(w *split.Work, strong starling.Model, f footing) *starling.Candidate {
 	whole := strong.Expect(p.req)
 	s := &starling.Split{Chunks: int64(len(w.Chunks)), Readings: w.MostReadings(), Tokens: w.Tokens, Answer: f.answer.Worst, Whole: expected(strong, whole)}
@@ -285,8 +307,16 @@ func (p *planning) answersFrom(w *split.Work, strong starling.Model, f footing) 
 		readers, s.Readers = append(readers, r.Model), append(s.Readers, r.Model.ID())
 		c.Worst = c.Worst.Plus(r.Worst.Times(s.Readings))
 	}
-	usual := w.UsualReadings()
-	c.Expected = expected(strong, planned).Plus(reading(readers, w.UsualRead(&f.read)).Times(usual)).Plus(expected(strong, w.Expect(whole, usual)))
+	once := reading(readers, w.UsualRead(&f.read))
+	after := func(jobs int64) starling.Money { // what is to be paid after a plan of so many
+		n := w.ReadingsFor(jobs)
+		return once.Times(n).Plus(answers(int(n), len(readers), expected(strong, w.Expect(whole, n)), s.Whole))
+	}
+	several := after(2)
+	if sendable(w, strong) {
+		several = min(several, s.Whole) // where it would not pay, [Router.Pays] has everything sent
+	}
+	c.Expected = expected(strong, planned).Plus(after(1).Plus(several) / 2)
 	if !p.unjudged(p.skill, strong) {
 		for _, v := range p.Verifiers[p.skill.Name] {
 			c.Verify = append(c.Verify, v.Name())

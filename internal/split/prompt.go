@@ -22,8 +22,8 @@ const (
 // documentation (docs/spec/rubric.md) says so with the figures.
 const (
 	UsualPlan    = 150 // tokens of a plan
-	UsualReport  = 100 // tokens that a reader reports
-	UsualFinding = 40  // tokens of the findings, for each reading
+	UsualReport  = 60  // tokens that a reader reports, if it does not think before
+	UsualFinding = 40  // of them in the findings: there is nothing in many a chunk
 	UsualHead    = 300 // tokens around the findings of a document
 )
 

@@ -171,10 +171,6 @@ func (w *Work) Bytes() (n int64) {
 	return n
 }
 
-// UsualReadings is how many readings a plan is expected to have, which nobody knows
-// before there is one: every other question is taken to ask for two things.
-func (w *Work) UsualReadings() int64 { return min(w.Most, int64(3*len(w.Chunks)+1)/2) }
-
 // UsualRead returns the tokens that a reading is expected to have, of which the longest
 // is given.
 func (w *Work) UsualRead(longest *starling.Request) starling.Usage {
