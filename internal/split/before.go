@@ -28,13 +28,13 @@ func before(r *starling.Request) (string, error) {
 	if asked < 0 || chat.Messages[asked].Role != starling.User || !worded(chat.Messages[asked].Parts) {
 		return "", refuse("the conversation goes on after what the user said last", "")
 	}
-	if asked > 0 && r.Opaque > 0 {
-		return "", refuse("the conversation has more than words, and who plans is given no more", "")
+	if asked > 0 && (r.Opaque > 0 || r.Images+r.Documents > 0) {
+		return "", errUnsaid
 	}
 	var b strings.Builder
 	for _, m := range chat.Messages[:asked] {
 		if !say(&b, &m) {
-			return "", refuse("tools were called before the question, and who plans is given words alone", "")
+			return "", errUnsaid
 		}
 	}
 	if b.Len() > mostBefore {
@@ -42,6 +42,8 @@ func before(r *starling.Request) (string, error) {
 	}
 	return strings.TrimSpace(b.String()), nil
 }
+
+var errUnsaid = refuse("the conversation has more than words, such as pictures or calls of tools, and who plans is given words alone", "")
 
 func worded(parts []starling.Part) bool {
 	for i := range parts {
