@@ -4,7 +4,7 @@
 // receipts, over lengths, numbers of facts to find, and qualities of the readers.
 //
 //	go run ./bench/split            writes bench/split/result.md, about three minutes
-//	go run ./bench/split -quick     a look, ten seconds, to stdout
+//	go run ./bench/split -quick     a look, half a minute, to stdout
 //
 // The prices are those of the embedded catalogue for the named models. What the models
 // do is simulated, and stated: a reader reports the stated share of the facts in its

@@ -56,16 +56,12 @@ func measure(ctx context.Context, s setting, questions int) (string, error) {
 		}
 	}
 	n := questions * s.facts
-	head := fmt.Sprintf("| %d | %d | %.0f %% | %d |", s.tokens, s.facts, 100*s.finds, questions)
-	if parts.split == 0 {
-		return head + fmt.Sprintf(" | %s | not split: %s | | %s | |", each(whole.cost, questions), parts.why, share(whole.right, n)), nil
+	row := fmt.Sprintf("| %d | %d | %.0f %% | %d |", s.tokens, s.facts, 100*s.finds, questions)
+	row += fmt.Sprintf(" %s | %s | %s | ", parts.reading(), each(whole.cost, questions), parts.expected())
+	if parts.planned == 0 {
+		return row + fmt.Sprintf("| | %s | |", share(whole.right, n)), nil
 	}
-	of := 100 * float64(parts.cost) / float64(whole.cost)
-	paid := fmt.Sprintf("%.0f %%", of)
-	if of >= 100 {
-		paid += ": **it did not pay**"
-	}
-	return head + fmt.Sprintf(" %d | %s | %s | %s | %s | %s |", parts.chunks, each(whole.cost, questions), each(parts.cost, questions), paid, share(whole.right, n), share(parts.right, n)), nil
+	return row + fmt.Sprintf("%s | %s | %s | %s |", each(parts.cost, questions), parts.compared(&whole), share(whole.right, n), share(parts.right, n)), nil
 }
 
 func each(cost starling.Money, n int) string {
@@ -111,11 +107,74 @@ func question(tokens int, facts []sim.Fact, nth int) ([]byte, error) {
 
 // A tally sums what came of questions asked one way.
 type tally struct {
-	cost   starling.Money // parts included
-	right  int            // facts
-	split  int            // questions that were
-	chunks int64          // of the last that was
-	why    string         // the last was not
+	cost     starling.Money // parts included
+	plans    starling.Money // of it, what plans cost
+	right    int            // facts
+	planned  int            // questions that had a plan
+	unread   int            // of them, those whose documents were sent all the same
+	readings int            // that were made
+	chunks   int64          // of the last that had a plan
+	foreseen float64        // sum over those with a plan: what the split was expected to cost, of what sending everything was
+	why      string         // the last was not split, or not read
+}
+
+// note adds what came of a question.
+func (t *tally) note(ex *starling.Exchange, facts []sim.Fact, said string) {
+	t.cost = t.cost.Plus(ex.Receipt.Response.Cost)
+	for _, f := range facts {
+		if strings.Contains(said, f.Answer) {
+			t.right++
+		}
+	}
+	c := &ex.Plan.Candidates[0]
+	if c.Split == nil {
+		_, t.why, _ = strings.Cut(ex.Plan.Rule, "not split: ")
+		return
+	}
+	t.planned++
+	t.plans = t.plans.Plus(ex.Parts[0].Cost)
+	t.readings += len(ex.Parts) - 1
+	t.chunks = c.Split.Chunks
+	t.foreseen += float64(c.Expected) / float64(c.Split.Whole)
+	if first := &ex.Attempts[0]; first.Spared == 0 {
+		t.unread++
+		t.why = first.Why
+	}
+}
+
+// reading says of how many chunks how many readings a question had.
+func (t *tally) reading() string {
+	switch {
+	case t.planned == 0:
+		return "| not split: " + t.why
+	case t.unread == t.planned:
+		return fmt.Sprintf("%d | planned, not read: %s", t.chunks, t.why)
+	case t.unread > 0:
+		return fmt.Sprintf("%d | %d in all; %d questions planned, not read: %s", t.chunks, t.readings, t.unread, t.why)
+	}
+	return fmt.Sprintf("%d | %.4g", t.chunks, float64(t.readings)/float64(t.planned))
+}
+
+// expected is the forecast from before the plan, as a share of that for sending everything.
+func (t *tally) expected() string {
+	if t.planned == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.0f %%", 100*t.foreseen/float64(t.planned))
+}
+
+// compared is what the split cost as a share of what it cost to send everything, and what
+// of that was its plans. More than everything and the plans it must not be.
+func (t *tally) compared(whole *tally) string {
+	text := fmt.Sprintf("%s, plan %s", percent(t.cost, whole.cost), percent(t.plans, whole.cost))
+	if t.cost > whole.cost.Plus(t.plans) {
+		text += ": **it did not pay**"
+	}
+	return text
+}
+
+func percent(cost, of starling.Money) string {
+	return fmt.Sprintf("%.0f %%", 100*float64(cost)/float64(of))
 }
 
 // A gateway is the whole of it, before one simulated upstream.
@@ -149,17 +208,7 @@ func (g *gateway) ask(ctx context.Context, body []byte, split bool, facts []sim.
 	if err != nil {
 		return err
 	}
-	t.cost = t.cost.Plus(ex.Receipt.Response.Cost)
-	for _, f := range facts {
-		if strings.Contains(said, f.Answer) {
-			t.right++
-		}
-	}
-	if c := ex.Receipt.Plan.Candidates[0].Split; c != nil && ex.Receipt.Attempts[len(ex.Receipt.Attempts)-1].Spared > 0 {
-		t.split, t.chunks = t.split+1, c.Chunks
-		return nil
-	}
-	_, t.why, _ = strings.Cut(ex.Receipt.Plan.Rule, "not split: ")
+	t.note(ex, facts, said)
 	return nil
 }
 
@@ -242,12 +291,12 @@ func (g *gateway) wire(ctx context.Context, p *provider.HTTP, offered []starling
 	}
 	g.closers = append(g.closers, func() { _ = books.Close() })
 	var names []string
-	for _, m := range append(offered[1:len(offered):len(offered)], offered[0]) {
+	for _, m := range offered {
 		names = append(names, "sim/"+m.Name)
 	}
 	set, err := skill.LoadAll(fstest.MapFS{
 		"long/SKILL.md":    {Data: []byte("---\nname: long\ndescription: Questions about long documents.\n---\n\n# Long\n")},
-		"long/rubric.yaml": {Data: []byte(fmt.Sprintf("version: 1\nreference: sim/%s\ncandidates: [%s]\n", offered[0].Name, strings.Join(names, ", ")))},
+		"long/rubric.yaml": {Data: []byte(fmt.Sprintf("version: 1\nreference: %[1]s\ncandidates: [%[1]s]\nsplit: {readers: [%[2]s]}\n", names[0], strings.Join(names[1:], ", ")))},
 	})
 	if err != nil {
 		return err

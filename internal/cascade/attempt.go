@@ -448,6 +448,9 @@ func (a *attempt) reason() string {
 		if before.Kind != "" {
 			text += " (" + string(before.Kind) + ")"
 		}
+		if before.Split != "" {
+			text += ": " + before.Split
+		}
 	}
 	return text
 }

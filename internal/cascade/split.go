@@ -17,13 +17,8 @@ import (
 // says what it is a part of, planned, called, judged and booked as every other, and paid
 // from what the whole has reserved before the first of them ([ledger.Account.Part]).
 
-const (
-	// atOnce is how many chunks of a request are read at a time.
-	atOnce = 4
-	// mostUnread is the share of the readings that may fail. Of more the answer would say
-	// too little, and the next candidate is tried.
-	mostUnread = 0.25
-)
+// atOnce is how many chunks of a request are read at a time.
+const atOnce = 4
 
 // split has the documents read, and puts the question with what was found in the place
 // of the request. Why that failed is the error; then nobody has been asked for the answer.
@@ -38,6 +33,9 @@ func (a *attempt) split() (err error) {
 	p, err := a.planned(ctx, w)
 	if err != nil {
 		return a.unsplit("the plan", err)
+	}
+	if err := a.pays(w, p); err != nil {
+		return err
 	}
 	results, err := a.readings(ctx, w, p)
 	if err != nil {
@@ -88,6 +86,23 @@ func (a *attempt) planned(ctx context.Context, w *split.Work) (*split.Plan, erro
 		return nil, s.err
 	}
 	return w.ReadPlan(s.text)
+}
+
+// pays says why what the plan names is not read: it is not expected to cost less than to
+// send everything, and who follows may be sent it. Whose call could not be paid for any
+// more is nobody to leave it to.
+func (a *attempt) pays(w *split.Work, p *split.Plan) error {
+	err := a.Router.Pays(&a.Request, a.candidate, w, p)
+	if err == nil {
+		return nil
+	}
+	for _, next := range a.Plan.Candidates[1:] { // a split stands first
+		if a.reserve(next.Worst) == nil {
+			a.Split = fmt.Sprintf("%d readings were planned and none made, since they would cost more than they spare", len(p.Readings(w)))
+			return err
+		}
+	}
+	return nil
 }
 
 // readings has all chunks read that the plan names, some at a time. What nobody has read
@@ -144,7 +159,7 @@ func (a *attempt) gather(results []split.Result, said []saying) (err error) {
 			panic(said[i].bug)
 		}
 	}
-	if a.ctx.Err() != nil || float64(unread) > mostUnread*float64(len(results)) {
+	if a.ctx.Err() != nil || float64(unread) > split.MostUnread*float64(len(results)) {
 		return &starling.Error{Kind: starling.KindOf(err), Op: fmt.Sprintf("%d of %d readings have no valid answer, the last: %s", unread, len(results), why(err))}
 	}
 	return nil

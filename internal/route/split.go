@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"starling"
@@ -13,8 +14,8 @@ import (
 	"starling/internal/split"
 )
 
-// secondReader is how often a chunk is expected to be read by the next reader, as what
-// the one before reports does not hold. It is an assumption.
+// secondReader is how often what a reader reports is expected not to hold, so that the
+// next one reads the chunk, or nobody has. It is an assumption.
 const secondReader = 0.1
 
 // wish checks what the caller says about reading documents in parts. Errors are Invalid.
@@ -79,15 +80,80 @@ func (p *planning) splitter(ladder []skill.Candidate) (*starling.Candidate, erro
 		return nil, err
 	}
 	c := p.answersFrom(w, strong, f)
-	switch sendable := strong.Context == 0 || w.Tokens < strong.Context; {
-	case sendable && c.Expected >= c.Split.Whole:
-		return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("a plan, %d readings and an answer are expected to cost %s, to send everything %s", len(w.Chunks), c.Expected, c.Split.Whole)}
+	switch {
+	case sendable(w, strong) && c.Expected >= c.Split.Whole:
+		return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("a plan, %d readings or more and an answer are expected to cost %s, to send everything %s", w.ReadingsFor(1), c.Expected, c.Split.Whole)}
 	case p.Limit > 0 && c.Worst > p.Limit:
 		why := fmt.Sprintf("split it may cost %s, %s allows %s a request", c.Worst, p.limits(), p.Limit)
 		p.leave(strong.ID(), starling.OverBudget, why)
 		return nil, &starling.Error{Kind: starling.OverBudget, Op: why}
 	}
 	return c, p.below(c)
+}
+
+// sendable reports whether the documents may fit the window of who answers: of what does
+// not, no split is too dear.
+func sendable(w *split.Work, strong starling.Model) bool {
+	return strong.Context == 0 || w.Tokens < strong.Context
+}
+
+// Pays looks again at what a split is expected to cost, now that its plan says what is
+// read: OverBudget if the readings and the answer are expected to cost no less than to
+// send everything. What the plan has cost is spent either way.
+func (r *Router) Pays(req *starling.Request, c *starling.Candidate, w *split.Work, p *split.Plan) error {
+	if !sendable(w, c.Model) {
+		return nil
+	}
+	readers := make([]starling.Model, 0, len(c.Split.Readers))
+	for _, id := range c.Split.Readers {
+		if m, ok := r.Directory.Find(id); ok {
+			readers = append(readers, r.present(m))
+		}
+	}
+	due := p.Readings(w)
+	var read starling.Money
+	for _, d := range due {
+		ask, err := w.ReadRequest(p.Jobs[d.Job].Ask, d.Chunk)
+		if err != nil {
+			return err
+		}
+		read = read.Plus(reading(readers, starling.Usage{Input: c.Model.Expect(&ask).Input, Output: split.UsualReport}))
+	}
+	answer := expected(c.Model, w.Expect(c.Model.Expect(req), int64(len(due))))
+	if cost := read.Plus(answers(len(due), len(readers), answer, c.Split.Whole)); cost >= c.Split.Whole {
+		return &starling.Error{Kind: starling.OverBudget, Op: fmt.Sprintf("%d readings and an answer are expected to cost %s, to send everything %s", len(due), cost, c.Split.Whole)}
+	}
+	return nil
+}
+
+// reading is what it should cost to have a chunk read: by the first reader, and as often
+// as that is expected by those who follow.
+func reading(readers []starling.Model, u starling.Usage) (cost starling.Money) {
+	often := 1.0
+	for _, m := range readers {
+		cost = cost.Plus(starling.Money(often * float64(expected(m, u))))
+		often *= secondReader
+	}
+	return cost
+}
+
+// answers is what an answer should cost after so many readings: one from the findings,
+// but of everything where too many of the readings fail.
+func answers(readings, readers int, found, whole starling.Money) starling.Money {
+	fails := failing(readings, math.Pow(secondReader, float64(readers)))
+	return starling.Money((1-fails)*float64(found) + fails*float64(whole))
+}
+
+// failing is how likely more readings fail than may, if each does as often as given: the
+// upper tail of a binomial distribution.
+func failing(readings int, each float64) float64 {
+	n := float64(readings)
+	exactly, within := math.Pow(1-each, n), 0.0
+	for k := 0.0; k <= split.MostUnread*n; k++ {
+		within += exactly
+		exactly *= (n - k) / (k + 1) * each / (1 - each)
+	}
+	return max(0, 1-within)
 }
 
 // below says that audits have shown that such answers are not good enough, nil if they
@@ -137,9 +203,9 @@ func (p *planning) strong(ladder []skill.Candidate) (starling.Model, error) {
 }
 
 // present is the model as it stands now.
-func (p *planning) present(m starling.Model) starling.Model {
-	if p.Now != nil {
-		return p.Now(m)
+func (r *Router) present(m starling.Model) starling.Model {
+	if r.Now != nil {
+		return r.Now(m)
 	}
 	return m
 }
@@ -229,20 +295,28 @@ func (r *Router) Part(req *starling.Request, screen starling.Screen, models []st
 }
 
 // answersFrom is the candidate who answers from what the readers find, at what that
-// should cost and at most.
+// should cost and at most. How many things will be looked for nobody knows before there is
+// a plan: it is taken to be one as often as two.
 func (p *planning) answersFrom(w *split.Work, strong starling.Model, f footing) *starling.Candidate {
 	whole := strong.Expect(p.req)
 	s := &starling.Split{Chunks: int64(len(w.Chunks)), Readings: w.MostReadings(), Tokens: w.Tokens, Answer: f.answer.Worst, Whole: expected(strong, whole)}
 	planned := starling.Usage{Input: strong.Expect(&f.plan).Input, Output: split.UsualPlan}
 	c := &starling.Candidate{Model: strong, Split: s, Worst: f.planner.Worst.Plus(f.answer.Worst)}
-	c.Expected = expected(strong, planned).Plus(expected(strong, w.Expect(whole)))
-	often := float64(len(w.Chunks))
+	var readers []starling.Model
 	for _, r := range f.readers {
-		s.Readers = append(s.Readers, r.Model.ID())
+		readers, s.Readers = append(readers, r.Model), append(s.Readers, r.Model.ID())
 		c.Worst = c.Worst.Plus(r.Worst.Times(s.Readings))
-		c.Expected = c.Expected.Plus(starling.Money(often * float64(expected(r.Model, w.UsualRead(&f.read)))))
-		often *= secondReader
 	}
+	once := reading(readers, w.UsualRead(&f.read))
+	after := func(jobs int64) starling.Money { // what is to be paid after a plan of so many
+		n := w.ReadingsFor(jobs)
+		return once.Times(n).Plus(answers(int(n), len(readers), expected(strong, w.Expect(whole, n)), s.Whole))
+	}
+	several := after(2)
+	if sendable(w, strong) {
+		several = min(several, s.Whole) // where it would not pay, [Router.Pays] has everything sent
+	}
+	c.Expected = expected(strong, planned).Plus(after(1).Plus(several) / 2)
 	if !p.unjudged(p.skill, strong) {
 		for _, v := range p.Verifiers[p.skill.Name] {
 			c.Verify = append(c.Verify, v.Name())
@@ -261,7 +335,7 @@ func (p *planning) answersFrom(w *split.Work, strong starling.Model, f footing) 
 // evidence it is not.
 func (p *planning) splitUnit(strong starling.Model, readers []starling.Candidate) string {
 	o := p.skill.Rubric.Filled()
-	text := fmt.Sprintf("split 1 %s %d %d", p.skill.Unit(strong), o.Chunk, o.Overlap)
+	text := fmt.Sprintf("split 2 %s %d %d", p.skill.Unit(strong), o.Chunk, o.Overlap)
 	for i := range readers {
 		text += " " + p.skill.Unit(readers[i].Model)
 	}

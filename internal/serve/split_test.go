@@ -251,6 +251,37 @@ func TestWhateverFailsOfASplitSomebodyElseIsSentEverything(t *testing.T) {
 	}
 }
 
+// TestWhatAPlanNamesIsNotReadWhereThatWouldNotPay: of four things in nine chunks the plan
+// is all that is paid for in vain, everything is sent, and receipt and header say why.
+func TestWhatAPlanNamesIsNotReadWhereThatWouldNotPay(t *testing.T) {
+	facts, asks := []sim.Fact{fact}, fact.Ask
+	for i := range 3 {
+		ask := fmt.Sprintf("the fee in case %d", i)
+		facts, asks = append(facts, sim.Fact{Ask: ask, Quote: "no such words", Wrong: "None."}), asks+", and "+ask
+	}
+	reader, read := readsAs("reader", starling.Machine, 3, perfect)
+	strong, answered := readsAs("strong", starling.Cloud, 10, perfect)
+	read.next = sim.New(sim.Options{Models: []sim.Model{{Name: "m", Long: perfect}}, Facts: facts})
+	answered.next = read.next
+	s := newStand(t, standOptions{skills: testSkill("reference: strong/m\ncandidates: [strong/m]\nsplit: {readers: [reader/m]}\n"), budgets: month}, reader, strong)
+	a := s.ask(chatPath, strings.Replace(question(contract(16_000), false), fact.Ask, asks, 1))
+	r := s.receipt(a)
+	if a.status != 200 || !strings.Contains(a.body, fact.Answer) || !strings.Contains(a.header.Get("X-Starling-Reason"), "after strong/m, split, skipped (over_budget): 36 readings were planned and none made") {
+		t.Fatalf("%d, %v: %s", a.status, a.header, a.body)
+	}
+	if first := r.Attempts[0]; len(r.Attempts) != 2 || first.Outcome != starling.Skipped || first.Cost != 0 || !strings.Contains(first.Why, "36 readings and an answer are expected to cost $0.0") || first.Spared != 0 {
+		t.Errorf("%+v", r.Attempts)
+	}
+	parts := s.partsOf(r)
+	if len(parts) != 1 || r.Parts != 1 || r.PartsCost != parts[0].Cost || parts[0].Cost == 0 || len(read.asked()) != 0 || len(answered.asked()) != 2 {
+		t.Errorf("%d parts; %d readings, the strong one was asked %d times", len(parts), len(read.asked()), len(answered.asked()))
+	}
+	if spent := must(s.ledger.Standing(context.Background()))[0].Spent; spent != r.Cost+r.PartsCost || spent != r.Response.Cost {
+		t.Errorf("booked %s of %s", spent, r.Response.Cost)
+	}
+	s.heldNothing()
+}
+
 // TestWhoLeavesInTheMiddleLeavesNothingBehind: no reservation, no part under way.
 func TestWhoLeavesInTheMiddleLeavesNothingBehind(t *testing.T) {
 	begun := make(chan struct{}, 100)

@@ -38,7 +38,8 @@ func (s *Server) long(m *Model, a *ask) (string, bool) {
 	for i := range a.pieces { // what a model is told of a shape may stand before the instructions
 		switch told := a.pieces[i].text; {
 		case strings.HasPrefix(told, plannerBegins):
-			return s.plans(m, between(a.said, "question"), strings.Count(between(a.said, "outline"), "chunk "), readings(told)), true
+			asked := strings.TrimSpace(between(a.said, "before") + "\n" + between(a.said, "question"))
+			return s.plans(m, asked, strings.Count(between(a.said, "outline"), "chunk "), readings(told)), true
 		case strings.HasPrefix(told, readerBegins):
 			return s.reports(m, between(a.said, "look-for"), between(a.said, "chunk")), true
 		}
@@ -84,7 +85,7 @@ func readings(system string) int {
 	return 0
 }
 
-// plans looks for each fact in all chunks, and for all at once where that would be too
+// plans looks for each fact that the question names, or what was said before, in all chunks, and for all at once where that would be too
 // many readings; of a question about none, for the question.
 func (s *Server) plans(m *Model, question string, chunks, most int) string {
 	if s.die.about(m.Name).about("garbles").about(question).share() < m.Long.Garbles {

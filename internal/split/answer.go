@@ -24,13 +24,11 @@ const share = 4
 // room is what the findings of all documents may have in the body, in bytes.
 func (w *Work) room() int64 { return w.Bytes() / share }
 
-// usualFindings is how many tokens the findings are expected to have.
-func (w *Work) usualFindings() int64 { return int64(300*len(w.Documents) + 40*len(w.Chunks)) }
-
-// Expect returns the tokens that the request is expected to have for a model, of which
-// Expect of the whole request is given.
-func (w *Work) Expect(whole starling.Usage) starling.Usage {
-	whole.Input = max(0, whole.Input-w.Bytes()/4) + min(w.usualFindings(), w.room()/4)
+// Expect returns the tokens that the request is expected to have for a model after so
+// many readings; what is given is Expect of the whole request.
+func (w *Work) Expect(whole starling.Usage, readings int64) starling.Usage {
+	findings := UsualHead*int64(len(w.Documents)) + UsualFinding*readings
+	whole.Input = max(0, whole.Input-w.Bytes()/4) + min(findings, w.room()/4)
 	return whole
 }
 

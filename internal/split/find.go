@@ -18,6 +18,10 @@ const (
 	mostSays     = 400
 )
 
+// MostUnread is the share of the readings that may fail. Of more the answer would say too
+// little, and everything is sent to the next candidate.
+const MostUnread = 0.25
+
 // A Finding is what a reader found in a chunk.
 type Finding struct {
 	Quote string `json:"quote"` // words of the chunk

@@ -125,7 +125,10 @@ func (p *Plan) Readings(w *Work) (all []Reading) {
 }
 
 // MostReadings is how many readings the largest plan has.
-func (w *Work) MostReadings() int64 { return min(w.Most, int64(mostJobs*len(w.Chunks))) }
+func (w *Work) MostReadings() int64 { return w.ReadingsFor(mostJobs) }
+
+// ReadingsFor is how many readings a plan has that looks for so many things in all chunks.
+func (w *Work) ReadingsFor(jobs int64) int64 { return min(w.Most, jobs*int64(len(w.Chunks))) }
 
 // longestHeading bounds what the planner sees of a chunk, in bytes.
 const longestHeading = 96

@@ -3,6 +3,7 @@
 // what they found, without having seen the documents.
 //
 //	what is a document, and its chunks   split.go, chunk.go
+//	what the question may refer to       before.go
 //	what is looked for, and where        plan.go
 //	what a reader found                  find.go
 //	the question without the documents   answer.go
@@ -45,8 +46,9 @@ type Work struct {
 
 	request *starling.Request
 	texts   []string // what the user said last, part by part
-	asks    string   // what of it is no document
+	asks    string   // what of that is no document
 	system  string   // what stands before the conversation
+	before  string   // what was said before
 }
 
 // A Document is a text that the user sent to be read.
@@ -70,9 +72,10 @@ var ErrNone = &starling.Error{Kind: starling.Invalid, Op: "there is no document 
 
 // Of cuts the documents of a request, which it keeps and does not change. The same
 // request and options are always cut alike. Errors are Invalid: [ErrNone], nothing but
-// documents is there, or they make fewer than two chunks.
-func Of(r *starling.Request, o Options) (*Work, error) {
-	w := &Work{request: r, texts: wire.Said(r), Most: o.Most}
+// documents is there, they make fewer than two chunks, or who plans could not be shown
+// what the question may refer to.
+func Of(r *starling.Request, o Options) (w *Work, err error) {
+	w = &Work{request: r, texts: wire.Said(r), Most: o.Most}
 	for _, s := range wire.OutlineOf(r).System {
 		w.system = strings.TrimSpace(w.system + "\n" + wire.Text(s))
 	}
@@ -82,6 +85,9 @@ func Of(r *starling.Request, o Options) (*Work, error) {
 	}
 	if w.asks == "" && (w.system == "" || unmarked && !o.Alone) {
 		return nil, refuse("nothing beside the document says what is asked", `send the question as a part of its own, and the document in one that begins with the line <document name="…">`)
+	}
+	if w.before, err = before(r); err != nil {
+		return nil, err
 	}
 	w.cut(o)
 	if len(w.Chunks) < 2 {

@@ -330,3 +330,32 @@ func TestFindingsThatAreAsLongAsTheDocumentAreNotSent(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestWhoPlansIsShownWhatWasSaidBeforeTheQuestion, or nothing is split.
+func TestWhoPlansIsShownWhatWasSaidBeforeTheQuestion(t *testing.T) {
+	question := `{"role":"user","content":[{"type":"text","text":` + string(encoded(named("a", prose(60)))) + `},{"type":"text","text":"And the second one?"}]}`
+	for _, c := range []struct{ name, before, after, more, err string }{
+		{"two turns", `{"role":"user","content":"Who is the first starling?"},{"role":"assistant","content":"Anna."},`, "", "", ""},
+		{"too much", `{"role":"user","content":"` + strings.Repeat("Who? ", 2000) + `"},{"role":"assistant","content":"Anna."},`, "", "", "8000 at most"},
+		{"a picture", `{"role":"user","content":[{"type":"text","text":"Who?"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]},`, "", "", "more than words"},
+		{"a call", `{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"1","content":"x"},`, "", "", "more than words"},
+		{"the answer is begun", "", `,{"role":"assistant","content":"It is"}`, "", "goes on"},
+		{"the vendor keeps some", "", "", `"conversation":"c1",`, "conversation is set"},
+	} {
+		r := must(wire.Parse(starling.OpenAI, []byte(`{"model":"m",`+c.more+`"messages":[`+c.before+question+c.after+`]}`)))
+		w, err := Of(&r, usual)
+		if c.err != "" {
+			if starling.KindOf(err) != starling.Invalid || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, read := must(w.PlanRequest()), must(w.LongestRead())
+		if said := wire.Said(&plan)[0]; !strings.Contains(said, "\nuser:\nWho is the first starling?\nassistant:\nAnna.\nend-of-before-") || strings.Contains(string(read.Body), "Anna") {
+			t.Errorf("%s", said)
+		}
+	}
+}
