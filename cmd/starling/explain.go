@@ -50,8 +50,12 @@ func (c explainCmd) Run(p *program) error {
 // explain prints a receipt for people.
 func explain(w io.Writer, r *starling.Receipt) {
 	printf(w, "receipt    %s\n", r.ID)
-	printf(w, "when       %s, took %s, of which %s in the gateway\n", r.Time.Format(time.RFC3339), r.Took.Round(time.Microsecond), r.Added.Round(time.Microsecond))
-	printf(w, "asked for  %s (%s%s)\n", r.Asked, r.Dialect, map[bool]string{true: ", streamed"}[r.Stream])
+	if r.Outcome == starling.Interrupted { // how it was asked, and of which class it was, died with the process
+		printf(w, "when       %s\n", r.Time.Format(time.RFC3339))
+	} else {
+		printf(w, "when       %s, took %s, of which %s in the gateway\n", r.Time.Format(time.RFC3339), r.Took.Round(time.Microsecond), r.Added.Round(time.Microsecond))
+		printf(w, "asked for  %s (%s%s)\n", r.Asked, r.Dialect, map[bool]string{true: ", streamed"}[r.Stream])
+	}
 	if r.Key != "" || r.Team != "" {
 		printf(w, "by         key %s, team %s\n", dash(r.Key), dash(r.Team))
 	}
@@ -63,7 +67,9 @@ func explain(w io.Writer, r *starling.Receipt) {
 	case r.PartOf != "":
 		printf(w, "part of    %s: %s\n", r.PartOf, r.Plan.Rule)
 	}
-	printf(w, "class      %s: may travel as far as %s (%v)\n", dash(string(r.Screen.Class)), r.Screen.Furthest, r.Screen.From)
+	if r.Outcome != starling.Interrupted {
+		printf(w, "class      %s: may travel as far as %s (%v)\n", dash(string(r.Screen.Class)), r.Screen.Furthest, r.Screen.From)
+	}
 	printf(w, "outcome    %s\n", outcomeLine(r))
 	if r.Plan.Skill != "" {
 		printf(w, "skill      %s, rubric %.12s…%s\n", r.Plan.Skill, r.Plan.Rubric, found(r.Plan.Identified))

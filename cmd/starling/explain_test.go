@@ -26,6 +26,8 @@ func TestOnlyAnAnswerIsComparedWithTheReference(t *testing.T) {
 			"reference  $0.000000003 at far/premium", "lost"},
 		{"a caller who left before anything came", starling.Receipt{Outcome: starling.Abandoned, Estimate: true}, "cost       $0.00\n", "reference"},
 		{"a refusal", starling.Receipt{Outcome: starling.Failed}, "cost       $0.00\n", "saved"},
+		{"an exchange whose process died", starling.Receipt{Outcome: starling.Interrupted, Kind: starling.Internal, Cost: 5},
+			"outcome    interrupted (internal)", "may travel as far as"},
 		{"answers that were rejected", starling.Receipt{Outcome: starling.Failed, Cost: 5, Saved: -5},
 			"saved      -$0.000000005: nothing was answered, and what it cost is lost\n", "reference"},
 		{"an audit", starling.Receipt{Outcome: starling.Answered, AuditOf: "rcp_1", Cost: 5, Saved: -5},

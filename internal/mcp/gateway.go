@@ -73,10 +73,21 @@ type reply struct {
 	body   []byte
 }
 
-// terms are the headers with which a client can say, once for all its tasks, what the
+// terms are the headers with which a client says, once for all its tasks, what the
 // arguments of a tool say of one. Where both are there the gateway refuses, as it does two
-// of a kind from anybody: it is not for us to choose.
-var terms = []string{"X-Starling-Skill", "X-Starling-Class", "X-Starling-Budget", "X-Starling-Bar", "X-Starling-Split"}
+// of a kind from anybody: it is not for us to choose. Nor is it which of them are known, so
+// that one that is misspelt is refused there too.
+func terms(hs ...http.Header) http.Header {
+	said := http.Header{}
+	for _, h := range hs {
+		for name, values := range h {
+			if strings.HasPrefix(name, "X-Starling-") {
+				said[name] = append(said[name], values...)
+			}
+		}
+	}
+	return said
+}
 
 // ask returns what the gateway answered, if that is no error. Errors: the gateway's own by
 // Kind, with the receipt of a refusal that has one; Overloaded where nobody is there;
@@ -115,11 +126,7 @@ func (c caller) request(ctx context.Context, q inquiry) (*http.Request, error) {
 	if err != nil {
 		return nil, &starling.Error{Kind: starling.Invalid, Op: "mcp: the gateway's address", Err: err}
 	}
-	for _, name := range terms {
-		if said := slices.Concat(c.header.Values(name), q.header.Values(name)); len(said) > 0 {
-			req.Header[name] = said
-		}
-	}
+	req.Header = terms(c.header, q.header)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", c.agent)
 	if key := c.header.Get("Authorization"); key != "" {

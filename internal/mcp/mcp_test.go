@@ -93,6 +93,9 @@ func (s *stand) reads(t *testing.T, session *sdk.ClientSession, receipt string) 
 		if err != nil {
 			t.Fatalf("%s: %v", uri, err)
 		}
+		if got.CacheScope != "private" {
+			t.Errorf("%s may be kept for others: its scope is %q", uri, got.CacheScope)
+		}
 		return got.Contents
 	}
 	var sealed ledger.Sealed
@@ -321,6 +324,10 @@ func TestTermsOfAConnectionHoldForEveryTask(t *testing.T) {
 		t.Error(got)
 	}
 	if got := refused(t, session, "ask", arguments{"task": "Hi", "model": "up/m", "class": "public"}); !strings.HasPrefix(got, "invalid: ") {
+		t.Error(got)
+	}
+	misspelt := overHTTP(t, s, http.Header{"X-Starling-Clas": {"restricted"}}, nil)
+	if got := refused(t, misspelt, "ask", arguments{"task": "Hi", "model": "up/m"}); !strings.HasPrefix(got, "invalid: there is no header X-Starling-Clas") {
 		t.Error(got)
 	}
 }

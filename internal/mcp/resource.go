@@ -43,7 +43,8 @@ func (d Door) reads(get func(context.Context, caller, string) ([]*sdk.ResourceCo
 		case err != nil:
 			return nil, err
 		}
-		return &sdk.ReadResourceResult{Contents: contents}, nil
+		// What one key may read is nothing to keep for others; unsaid, the protocol has it public.
+		return &sdk.ReadResourceResult{Contents: contents, Cacheable: sdk.Cacheable{CacheScope: "private"}}, nil
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -103,6 +105,9 @@ func (s *Server) read(d starling.Dialect, caller starling.Caller, w http.Respons
 	if err != nil {
 		return req, err
 	}
+	if err := spoken(r.Header); err != nil {
+		return req, err
+	}
 	if req.Skill, err = only(r.Header, "X-Starling-Skill"); err != nil {
 		return req, err
 	}
@@ -174,6 +179,18 @@ func talkOf(h http.Header, inBody string) string {
 		}
 	}
 	return inBody
+}
+
+// spoken refuses a header of ours that says nothing here. Passed over, a misspelt class
+// would let data travel, and a misspelt budget let money go, without a word.
+func spoken(h http.Header) error {
+	known := []string{"X-Starling-Bar", "X-Starling-Budget", "X-Starling-Class", "X-Starling-Skill", "X-Starling-Split"}
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		if strings.HasPrefix(name, "X-Starling-") && !slices.Contains(known, name) {
+			return &starling.Error{Kind: starling.Invalid, Op: "there is no header " + clip(name), Hint: "there is " + strings.Join(known, ", ")}
+		}
+	}
+	return nil
 }
 
 // only returns a header's one value. Of several it is not for us to choose: the

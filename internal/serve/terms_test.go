@@ -51,6 +51,7 @@ func TestTermsThatNobodyCanKeepAreRefused(t *testing.T) {
 		{"X-Starling-Bar", []string{"95"}, "X-Starling-Bar is no share"},
 		{"X-Starling-Bar", []string{"NaN"}, "X-Starling-Bar is no share"},
 		{"X-Starling-Bar", []string{"-0.5"}, "X-Starling-Bar is no share"},
+		{"X-Starling-Clas", []string{"restricted"}, "there is no header X-Starling-Clas"},
 	} {
 		for _, path := range []string{chatPath, messagesPath} {
 			req := must(http.NewRequest(http.MethodPost, s.url+path, bytes.NewReader([]byte(chat("starling/test", false)))))

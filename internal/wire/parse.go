@@ -33,7 +33,8 @@ const (
 //
 // Errors are Invalid. One about a field has Op "request: <field>". Fields that
 // are not read are never an error; one that is read may occur only once, so that
-// the upstream cannot understand another one than we did. null is as absent.
+// the upstream cannot understand another one than we did, and only in its own
+// letters, small and capital. null is as absent.
 func Parse(d starling.Dialect, body []byte) (starling.Request, error) {
 	r := starling.Request{Dialect: d, Body: body, Choices: 1}
 	lang, err := dialectOf(d)
@@ -54,6 +55,9 @@ func Parse(d starling.Dialect, body []byte) (starling.Request, error) {
 	for _, m := range top {
 		i := indexOf(asked, m.key)
 		if i < 0 {
+			if name := likeOf(asked, m.key); name != "" {
+				return r, invalid(name, "is written in other letters")
+			}
 			continue
 		}
 		if seen>>i&1 == 1 {
@@ -120,6 +124,17 @@ func indexOf(asked []ask, key []byte) int {
 		}
 	}
 	return -1
+}
+
+// likeOf names the field that a key would be to an upstream that does not tell capital
+// letters from small ones, as those written in Go do not; "" if none.
+func likeOf(asked []ask, key []byte) string {
+	for i := range asked {
+		if strings.EqualFold(string(key), asked[i].name) {
+			return asked[i].name
+		}
+	}
+	return ""
 }
 
 func readModel(r *starling.Request, v []byte) error {

@@ -104,3 +104,21 @@ func TestParseKeepsTheBodyItself(t *testing.T) {
 		t.Errorf("the body was copied or changed: %v", err)
 	}
 }
+
+// TestAFieldIsReadInItsOwnLettersAlone: an upstream that does not tell capital letters from
+// small ones would take the one that we passed over.
+func TestAFieldIsReadInItsOwnLettersAlone(t *testing.T) {
+	for _, c := range []struct{ field, says string }{
+		{`"Model":"dear"`, "request: model"},
+		{`"MAX_TOKENS":100000`, "request: max_tokens"},
+		{`"Tool\u017f":[]`, "request: tools"},
+	} {
+		_, err := Parse(starling.OpenAI, []byte(`{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"Hi"}],`+c.field+`}`))
+		if starling.KindOf(err) != starling.Invalid || !strings.HasPrefix(err.Error(), c.says) {
+			t.Errorf("%s: %v", c.field, err)
+		}
+	}
+	if _, err := Parse(starling.OpenAI, []byte(`{"model":"m","messages":[{"role":"user","content":"Hi"}],"Seed":1}`)); err != nil {
+		t.Error(err)
+	}
+}
