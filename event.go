@@ -31,6 +31,7 @@ type Event struct {
 	Usage      *Usage  // the upstream's own count so far: cumulative, the last one counts
 	Bytes      int     // bytes of answer in this event, to estimate tokens if no usage ever comes
 	Idle       bool    // a sign of life, such as a comment: it belongs to no answer
+	Simulated  bool    // the upstream says of itself that it is simulated: in every event
 
 	// Aside is a call that was made beside the one that answers: a hedge that
 	// lost, or a retry whose first try may have been billed. It is booked like

@@ -76,6 +76,7 @@ type reply struct {
 	cost    starling.Money
 	took    time.Duration
 
+	simulated  bool    // by a simulated upstream
 	confidence float64 // of the model in its answer, where the gateway says it; 0 unknown
 }
 
@@ -109,7 +110,7 @@ func (c *client) send(ctx context.Context, w way, body []byte, header map[string
 		return reply{}, err
 	}
 	defer resp.Body.Close()
-	r := reply{status: resp.StatusCode, model: resp.Header.Get("X-Starling-Model"), receipt: resp.Header.Get("X-Starling-Receipt")}
+	r := reply{status: resp.StatusCode, model: resp.Header.Get("X-Starling-Model"), receipt: resp.Header.Get("X-Starling-Receipt"), simulated: resp.Header.Get("X-Starling-Simulated") == "true"}
 	if r.receipt == "" {
 		return r, &starling.Error{Kind: starling.Internal, Op: "an answer came without a receipt"}
 	}

@@ -211,7 +211,7 @@ func (l *lab) askOnce(ctx context.Context, c rightsizeCmd, s *skill.Skill, who r
 		header["X-Starling-Class"] = string(s.Rubric.Class)
 	}
 	r, err := l.client.send(ctx, way, body, header)
-	a = rightsize.Answer{Text: r.text, Confidence: r.confidence, Cost: r.cost, Took: r.took, Receipt: r.receipt}
+	a = rightsize.Answer{Text: r.text, Confidence: r.confidence, Cost: r.cost, Took: r.took, Receipt: r.receipt, Simulated: r.simulated}
 	switch {
 	case ctx.Err() != nil:
 		err = &starling.Error{Kind: starling.Cancelled, Op: "rightsize", Hint: "run it again: it goes on where it stopped", Err: ctx.Err()}

@@ -239,6 +239,7 @@ func (a *attempt) note(ev starling.Event) {
 	if a.bytes += ev.Bytes; a.bytes > 0 && a.word == 0 {
 		a.word = time.Since(a.started)
 	}
+	a.Simulated = a.Simulated || ev.Simulated
 	if ev.ID != "" {
 		a.Upstream = ev.ID
 	}
@@ -422,7 +423,7 @@ func (a *attempt) release() error {
 // answering says who answers, and why.
 func (a *attempt) answering() {
 	m := a.candidate.Model
-	a.Response = starling.Response{Model: m.Name, Provider: m.Provider, Zone: m.Zone, Simulated: m.Simulated, Finish: a.Finish, Reason: a.reason()}
+	a.Response = starling.Response{Model: m.Name, Provider: m.Provider, Zone: m.Zone, Simulated: a.Simulated, Finish: a.Finish, Reason: a.reason()}
 }
 
 func (a *attempt) reason() string {

@@ -236,7 +236,7 @@ func (s *Sample) outcome(ex *starling.Exchange) *evidence.Outcome {
 	o := &evidence.Outcome{
 		Time: time.Now(), Skill: s.Skill, Rubric: s.rubric, Candidate: c.Unit, Model: c.Model.ID(), Case: "mac " + s.Receipt.RequestMAC,
 		Cost: r.Cost, Took: r.Took, Source: evidence.FromAudit, Receipt: r.ID, Reference: s.candidate.Model.ID(),
-		Simulated: c.Model.Simulated || s.Receipt.Response.Simulated,
+		Simulated: c.Model.Simulated || r.Response.Simulated || s.Receipt.Response.Simulated,
 	}
 	for i := range r.Attempts {
 		if t := &r.Attempts[i]; t.Model == o.Model && t.Outcome != starling.Consulted {

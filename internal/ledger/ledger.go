@@ -76,8 +76,8 @@ type Ledger struct {
 // only the journal has are stored, and exchanges that were open when the last
 // process died become receipts with the outcome Interrupted. It blocks until
 // that is done. Errors: Invalid for options that make no sense and for data of a
-// newer version, Internal with a hint for a directory or a store that is in use,
-// damaged, full or out of reach.
+// newer version, Overloaded of [ErrInUse], Internal with a hint for a directory or a store
+// that is damaged, full or out of reach.
 func Open(ctx context.Context, o Options) (*Ledger, error) {
 	l := &Ledger{log: o.Log, config: o.Budgets, stop: make(chan struct{}), drained: make(chan struct{}), kept: make(chan struct{})}
 	if err := l.open(ctx, o); err != nil {
@@ -313,7 +313,7 @@ func lockDir(dir string) (*flock.Flock, error) {
 		return nil, unwritable(dir, err)
 	}
 	if !ok {
-		return nil, &starling.Error{Kind: starling.Internal, Op: "ledger: data directory " + dir, Err: ErrInUse, Hint: "stop the other starling, or give this one its own data directory"}
+		return nil, &starling.Error{Kind: starling.Overloaded, Op: "ledger: data directory " + dir, Err: ErrInUse, Hint: "stop the other starling, or give this one its own data directory"}
 	}
 	return lock, nil
 }

@@ -308,7 +308,7 @@ func TestTwoProcessesCannotShareADirectory(t *testing.T) {
 	p := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}
 	l := p.open(t)
 	_, err := Open(context.Background(), p.Options)
-	wantKind(t, err, starling.Internal)
+	wantKind(t, err, starling.Overloaded)
 	if !strings.Contains(err.Error(), "stop the other starling") {
 		t.Fatalf("no hint in %v", err)
 	}

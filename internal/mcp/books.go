@@ -49,6 +49,9 @@ type verdict struct {
 
 // sealed asks for a receipt as it was signed.
 func (c caller) sealed(ctx context.Context, id string) (reply, error) {
+	if id == "" {
+		return reply{}, &starling.Error{Kind: starling.Invalid, Op: "receipt is empty", Hint: "name the one that came with the answer"}
+	}
 	return c.ask(ctx, inquiry{method: http.MethodGet, path: "/v1/receipts/" + url.PathEscape(id)})
 }
 

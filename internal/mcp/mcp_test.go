@@ -208,6 +208,7 @@ func TestWhatTheGatewayRefusesIsAToolsError(t *testing.T) {
 			{"a skill", "ask", arguments{"task": "Hi", "skill": "great"}, []string{"not_found: ", "greet"}},
 			{"no word", "ask", arguments{"task": " "}, []string{"invalid: ", "says nothing"}},
 			{"a receipt", "explain", arguments{"receipt": "rcp_none"}, []string{"not_found: "}},
+			{"a receipt without a name", "explain", arguments{"receipt": ""}, []string{"invalid: ", "receipt is empty"}},
 			{"a receipt that is a path", "explain", arguments{"receipt": "../models"}, []string{"not_found: "}},
 			{"feedback on it", "feedback", arguments{"receipt": "rcp_none", "rating": "up"}, []string{"not_found: "}},
 			{"feedback that says nothing", "feedback", arguments{"receipt": "rcp_none"}, []string{"invalid: "}},

@@ -68,6 +68,7 @@ func (t *try) stream(yield func(starling.Event, error) bool) {
 			return
 		}
 		t.answered = t.answered || ev.Bytes > 0
+		ev.Simulated = t.playing
 		if t.permit.probe {
 			t.permit.good()
 		}

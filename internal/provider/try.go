@@ -32,6 +32,7 @@ type try struct {
 	free     atomic.Bool // the upstream refused: it will not charge
 	body     *answer     // nil until there is one
 	answered bool        // a part of an answer has come
+	playing  bool        // it says of itself that it is simulated
 	detached bool        // it goes on after its caller: drain.go
 	leaving  sync.Once   // nobody wants what is drained, or it is over
 	drained  bool        // it has one of the places for draining; guarded by leaving
@@ -65,6 +66,7 @@ func (t *try) open() *failure {
 		return t.fail(err)
 	}
 	t.body = &answer{ReadCloser: resp.Body, size: resp.ContentLength, left: t.opts.Limits.Body + 1, alive: t.watch.touch}
+	t.playing = resp.Header.Get("X-Starling-Simulated") == "true"
 	t.enter(beginning, t.opts.Limits.First)
 	switch resp.StatusCode / 100 {
 	case 2:
@@ -151,7 +153,7 @@ func (t *try) booked() starling.Attempt {
 	return starling.Attempt{
 		Model:     t.Model.ID(),
 		Zone:      t.opts.Zone,
-		Simulated: t.Model.Simulated,
+		Simulated: t.Model.Simulated || t.playing,
 		Offset:    t.began.Sub(t.started),
 		Took:      took,
 		Outcome:   starling.Lost,

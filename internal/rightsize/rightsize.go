@@ -41,6 +41,7 @@ type Answer struct {
 	Cost       starling.Money
 	Took       time.Duration
 	Receipt    string
+	Simulated  bool // by a simulated upstream, though nobody may have known
 }
 
 // A Trial is a skill with its candidates, and the hands that it takes.

@@ -29,6 +29,7 @@ type world struct {
 	issued  []evidence.Note     // and of warrants and revocations
 	fails   map[string]error    // by "candidate case"
 	quality map[string]func(i int) bool
+	plays   string                             // the candidate whose answers say that they are simulated
 	says    func(Candidate, skill.Case) Answer // in place of all that
 }
 
@@ -62,7 +63,7 @@ func (w *world) ask(ctx context.Context, c Candidate, cs skill.Case) (Answer, er
 	var i int
 	fmt.Sscan(cs.ID, &i)
 	text := map[bool]string{true: "yes", false: "no"}[w.quality[c.Name](i)]
-	return Answer{Text: text, Cost: 5, Took: time.Duration(i) * time.Millisecond, Receipt: "rcp_" + cs.ID}, ctx.Err()
+	return Answer{Text: text, Cost: 5, Took: time.Duration(i) * time.Millisecond, Receipt: "rcp_" + cs.ID, Simulated: w.plays == c.Name}, ctx.Err()
 }
 
 func (w *world) keep(_ context.Context, all []evidence.Outcome) error {

@@ -89,6 +89,7 @@ func (y *tried) add(o *evidence.Outcome) {
 	y.graded[o.Case] = graded{o.Grade, o.Confidence, o.Rejected}
 	y.cost = y.cost.Plus(o.Cost)
 	y.took = append(y.took, o.Took)
+	y.Model.Simulated = y.Model.Simulated || o.Simulated // it may have said so only in its answer
 }
 
 // tryAll asks the reference, if the bar needs it, and the candidates.
@@ -219,7 +220,7 @@ func (r *run) ask(ctx context.Context, c Candidate, cs skill.Case) (answered, er
 	a, err := r.Ask(ctx, c, cs)
 	o := &evidence.Outcome{
 		Time: time.Now().UTC(), Skill: r.Skill.Name, Rubric: r.Skill.Hash, Candidate: c.ID, Model: c.Model.ID(), Case: cs.ID, Digest: r.digests[cs.ID],
-		Confidence: a.Confidence, Cost: a.Cost, Took: a.Took, Source: evidence.FromCase, Receipt: a.Receipt, Simulated: c.Model.Simulated,
+		Confidence: a.Confidence, Cost: a.Cost, Took: a.Took, Source: evidence.FromCase, Receipt: a.Receipt, Simulated: c.Model.Simulated || a.Simulated,
 	}
 	switch {
 	case starling.KindOf(err) == starling.Refused:

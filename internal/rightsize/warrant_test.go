@@ -220,7 +220,7 @@ func TestAWarrantSaysWhatItRestsOn(t *testing.T) {
 	w.Skill.Cases = "cases-1"
 	w.Verifiers = []starling.Verifier{picky{}}
 	w.Candidates[1].SkipVerify = true
-	w.Candidates[2].Model.Simulated = true
+	w.plays = "c2" // nobody knew before it answered
 	r := ran(t, w)
 	if len(w.issued) != 2 || r.Lines[0].Warrant != "" || r.Lines[0].NoWarrant != r.Lines[0].Why || r.Lines[1].Warrant != "war_1" || r.Lines[2].Warrant != "war_2" {
 		t.Fatalf("%d notes, %+v", len(w.issued), r.Lines)

@@ -193,12 +193,16 @@ func spoken(h http.Header) error {
 	return nil
 }
 
-// only returns a header's one value. Of several it is not for us to choose: the
-// one that is passed over may be the one that protects.
+// only returns a header's one value, "" of none. Of several it is not for us to choose:
+// the one that is passed over may be the one that protects. Nor is one that is empty
+// passed over: whoever sends it meant to say something, with a variable that was not set.
 func only(h http.Header, name string) (string, error) {
 	values := h.Values(name)
 	if len(values) > 1 {
 		return "", &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("the header %s occurs %d times", name, len(values)), Hint: "send it once"}
+	}
+	if len(values) == 1 && strings.TrimSpace(values[0]) == "" {
+		return "", &starling.Error{Kind: starling.Invalid, Op: "the header " + name + " is empty", Hint: "leave it out, or look whether the variable is set that should stand there"}
 	}
 	return h.Get(name), nil
 }

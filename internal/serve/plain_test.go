@@ -46,6 +46,26 @@ const (
 	countPath      = "/v1/messages/count_tokens"
 )
 
+// TestASimulatedUpstreamIsSaidToBeOne though the configuration does not say it, in every
+// way that an answer is passed on.
+func TestASimulatedUpstreamIsSaidToBeOne(t *testing.T) {
+	const hi = `{"role":"user","content":"hi"}`
+	plays := sim.New(sim.Options{Models: []sim.Model{{Name: "m"}}})
+	s := newStand(t, standOptions{}, upstreamAt{name: "up", dialect: starling.OpenAI, handler: plays}, vectorsAt("e", starling.Cloud))
+	for _, q := range [][2]string{
+		{chatPath, `{"model":"up/m","messages":[` + hi + `]}`},
+		{chatPath, `{"model":"up/m","stream":true,"messages":[` + hi + `]}`},
+		{"/v1/messages", `{"model":"up/m","max_tokens":9,"stream":true,"messages":[` + hi + `]}`},
+		{vectorsPath, `{"model":"e/m","input":"money"}`},
+	} {
+		a := s.ask(q[0], q[1])
+		r := s.receipt(a)
+		if a.status != http.StatusOK || a.header.Get("X-Starling-Simulated") != "true" || !r.Response.Simulated || !r.Attempts[0].Simulated {
+			t.Errorf("%s: %d %s, %+v", q[0], a.status, a.body, r.Response)
+		}
+	}
+}
+
 func TestVectorsAreAnExchangeLikeEveryOther(t *testing.T) {
 	s := newStand(t, standOptions{}, vectorsAt("e", starling.Cloud))
 	floats := s.ask(vectorsPath, `{"model":"e/m","input":["where is my parcel","money"],"dimensions":4}`)

@@ -51,6 +51,9 @@ func TestTermsThatNobodyCanKeepAreRefused(t *testing.T) {
 		{"X-Starling-Bar", []string{"95"}, "X-Starling-Bar is no share"},
 		{"X-Starling-Bar", []string{"NaN"}, "X-Starling-Bar is no share"},
 		{"X-Starling-Bar", []string{"-0.5"}, "X-Starling-Bar is no share"},
+		{"X-Starling-Budget", []string{""}, "the header X-Starling-Budget is empty"},
+		{"X-Starling-Class", []string{" "}, "the header X-Starling-Class is empty"},
+		{"X-Starling-Split", []string{""}, "the header X-Starling-Split is empty"},
 		{"X-Starling-Clas", []string{"restricted"}, "there is no header X-Starling-Clas"},
 	} {
 		for _, path := range []string{chatPath, messagesPath} {
