@@ -83,7 +83,7 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 		{"bytes in a file", os.DevNull, []string{"x"}, []string{noted(t, dir, "bin", "a\x00b")}, "is no text in UTF-8 (have its text taken out"},
 		{"a PDF", os.DevNull, []string{"x"}, []string{noted(t, dir, "r.pdf", "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")}, "is no text in UTF-8"},
 		{"a file that is not there", os.DevNull, []string{"x"}, []string{filepath.Join(dir, "none")}, "name a file that is there"},
-		{"a folder", os.DevNull, []string{"x"}, []string{dir}, "read "},
+		{"a folder", os.DevNull, []string{"x"}, []string{dir}, "is a folder (name the files"},
 	} {
 		in, err := os.Open(c.in)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"starling"
 	"starling/internal/ledger"
+	"starling/internal/privacy"
 	"starling/internal/skill"
 )
 
@@ -18,7 +19,7 @@ import (
 // binds nothing, what will be refused. The keys are nil where nobody can know
 // them.
 func (c Config) notes(p *parts, set *skill.Set, keys []ledger.Key) []string {
-	return slices.Concat(p.adopted, p.warnings, p.damaged, p.rung.damaged, p.away(), c.gaps(p, set), c.classless(p, set), c.priced(p), p.kept, c.capped(set, keys), c.watched(set), keeping(set), peopleOnly(set))
+	return slices.Concat(p.adopted, p.warnings, p.damaged, p.rung.damaged, p.away(), c.widened(), c.gaps(p, set), c.classless(p, set), c.priced(p), p.kept, c.capped(set, keys), c.watched(set), keeping(set), peopleOnly(set))
 }
 
 // place is where in its file a value stands, for the beginning of a note.
@@ -40,6 +41,19 @@ func (p *parts) away() []string {
 	for _, m := range all {
 		if m.Away != "" {
 			out = append(out, fmt.Sprintf("%s answers nothing: %s", m.ID(), m.Away))
+		}
+	}
+	return out
+}
+
+// widened names the classes that may travel further than they usually do: a word that
+// people trust means less here than elsewhere.
+func (c Config) widened() []string {
+	var out []string
+	usual := privacy.Usual()
+	for _, class := range slices.Sorted(maps.Keys(c.Classes)) {
+		if zone, known := usual[class]; known && c.Classes[class] > zone {
+			out = append(out, fmt.Sprintf("%sdata of class %s may travel as far as %s, which is further than the usual %s", c.place("classes", string(class)), class, c.Classes[class], zone))
 		}
 	}
 	return out
