@@ -39,6 +39,9 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case err := <-lived:
+		if err == nil && c.orders.over() {
+			return <-read // it lived until orders ended: why they did is read's to say
+		}
 		return err
 	case err := <-read:
 		select { // a program that ends in the middle of a step may crash at its end
@@ -134,6 +137,13 @@ func (m *mailbox) close() {
 	m.closed = true
 	m.mu.Unlock()
 	m.ring()
+}
+
+// over is true once no more can come.
+func (m *mailbox) over() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.closed
 }
 
 func (m *mailbox) ring() {
