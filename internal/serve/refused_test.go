@@ -47,3 +47,23 @@ func TestARefusalReachesThePersonInEveryDialect(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsWrongOnThisMachineIsNoCallersBusiness: paths and addresses of the books are
+// for the log and the receipt, in the headers as in the body.
+func TestWhatIsWrongOnThisMachineIsNoCallersBusiness(t *testing.T) {
+	s := newStand(t, standOptions{}, openAIUp(func(http.ResponseWriter, *http.Request) {}))
+	if err := s.ledger.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, a := range map[string]answer{
+		"an answer": s.ask(chatPath, chat("up/m", false)), "a stream": s.ask(chatPath, chat("up/m", true)),
+		"Anthropic's": s.ask(messagesPath, messages("up/m", false)), "a receipt": s.get("/v1/receipts/rcp_1"),
+	} {
+		if a.status != http.StatusInternalServerError || a.header.Get("X-Starling-Reason") != "refused: internal error" {
+			t.Errorf("%s: status %d, reason %q", name, a.status, a.header.Get("X-Starling-Reason"))
+		}
+		if said := fmt.Sprint(a.header, a.body); strings.Contains(said, s.dir) || strings.Contains(said, "closed") {
+			t.Errorf("%s tells of this machine: %s", name, said)
+		}
+	}
+}

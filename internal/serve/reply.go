@@ -184,7 +184,11 @@ func said(h http.Header, ex *starling.Exchange) {
 	set("X-Starling-Model", or(r.Model, "none"))
 	set("X-Starling-Provider", or(r.Provider, "none"))
 	set("X-Starling-Zone", r.Zone.String())
-	set("X-Starling-Reason", ascii(or(r.Reason, or(ex.Plan.Rule, "refused"))))
+	reason := or(r.Reason, or(ex.Plan.Rule, "refused"))
+	if starling.KindOf(ex.Err) == starling.Internal { // what is wrong on this machine, its paths and addresses are no more for the caller here than in the body
+		reason = "refused: internal error"
+	}
+	set("X-Starling-Reason", ascii(reason))
 	set(wire.RequestID(ex.Request.Dialect), ex.ID)
 	if ex.Observed != nil {
 		set("X-Starling-Observed", ascii(wouldBe(ex.Observed)))
