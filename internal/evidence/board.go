@@ -236,7 +236,7 @@ func (b *Board) Standing(skill, rubric, candidate string) Standing {
 // stands is what is known of a warrant.
 func (b *Board) stands(f *force) Standing {
 	out := Standing{Warrant: f.warrant, Audits: f.audits, Bound: f.bound}
-	if r := f.revocation(); r != nil && r.Time.After(time.Now()) {
+	if r := f.revocation(); r != nil && r.End == Drifted && r.Time.After(time.Now()) { // of any other, the clock of who wrote it was ahead
 		out.Coming = r
 	} else {
 		out.Revoked = r

@@ -76,6 +76,20 @@ func TestOfTwoRevocationsTheEarlierCounts(t *testing.T) {
 	}
 }
 
+// TestARevocationCountsAtOnceWhateverItsClockSaid: whoever wrote it down may have had a
+// clock that was ahead of ours.
+func TestARevocationCountsAtOnceWhateverItsClockSaid(t *testing.T) {
+	now := time.Now()
+	for _, end := range []End{Withdrawn, Dropped} {
+		b := NewBoard()
+		b.Fold(Note{Warrant: common("w", now.Add(-time.Hour))})
+		b.Fold(Note{Revocation: &Revocation{ID: "rev_1", Time: now.Add(time.Hour), Warrant: "w", Skill: "triage", Candidate: "small", End: end, Why: "so it is"}})
+		if s := b.Standing("triage", "r1", "small"); s.Revoked == nil || s.Coming != nil {
+			t.Errorf("%s: %+v", end, s)
+		}
+	}
+}
+
 // TestRequestsLikeTheCasesRaiseNoAlarm, nor do those of which a little less is
 // covered, or more.
 func TestRequestsLikeTheCasesRaiseNoAlarm(t *testing.T) {
