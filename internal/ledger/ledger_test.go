@@ -705,6 +705,33 @@ func TestAReservationWhoseAnswerIsLostIsGivenBack(t *testing.T) {
 	})
 }
 
+func TestADatabaseThatSaysNothingRefusesAReservation(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		if p.URL == "" {
+			t.Skip("nobody else can stop SQLite")
+		}
+		l := p.open(t, Budget{Scope: ForAll, Limit: 1000, Per: InTotal})
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second) // of a caller who would wait much longer
+		defer cancel()
+		stop, err := l.store.db.BeginTx(ctx, nil)
+		must(t, err)
+		_, err = stop.ExecContext(ctx, "LOCK TABLE holds IN ACCESS EXCLUSIVE MODE")
+		must(t, err)
+		l.meter.(*sharedMeter).patience = time.Millisecond
+		a := l.Begin(ada, "")
+		err = a.Reserve(ctx, 900)
+		wantKind(t, err, starling.Overloaded)
+		if !strings.Contains(err.Error(), "no answer within 1ms") {
+			t.Errorf("it does not say what is wrong: %v", err)
+		}
+		must(t, stop.Rollback())
+		_, err = a.Settle(&starling.Exchange{Err: err})
+		must(t, err)
+		must(t, l.Flush(ctx))
+		verified(t, l.Records)
+	})
+}
+
 func TestAHoldThatComesAfterItsReceiptIsEnded(t *testing.T) {
 	eachStore(t, func(t *testing.T, p place) {
 		if p.URL == "" {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -92,7 +93,7 @@ func (e *postgresEngine) lockSchema(ctx context.Context, tx *sql.Tx) error {
 func (e *postgresEngine) sound(context.Context, *sql.Tx) (string, error) { return "", nil }
 
 func (e *postgresEngine) meter(_ context.Context, l *Ledger) (meter, error) {
-	return &sharedMeter{db: e.db, engine: e, ledger: l}, nil
+	return &sharedMeter{db: e.db, engine: e, ledger: l, patience: e.patience()}, nil
 }
 
 // lockFirst is a statement about the rows of holds h that are due. It locks them in the
@@ -281,9 +282,10 @@ func postgresHint(code string) string {
 // sharedMeter is the meter in Postgres. Only exchanges that a cap applies to are
 // held there; the others are in their gateway's journal alone.
 type sharedMeter struct {
-	db     *sql.DB
-	engine *postgresEngine
-	ledger *Ledger
+	db       *sql.DB
+	engine   *postgresEngine
+	ledger   *Ledger
+	patience time.Duration // for one answer of the database; a caller may have more than is good
 }
 
 // hold asks once, and once more when receipts are on their way to the store:
@@ -326,14 +328,16 @@ func (m *sharedMeter) raise(ctx context.Context, a *Account, amount starling.Mon
 	var spent, held starling.Money
 	before := a.shared
 	a.shared = true
-	err := m.db.QueryRowContext(ctx, "SELECT cap, spent, held FROM starling_hold($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)",
+	limited, cancel := context.WithTimeout(ctx, m.patience)
+	defer cancel()
+	err := m.db.QueryRowContext(limited, "SELECT cap, spent, held FROM starling_hold($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)",
 		a.hold.ID, m.ledger.chain.number, m.engine.epoch, a.hold.At, int64(a.hold.day()), n[1], n[2], n[3], int64(amount.Plus(a.drawn)),
 		by.scopes, by.names, by.froms, by.tos, by.limits).Scan(&cap, &spent, &held)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil
 	case err != nil:
-		return m.engine.explain("reserve", err)
+		return m.explain(ctx, "reserve", err)
 	}
 	a.shared = before // it was refused, and nothing has changed
 	return Standing{Budget: budgets[cap-1], Spent: spent, Held: held}.over(amount - a.held)
@@ -344,10 +348,20 @@ func (m *sharedMeter) set(ctx context.Context, a *Account, amount starling.Money
 	if !a.shared {
 		return nil
 	}
-	if _, err := m.db.ExecContext(ctx, "UPDATE holds SET amount = greatest($2 - parts, 0) WHERE id = $1", a.hold.ID, int64(amount.Plus(a.drawn))); err != nil {
-		return m.engine.explain("change a reservation", err)
+	limited, cancel := context.WithTimeout(ctx, m.patience)
+	defer cancel()
+	if _, err := m.db.ExecContext(limited, "UPDATE holds SET amount = greatest($2 - parts, 0) WHERE id = $1", a.hold.ID, int64(amount.Plus(a.drawn))); err != nil {
+		return m.explain(ctx, "change a reservation", err)
 	}
 	return nil
+}
+
+// explain tells a database that said nothing in time from a caller that has left.
+func (m *sharedMeter) explain(ctx context.Context, op string, err error) error {
+	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return &starling.Error{Kind: starling.Overloaded, Op: fmt.Sprintf("ledger: %s in postgres: no answer within %s", op, m.patience), Hint: "see that Postgres answers, and whether it can be reached"}
+	}
+	return m.engine.explain(op, err)
 }
 
 // overrun tells the other gateways at once, if it can; they will see it on the
