@@ -128,6 +128,11 @@ func dayOf(t time.Time) day {
 	return day(y*10000 + int(m)*100 + d)
 }
 
+// earlier is two days before: exchanges are open over midnight, and clocks are set back.
+func (d day) earlier() day {
+	return dayOf(time.Date(int(d/10000), time.Month(d/100%100), int(d%100)-2, 0, 0, 0, 0, time.UTC))
+}
+
 // span returns the first and last day of the period that holds d. The numbers
 // need not be dates; what matters is that every date compares rightly.
 func (p Period) span(d day) (from, to day) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"math"
@@ -771,4 +772,38 @@ func TestADayEndsAtMidnightUTC(t *testing.T) {
 		wantKind(t, l.Begin(ada, "").Reserve(ctx, 1), starling.OverBudget)
 		verified(t, l.Records)
 	})
+}
+
+// TestACapHoldsWhicheverWayTheClockIsSet: by days, while the gateway serves or between
+// two of its lives.
+func TestACapHoldsWhicheverWayTheClockIsSet(t *testing.T) {
+	for _, days := range []int{-1000, -2, -1, 1, 40, 400} {
+		t.Run(fmt.Sprint(days, " days"), func(t *testing.T) {
+			eachStore(t, func(t *testing.T, p place) {
+				ctx := context.Background()
+				budgets := []Budget{{Scope: ForAll, Limit: 100, Per: PerDay}, {Scope: ForTeam, Name: ada.Team, Limit: 100, Per: PerMonth}}
+				at := func(l *Ledger, days int) *Account {
+					a := l.Begin(ada, "")
+					a.began = a.began.AddDate(0, 0, days)
+					a.hold.At = a.began.UnixNano()
+					return a
+				}
+				l := p.open(t, budgets...)
+				spend := func(days int) {
+					a := at(l, days)
+					must(t, a.Reserve(ctx, 90))
+					a.Spend(90)
+					_, err := a.Settle(exchange(a, 90))
+					must(t, err)
+				}
+				spend(days)
+				must(t, l.Close())
+				l = p.open(t, budgets...)
+				wantKind(t, at(l, days).Reserve(ctx, 20), starling.OverBudget)
+				must(t, at(l, max(days+800, 0)).Reserve(ctx, 20)) // which has room of its own
+				wantKind(t, at(l, days).Reserve(ctx, 20), starling.OverBudget)
+				verified(t, l.Records)
+			})
+		})
+	}
 }

@@ -164,12 +164,11 @@ func (m *localMeter) cell(scope int, name string, p Period, d day) *cell {
 	return c
 }
 
-// sweep drops cells of days that nobody can ask for any more. Two days are kept
-// for exchanges that are open over midnight and for clocks that are set back.
+// sweep drops cells of days that nobody can ask for any more: those that were past
+// when it was last done, so that a clock which was ahead finds what it left.
 func (m *localMeter) sweep(today day) {
+	oldest := m.swept.earlier()
 	m.swept = today
-	date := time.Date(int(today/10000), time.Month(today/100%100), int(today%100), 0, 0, 0, 0, time.UTC)
-	oldest := dayOf(date.AddDate(0, 0, -2))
 	for name, c := range m.cells {
 		if name.to < oldest && c.held == 0 {
 			delete(m.cells, name)
@@ -177,17 +176,24 @@ func (m *localMeter) sweep(today day) {
 	}
 }
 
-// newLocalMeter loads the sums of the present periods.
+// newLocalMeter loads the sums of the present periods, and of those that a clock may
+// come to that was wrong or is.
 func newLocalMeter(ctx context.Context, l *Ledger) (meter, error) {
-	m := &localMeter{caps: l.caps.Load, cells: map[cellName]*cell{}}
 	today := dayOf(time.Now())
-	for _, p := range periods {
-		from, to := p.span(today)
-		err := l.store.sums(ctx, from, to, func(scope int, name string, spent starling.Money) {
-			m.cell(scope, name, p, today).spent = spent
-		})
-		if err != nil {
-			return nil, err
+	days, err := l.store.lastDays(ctx, today)
+	if err != nil {
+		return nil, err
+	}
+	m := &localMeter{caps: l.caps.Load, cells: map[cellName]*cell{}, swept: today}
+	for _, d := range append(days, today) {
+		for _, p := range periods {
+			from, to := p.span(d)
+			err := l.store.sums(ctx, from, to, func(scope int, name string, spent starling.Money) {
+				m.cell(scope, name, p, d).spent = spent
+			})
+			if err != nil {
+				return nil, err
+			}
 		}
 	}
 	return m, nil

@@ -384,6 +384,30 @@ func (s *store) sums(ctx context.Context, from, to day, add func(scope int, name
 	return nil
 }
 
+// lastDays returns the days on which something was spent, from shortly before today on,
+// or before the last of them, whichever is earlier.
+func (s *store) lastDays(ctx context.Context, today day) (days []day, err error) {
+	const op = "read when was spent"
+	last := today
+	if err := s.db.QueryRowContext(ctx, "SELECT coalesce(max(day), $1) FROM spend WHERE scope = 'all'", int64(today)).Scan(&last); err != nil {
+		return nil, s.engine.explain(op, err)
+	}
+	rows, err := s.db.QueryContext(ctx, "SELECT day FROM spend WHERE scope = 'all' AND day >= $1 ORDER BY day", int64(min(today, last).earlier()))
+	if err != nil {
+		return nil, s.engine.explain(op, err)
+	}
+	err = each(rows, func() error {
+		var d day
+		err := rows.Scan(&d)
+		days = append(days, d)
+		return err
+	})
+	if err != nil {
+		return nil, s.engine.explain(op, err)
+	}
+	return days, nil
+}
+
 func (s *store) inTx(ctx context.Context, o *sql.TxOptions, do func(*sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, o)
 	if err != nil {
