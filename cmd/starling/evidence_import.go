@@ -79,7 +79,18 @@ func (c evidenceImportCmd) input() (io.ReadCloser, int64, error) {
 	if err != nil {
 		return nil, 0, errors.Join(err, f.Close())
 	}
+	if there, err := os.Stat(c.aside()); err == nil && info.Mode().IsRegular() && os.SameFile(info, there) {
+		return nil, 0, errors.Join(&starling.Error{Kind: starling.Invalid, Op: "import: set aside lines in the trace itself, and lose the others", Hint: "name another file with --aside"}, f.Close())
+	}
 	return f, info.Size(), nil
+}
+
+// aside is where lines go that cannot be used.
+func (c evidenceImportCmd) aside() string {
+	if c.File == "-" {
+		return cmp.Or(c.Aside, "stdin.aside")
+	}
+	return cmp.Or(c.Aside, c.File+".aside")
 }
 
 // An importer reads a trace into the corpus.
@@ -225,10 +236,7 @@ func (i *importer) setAside(line []byte, why string) (err error) {
 	}
 	i.found.Why[at].Lines++
 	if i.aside == nil {
-		i.found.File = cmp.Or(i.cmd.Aside, i.cmd.File+".aside")
-		if i.cmd.File == "-" && i.cmd.Aside == "" {
-			i.found.File = "stdin.aside"
-		}
+		i.found.File = i.cmd.aside()
 		if i.aside, err = os.OpenFile(i.found.File, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600); err != nil {
 			return &starling.Error{Kind: starling.Invalid, Op: "import: set a line aside", Hint: "name a file that can be written with --aside", Err: err}
 		}
