@@ -3,11 +3,13 @@ package hub
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -145,7 +147,11 @@ func (s *Store) lock(ctx context.Context, folder, name string) (release func(), 
 }
 
 func unwritable(path string, err error) error {
-	return &starling.Error{Kind: starling.Internal, Op: "hub: write " + path, Hint: "make the folder writable for this user, or name another with --data", Err: err}
+	hint := "make the folder writable for this user, or name another with --data"
+	if errors.Is(err, syscall.ENOSPC) {
+		hint = "make room ('starling model rm' frees some), or name another folder with --data"
+	}
+	return &starling.Error{Kind: starling.Internal, Op: "hub: write " + path, Hint: hint, Err: err}
 }
 
 func cancelled(ctx context.Context) error {

@@ -3,9 +3,12 @@ package hub
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 
 	"starling"
@@ -114,5 +117,15 @@ func TestWhatWasMadeHereIsNotPulledAgain(t *testing.T) {
 	is(t, err, starling.NotFound)
 	if e, ok := errors.AsType[*starling.Error](err); !ok || e.Hint != "remove it with 'starling model rm made', and import or quantise the file again" {
 		t.Error(err)
+	}
+}
+
+func TestAFullDiskIsNoQuestionOfRights(t *testing.T) {
+	full := unwritable("engines", &fs.PathError{Op: "write", Path: "engines/.new-1/libllama.so", Err: syscall.ENOSPC})
+	if said := full.Error(); !strings.Contains(said, "make room") || strings.Contains(said, "writable") {
+		t.Error(said)
+	}
+	if said := unwritable("engines", fs.ErrPermission).Error(); !strings.Contains(said, "make the folder writable") {
+		t.Error(said)
 	}
 }

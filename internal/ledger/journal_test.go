@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -207,6 +208,16 @@ func TestAFullDiskRefusesReservationsAndLosesNothing(t *testing.T) {
 			}
 			verified(t, l.Records)
 		})
+	}
+}
+
+func TestAFullDiskIsNoQuestionOfRights(t *testing.T) {
+	full := unwritable("books", &fs.PathError{Op: "write", Path: "books/ledger.key.new-1", Err: syscall.ENOSPC})
+	if said := full.Error(); !strings.Contains(said, "free some disk space") || strings.Contains(said, "writable") {
+		t.Error(said)
+	}
+	if said := unwritable("books", fs.ErrPermission).Error(); !strings.Contains(said, "make the directory writable") {
+		t.Error(said)
 	}
 }
 

@@ -29,6 +29,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -329,5 +330,9 @@ func takeTurn(dir string) (*flock.Flock, error) {
 }
 
 func unwritable(dir string, err error) error {
-	return &starling.Error{Kind: starling.Internal, Op: "ledger: data directory " + dir, Hint: "make the directory writable for this user, or name another one", Err: err}
+	hint := "make the directory writable for this user, or name another one"
+	if errors.Is(err, syscall.ENOSPC) {
+		hint = "free some disk space"
+	}
+	return &starling.Error{Kind: starling.Internal, Op: "ledger: data directory " + dir, Hint: hint, Err: err}
 }
