@@ -733,6 +733,27 @@ func TestADatabaseThatSaysNothingRefusesAReservation(t *testing.T) {
 	})
 }
 
+func TestAGatewayNoticesThatAnotherHasItsKey(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		if p.URL == "" {
+			t.Skip("SQLite has one gateway")
+		}
+		ctx := context.Background()
+		l, copied := p.open(t), p.beside(t)
+		must(t, l.beat(ctx))
+		key, err := os.ReadFile(filepath.Join(p.Dir, keyFile))
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(copied.Dir, keyFile), key, 0o600))
+		other := copied.open(t)
+		err = l.beat(ctx)
+		wantKind(t, err, starling.Internal)
+		if !strings.Contains(err.Error(), "a data folder of its own") {
+			t.Errorf("it does not say what to do: %v", err)
+		}
+		must(t, other.beat(ctx))
+	})
+}
+
 func TestAHoldThatComesAfterItsReceiptIsEnded(t *testing.T) {
 	eachStore(t, func(t *testing.T, p place) {
 		if p.URL == "" {

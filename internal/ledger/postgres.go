@@ -192,8 +192,13 @@ func (e *postgresEngine) enter(ctx context.Context, chain int64) error {
 // is read, and its gateway can reserve no more for it: so it spends no more than
 // is booked, unless a call costs more than its worst case.
 func (e *postgresEngine) beat(ctx context.Context, chain int64) ([]hold, error) {
-	if _, err := e.db.ExecContext(ctx, "UPDATE chains SET seen = now() WHERE number = $1", chain); err != nil {
+	var epoch int64
+	if err := e.db.QueryRowContext(ctx, "UPDATE chains SET seen = now() WHERE number = $1 RETURNING epoch", chain).Scan(&epoch); err != nil {
 		return nil, e.explain("say that this gateway lives", err)
+	}
+	if epoch != e.epoch { // whose holds are of the life before, to the other one
+		return nil, &starling.Error{Kind: starling.Internal, Op: "ledger: another gateway has this one's key, and writes off what it has reserved",
+			Hint: "give each gateway a data folder of its own, not a copy of another's"}
 	}
 	settled := lockFirst("WHERE h.chain = $1 AND EXISTS (SELECT FROM receipts r WHERE r.id = h.id)", "DELETE FROM holds USING due WHERE holds.id = due.id")
 	if _, err := e.db.ExecContext(ctx, settled, chain); err != nil {
