@@ -316,6 +316,22 @@ func TestTheDoorIsTheGatewaysOwn(t *testing.T) {
 	}
 }
 
+// TestWhatIsNoMessageEndsTheConversation, by the caller's fault; a long message does not.
+func TestWhatIsNoMessageEndsTheConversation(t *testing.T) {
+	const hello = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}` + "\n"
+	for name, said := range map[string]string{"no JSON": hello + "{nonsense}\n", "cut off": hello + `{"jsonrpc":"2.0","id":2,"meth`} {
+		err := mcp.Stdio(t.Context(), mcp.Door{}, io.NopCloser(strings.NewReader(said)), io.Discard)
+		if e, ok := errors.AsType[*starling.Error](err); !ok || e.Kind != starling.Invalid || !strings.Contains(e.Hint, "a line of its own") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s := newStand(t, serve.Options{MaxBody: 1 << 20}, says)
+	session := overStdio(t, s, nil, nil)
+	if got := refused(t, session, "ask", arguments{"task": strings.Repeat("long ", 4<<20), "model": "up/m"}); !strings.HasPrefix(got, "too_large: ") {
+		t.Error(got)
+	}
+}
+
 // TestTermsOfAConnectionHoldForEveryTask: what a person has written into a client's
 // configuration is not undone by what a model says.
 func TestTermsOfAConnectionHoldForEveryTask(t *testing.T) {
