@@ -466,6 +466,18 @@ func TestManyAskAtOnce(t *testing.T) {
 	}
 }
 
+// TestWhatAnUpstreamFindsTooLongIsTooLarge: who asked may then send less of it, or split it.
+func TestWhatAnUpstreamFindsTooLongIsTooLarge(t *testing.T) {
+	s := newStand(t, serve.Options{}, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":{"message":"too many tokens","type":"invalid_request_error","code":"context_length_exceeded"}}`)
+	})
+	if got := refused(t, overHTTP(t, s, nil, nil), "ask", arguments{"task": "Hi", "model": "up/m"}); !strings.HasPrefix(got, "too_large: ") {
+		t.Error(got)
+	}
+}
+
 // TestAGatewayThatBreaksOffIsAnError, not the end of the program.
 func TestAGatewayThatBreaksOffIsAnError(t *testing.T) {
 	g := mcp.Inside(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
