@@ -96,7 +96,7 @@ func (c askCmd) hand(p *program, to *client, task message) (*told, error) {
 	t, err := to.talk(p.ctx, body, c.terms(), print.hear)
 	print.end()
 	c.comment(p.stderr, t, err)
-	return t, err
+	return t, errors.Join(err, print.err)
 }
 
 // talk is the conversation: the task, and before it what the skill or the user has the
@@ -219,15 +219,18 @@ type failedLine struct {
 		Message string        `json:"message"`
 		Hint    string        `json:"hint,omitempty"`
 	} `json:"error"`
-	Receipt string         `json:"receipt,omitempty"`
-	Part    string         `json:"part,omitempty"` // of an answer that broke off
-	Cost    starling.Money `json:"cost_nanodollars"`
+	Receipt string          `json:"receipt,omitempty"`
+	Part    string          `json:"part,omitempty"`             // of an answer that broke off
+	Cost    *starling.Money `json:"cost_nanodollars,omitempty"` // absent where the gateway did not come to say it; the receipt does
 }
 
 func failed(ctx context.Context, t *told, err error) failedLine {
-	l := failedLine{Part: t.answer.String(), Cost: t.cost}
+	l := failedLine{Part: t.answer.String()}
 	if t.receipt != "none" {
 		l.Receipt = t.receipt
+	}
+	if l.Receipt == "" || t.charged {
+		l.Cost = &t.cost
 	}
 	l.Error.Kind, l.Error.Message = kindOf(ctx, err), bare(err)
 	if e, ok := errors.AsType[*starling.Error](err); ok {

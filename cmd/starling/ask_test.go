@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -223,6 +224,9 @@ func TestAskEndsWithTheKindOfItsError(t *testing.T) {
 		{"at the door", 401, with(askedHead, "X-Starling-Receipt", "none"), refusal("unauthenticated", "no key"), 4, "", "no key (put one into STARLING_KEY)", `{"error":{"kind":"unauthenticated","message":"no key"},"cost_nanodollars":0}`},
 		{"a stream that breaks off", 200, with(askedHead, "X-Starling-Cost", "$0.25"), askedText + askedBad, 9, "fo\x1bur\n", "note: what was printed is a part of an answer that broke off\nstarling: upstream died", `{"error":{"kind":"overloaded","message":"upstream died"},"receipt":"rcp_1","part":"fo\u001bur","cost_nanodollars":250000000}`},
 		{"one that ends without an end", 200, with(askedHead, "X-Starling-Cost", "$0.25"), askedText, 9, "fo\x1bur\n", "a part of an answer", ""},
+		{"one whose end does not come to its cost", 200, askedHead, askedText, 9, "fo\x1bur\n", "a part of an answer", ""},
+		{"a prompt that an upstream finds too long", 400, with(askedHead, "X-Starling-Cost", "$0"), refusal("context_length_exceeded", "prompt is too long"), 7, "", "prompt is too long", ""},
+		{"a body that is too large", 413, with(askedHead, "X-Starling-Cost", "$0"), refusal("", "too large"), 7, "", "too large", ""},
 		{"no gateway of ours", 200, nil, askedText + askedEnd, 3, "", "is no gateway of Starling's", ""},
 		{"somebody else's page", 404, nil, "<html>", 10, "", "says 404 and nothing else", ""},
 	} {
@@ -237,6 +241,9 @@ func TestAskEndsWithTheKindOfItsError(t *testing.T) {
 			if got := strings.Replace(strings.TrimSpace(out), `,"hint":`+hint, "", 1); code != c.code || !gjson.Valid(out) || strings.Count(out, "\n") != 1 || errs == "" || c.object != "" && got != c.object {
 				t.Errorf("%d, %s, %q", code, got, errs)
 			}
+			if told := c.head["X-Starling-Cost"] != "" || !strings.Contains(out, "rcp_1"); gjson.Get(out, "cost_nanodollars").Exists() != told {
+				t.Errorf("that the cost was told is %v: %s", told, out)
+			}
 		})
 	}
 	code, out, _ := new(desk).at("http://127.0.0.1:1").asks(t, "--json", "x")
@@ -249,6 +256,25 @@ func TestAskEndsWithTheKindOfItsError(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAnswerThatCannotBePrintedIsAnError: who paid for it is told so, and which it was.
+func TestAnAnswerThatCannotBePrintedIsAnError(t *testing.T) {
+	d := newDesk(t, 200, askedHead, askedText+askedEnd, askedBehind)
+	for _, args := range [][]string{{"ask", "--gateway", d.URL, "x"}, {"ask", "--gateway", d.URL, "--json", "x"}, {"run", "--gateway", d.URL, "p/m", "x"}} {
+		var errs bytes.Buffer
+		if code := run(t.Context(), args, full{}, &errs); code != 1 || !strings.Contains(errs.String(), "the disk is full") {
+			t.Errorf("%v: %d, %q", args, code, errs.String())
+		}
+		if args[0] == "ask" && len(args) == 4 && !strings.Contains(errs.String(), "receipt rcp_1") {
+			t.Errorf("%q", errs.String())
+		}
+	}
+}
+
+// full takes nothing.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }
 
 func (d *desk) at(url string) *desk {
 	d.Server = &httptest.Server{URL: url}

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
+	"starling"
 	"starling/internal/corpus"
 	"starling/internal/evidence"
 	"starling/internal/ledger"
@@ -20,12 +22,16 @@ const (
 	mostRecalled = 20_000
 )
 
+// lately yields those receipts, the newest first.
+func lately(ctx context.Context, books *ledger.Records, until time.Time) iter.Seq2[*starling.Receipt, error] {
+	return books.Receipts(ctx, ledger.Query{Newest: true, Limit: mostRecalled, Since: until.Add(-recalledFor), Until: until})
+}
+
 // recall has the board count what verifiers said in the exchanges before this
 // gateway's, and the models of this machine when they were asked; its own are counted as
 // they are settled. It takes about a second for all, in which answers are already given.
 func (g *gateway) recall(ctx context.Context, models *rung) error {
-	q := ledger.Query{Newest: true, Limit: mostRecalled, Since: g.began.Add(-recalledFor), Until: g.began}
-	for r, err := range g.ledger.Receipts(ctx, q) {
+	for r, err := range lately(ctx, g.ledger.Records, g.began) {
 		if err != nil {
 			if ctx.Err() == nil {
 				g.log.Error("what verifiers said before is not known", "err", err)

@@ -86,6 +86,8 @@ func (r reply) kind() starling.Kind {
 	switch kind := starling.Kind(r.code); {
 	case exitCodes[kind] != 0:
 		return kind
+	case r.status == http.StatusRequestEntityTooLarge, r.code == "context_length_exceeded":
+		return starling.TooLarge
 	case r.status >= http.StatusInternalServerError, r.status == http.StatusTooManyRequests:
 		return starling.Overloaded
 	}

@@ -186,11 +186,15 @@ Real:      the gateway, HTTP, both dialects and their translation, classes and z
 		others = "all other models"
 	}
 	fmt.Fprint(w, "Simulated: "+others+". Their share of right answers, delays, failures and prices are stated, not measured:\n")
+	var models []sim.Model
 	if packs != nil {
-		printModels(w, packs.models)
+		models = packs.models
 	}
 	if loop != nil {
-		printModels(w, loop.models)
+		models = slices.Concat(models, loop.models)
+	}
+	printModels(w, models)
+	if loop != nil {
 		fmt.Fprint(w, `           The last is the teacher of the loop. The shop's messages are made by a grammar, not by customers: a student of real ones
            may answer fewer.
 `)

@@ -18,6 +18,7 @@ import (
 	"starling"
 	"starling/internal/evidence"
 	"starling/internal/hub"
+	"starling/internal/sim"
 	"starling/internal/skill"
 )
 
@@ -61,6 +62,27 @@ func TestTheDemoSaysWhatIsMissingForARealModel(t *testing.T) {
 	}
 	if _, err := hub.ParseReference(suggested); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTheModelsOfBothPartsStandInOneTable: columns begin where those above them do.
+func TestTheModelsOfBothPartsStandInOneTable(t *testing.T) {
+	var b strings.Builder
+	price := starling.Price{Free: true}
+	printHonesty(&b, &ending{models: []sim.Model{{Name: "small", Zone: starling.Machine, Quality: 0.5, Price: price}}}, &ending{models: []sim.Model{{Name: "teacher", Zone: starling.Cloud, Quality: 1, Price: price}}})
+	column := -1
+	for line := range strings.Lines(b.String()) {
+		at := strings.Index(line, "  right ")
+		if at < 0 {
+			continue
+		}
+		if column >= 0 && at+len("  ") != column {
+			t.Errorf("%q stands %d to the side", line, at+len("  ")-column)
+		}
+		column = at + len("  ")
+	}
+	if column < 0 {
+		t.Error(b.String())
 	}
 }
 

@@ -39,20 +39,32 @@ type graded struct {
 
 // Run lists what is known, and how much there is to learn from.
 func (c evidenceListCmd) Run(p *program) error {
-	_, books, err := p.books()
+	cfg, books, err := p.books()
+	if err != nil {
+		return err
+	}
+	texts, err := c.texts(p.ctx, books.Dir)
 	if err != nil {
 		return err
 	}
 	l, err := p.records()
 	switch {
 	case starling.KindOf(err) == starling.NotFound && exists(books.Dir, corpus.File): // nothing is graded yet
-		return c.texts(p, books.Dir)
+		if c.JSON {
+			return c.known(cfg, len(texts))
+		}
+		return c.print(p, cfg, nil, texts)
 	case err != nil:
 		return err
 	}
 	defer l.Close()
 	if c.JSON {
-		return c.each(p.ctx, l, func(o *evidence.Outcome) error { return p.encode(o) })
+		n := len(texts)
+		err := c.each(p.ctx, l, func(o *evidence.Outcome) error { n++; return p.encode(o) })
+		if err != nil {
+			return err
+		}
+		return c.known(cfg, n)
 	}
 	sums := map[[5]string]*graded{}
 	err = c.each(p.ctx, l, func(o *evidence.Outcome) error {
@@ -66,14 +78,43 @@ func (c evidenceListCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	t := newTable(p.stdout, "SKILL", "MODEL", "CANDIDATE", "RUBRIC", "GRADED BY", "PASSED", "[95 %]", "LAST")
-	for _, g := range slices.SortedFunc(maps.Values(sums), (*graded).compare) {
-		g.row(t)
-	}
-	if err := t.Flush(); err != nil {
+	return c.print(p, cfg, sums, texts)
+}
+
+// print tells people; no sums are none that were looked for.
+func (c evidenceListCmd) print(p *program, cfg Config, sums map[[5]string]*graded, texts []corpus.Count) error {
+	if err := c.known(cfg, len(sums)+len(texts)); err != nil {
 		return err
 	}
-	return c.texts(p, books.Dir)
+	if sums != nil {
+		t := newTable(p.stdout, "SKILL", "MODEL", "CANDIDATE", "RUBRIC", "GRADED BY", "PASSED", "[95 %]", "LAST")
+		for _, g := range slices.SortedFunc(maps.Values(sums), (*graded).compare) {
+			g.row(t)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	for _, n := range texts {
+		printf(p.stdout, "texts of %s: %d, of which %d inputs have more than one answer\n", n.Skill, n.Texts, n.Disputed)
+	}
+	return nil
+}
+
+// known refuses a skill of which nothing was found and that is not there either: one that
+// was taken away leaves its evidence.
+func (c evidenceListCmd) known(cfg Config, found int) error {
+	if c.Skill == "" || found > 0 {
+		return nil
+	}
+	set, err := cfg.loadSkills()
+	if err != nil {
+		return err
+	}
+	if _, ok := set.Find(c.Skill); !ok {
+		return noSkill(c.Skill, set)
+	}
+	return nil
 }
 
 // each yields what was written down as an outcome, and then what verifiers said,
@@ -124,23 +165,18 @@ func (g *graded) row(t *table) {
 		fmt.Sprintf("%d of %d", g.passes, g.n), fmt.Sprintf("%.1f–%.1f %%", 100*lo, 100*hi), g.last.Local().Format(time.DateTime))
 }
 
-// texts says what the corpus holds, if there is one.
-func (c evidenceListCmd) texts(p *program, dir string) error {
+// texts counts what the corpus holds, if there is one.
+func (c evidenceListCmd) texts(ctx context.Context, dir string) ([]corpus.Count, error) {
 	if !exists(dir, corpus.File) {
-		return nil
+		return nil, nil
 	}
-	texts, err := corpus.Open(p.ctx, dir)
+	texts, err := corpus.Open(ctx, dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer texts.Close()
-	counts, err := texts.Counts(p.ctx)
-	for _, n := range counts {
-		if c.Skill == "" || c.Skill == n.Skill {
-			printf(p.stdout, "texts of %s: %d, of which %d inputs have more than one answer\n", n.Skill, n.Texts, n.Disputed)
-		}
-	}
-	return err
+	counts, err := texts.Counts(ctx)
+	return slices.DeleteFunc(counts, func(n corpus.Count) bool { return c.Skill != "" && c.Skill != n.Skill }), err
 }
 
 type evidenceForgetCmd struct {

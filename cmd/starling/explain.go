@@ -179,7 +179,7 @@ func explainAttempts(w io.Writer, r *starling.Receipt) {
 			printf(w, "       its own confidence: %.4g\n", a.Confidence)
 		}
 		for _, v := range a.Verdicts {
-			printf(w, "       verdict of %s: %s %s\n", v.Verifier, ruling(&a, &v), v.Why)
+			printf(w, "       verdict of %s: %s\n", v.Verifier, ruling(&a, &v))
 		}
 		for _, l := range a.Lines {
 			printf(w, "       %-14s %15s  %s\n", l.What, quantity(l), charged(l)+basis(r, &a, l))
@@ -199,17 +199,21 @@ func explainAttempts(w io.Writer, r *starling.Receipt) {
 	}
 }
 
-// ruling says what a verdict meant for the answer.
+// ruling says what a verdict meant for the answer, and why.
 func ruling(a *starling.Attempt, v *starling.Verdict) string {
+	ruling := "reject:"
 	switch {
 	case v.Net() && v.Accept:
-		return "mended:"
+		ruling = "mended:"
 	case v.Net() && a.Outcome != starling.Rejected:
-		return "noted:"
+		ruling = "noted:"
 	case v.Accept:
-		return "accept"
+		ruling = "accept"
 	}
-	return "reject:"
+	if v.Why != "" {
+		ruling += " " + plain(v.Why)
+	}
+	return ruling
 }
 
 // quantity is empty for what is not counted.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"starling"
 	"starling/internal/lint"
 	"starling/internal/skill"
@@ -19,7 +21,7 @@ import (
 )
 
 type skillLintCmd struct {
-	Dir    string `arg:"" optional:"" type:"existingdir" help:"Folder of skills, or of one; the configured one by default."`
+	Dir    folder `arg:"" optional:"" help:"Folder of skills, or of one, or a file of that; the configured one by default."`
 	Strict bool   `help:"Let notes be errors, and look models up without a configuration too."`
 	JSON   bool   `help:"Print every finding as JSON, for editors."`
 }
@@ -52,7 +54,7 @@ func (c skillLintCmd) Run(p *program) error {
 func (c skillLintCmd) look(p *program, cfg Config, world lint.World) ([]lint.Report, error) {
 	fsys, root, name := cfg.skillFiles(), cfg.Skills, ""
 	if c.Dir != "" {
-		fsys, root, name = skillFolder(c.Dir)
+		fsys, root, name = skillFolder(string(c.Dir))
 	}
 	var reports []lint.Report
 	if name != "" {
@@ -65,7 +67,7 @@ func (c skillLintCmd) look(p *program, cfg Config, world lint.World) ([]lint.Rep
 		reports = all
 	}
 	if len(reports) == 0 {
-		return nil, &starling.Error{Kind: starling.Invalid, Op: "there is no skill in " + cmp.Or(c.Dir, cfg.Skills), Hint: "a skill is a folder with a SKILL.md, and for the gateway a rubric.yaml, in it"}
+		return nil, &starling.Error{Kind: starling.Invalid, Op: "there is no skill in " + cmp.Or(string(c.Dir), cfg.Skills), Hint: "a skill is a folder with a SKILL.md, and for the gateway a rubric.yaml, in it"}
 	}
 	for i := range reports {
 		for j := range reports[i].Findings {
@@ -77,6 +79,27 @@ func (c skillLintCmd) look(p *program, cfg Config, world lint.World) ([]lint.Rep
 		}
 	}
 	return reports, nil
+}
+
+// A folder is one of skills, or of one, as people name it: a file of a skill means the
+// folder that it is in.
+type folder string
+
+// UnmarshalText takes a path that is there.
+func (f *folder) UnmarshalText(text []byte) error {
+	at := kong.ExpandPath(string(text))
+	info, err := os.Stat(at)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+	case slices.Contains([]string{"SKILL.md", "rubric.yaml", "cases.jsonl"}, filepath.Base(at)):
+		at = filepath.Dir(at)
+	default:
+		return fmt.Errorf("%s is no folder, and no SKILL.md, rubric.yaml or cases.jsonl in one", plain(at))
+	}
+	*f = folder(at)
+	return nil
 }
 
 // skillFolder returns the folder of skills and its path, and, if the folder is a skill

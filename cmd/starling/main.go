@@ -36,7 +36,7 @@ type commands struct {
 	Run       runCmd       `cmd:"" help:"Ask a model, once or in a chat: one of this machine, or any other."`
 	Ask       askCmd       `cmd:"" help:"Hand one task to whoever is good enough for it, and get the answer with its receipt."`
 	Demo      demoCmd      `cmd:"" help:"Show the whole thing at work, without keys, network or weights."`
-	Simulate  simulateCmd  `cmd:"" help:"Serve simulated upstreams of both dialects, for load tests and what-ifs."`
+	Simulate  simulateCmd  `cmd:"" help:"Serve simulated upstreams in every dialect, for load tests and what-ifs."`
 	Rightsize rightsizeCmd `cmd:"" help:"Try a skill's candidates on its cases, and say which are good enough."`
 	Warrant   warrantCmd   `cmd:"" help:"List, explain and revoke warrants: who was shown to be good enough."`
 	Distill   distillCmd   `cmd:"" help:"Make a small student of a skill's texts, and say from which confidence on it may answer."`

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"starling"
 )
@@ -29,7 +30,11 @@ func (c modelsCmd) Run(p *program) error {
 	t := newTable(p.stdout, "MODEL", "ZONE", "INPUT/M", "OUTPUT/M", "WINDOW", "PRICE FROM")
 	for _, m := range models {
 		in, out := prices(m.Price)
-		t.row(m.ID(), m.Zone, in, out, m.Context, dash(m.Price.Source))
+		window := "-" // unknown
+		if m.Context > 0 {
+			window = strconv.FormatInt(m.Context, 10)
+		}
+		t.row(m.ID(), m.Zone, in, out, window, dash(m.Price.Source))
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -22,7 +22,8 @@ type printer struct {
 
 	asked             time.Time
 	waiting, thinking bool
-	last              rune // that was printed
+	last              rune  // that was printed
+	err               error // of the first piece that could not be
 }
 
 const (
@@ -86,7 +87,9 @@ func (p *printer) turn(thinking bool) {
 func (p *printer) print(text string) {
 	for _, p.last = range text { // the last one stays
 	}
-	_, _ = io.WriteString(p.out, text) // a reader who left ends the program by a signal
+	if _, err := io.WriteString(p.out, text); p.err == nil { // a reader who left ends the program by a signal
+		p.err = err
+	}
 }
 
 func (p *printer) endLine() {

@@ -243,10 +243,10 @@ func (c runCmd) once(p *program, to *client, name, prompt string) error {
 	told, err := to.talk(p.ctx, c.question(name, message{"user", prompt}), nil, print.hear)
 	print.end()
 	if err != nil {
-		return err
+		return errors.Join(err, print.err)
 	}
 	told.comment(p.stderr, c.Verbose)
-	return nil
+	return print.err
 }
 
 // question asks a model to go on with a conversation.

@@ -17,7 +17,7 @@ import (
 
 type skillDiffCmd struct {
 	Skill    string `arg:"" help:"The skill."`
-	Dir      string `arg:"" optional:"" type:"existingdir" help:"Folder of the skill, or of skills, that it is compared with; the pack of that name that comes with Starling by default."`
+	Dir      folder `arg:"" optional:"" help:"Folder of the skill, or of skills, that it is compared with, or a file of the skill; the pack of that name that comes with Starling by default."`
 	JSON     bool   `help:"Print JSON."`
 	Gateway  string `help:"Address of a gateway to ask, in place of the one that has these books; its key is in STARLING_KEY." placeholder:"URL" env:"STARLING_GATEWAY"`
 	ExitCode bool   `help:"End with 1 if they differ."`
@@ -110,11 +110,11 @@ func (c skillDiffCmd) other(cfg Config, name string) (*edition, string, error) {
 	fsys, with := fs.FS(skills.Packs), "the pack that comes with Starling"
 	switch _, err := fs.Stat(skills.Packs, name); {
 	case c.Dir != "":
-		own, _, folder := skillFolder(c.Dir)
-		if folder != "" && folder != name {
-			return nil, "", &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("skill diff: the folder is that of skill %q", folder), Hint: "name one that is called " + name}
+		own, _, other := skillFolder(string(c.Dir))
+		if other != "" && other != name {
+			return nil, "", &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("skill diff: the folder is that of skill %q", other), Hint: "name one that is called " + name}
 		}
-		fsys, with = own, c.Dir
+		fsys, with = own, string(c.Dir)
 	case err != nil:
 		return nil, "", &starling.Error{Kind: starling.NotFound, Op: fmt.Sprintf("skill diff: no pack that comes with Starling is called %q", name), Hint: "name a folder to compare with"}
 	case cfg.Skills == "":

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"starling"
 	"starling/internal/cascade"
@@ -106,7 +107,7 @@ func (p *program) shelf(cfg Config, books ledger.Options) (*shelf, error) {
 }
 
 // study learns from the books what a gateway learns from them while it serves: how likely
-// answers are accepted, and whether another order pays. It takes seconds where they are full.
+// answers are accepted, how models count, and whether another order pays. It takes seconds where they are full.
 func (s *shelf) study(p *program, cfg Config) error {
 	l, err := p.records()
 	if err != nil {
@@ -115,6 +116,7 @@ func (s *shelf) study(p *program, cfg Config) error {
 	defer l.Close()
 	st := newStudy(cfg.skillFiles(), p.logger(true))
 	st.of(s.Router)
+	st.recall(p.ctx, l)
 	past, err := st.past(p.ctx, s.Router, l.Outcomes)
 	if err != nil {
 		return err
@@ -138,6 +140,12 @@ func (p *program) board() (*evidence.Board, error) {
 			return nil, err
 		}
 		board.Fold(n)
+	}
+	for r, err := range lately(p.ctx, l, time.Now()) { // as the next gateway does
+		if err != nil {
+			return nil, err
+		}
+		board.FoldReceipt(r)
 	}
 	return board, nil
 }

@@ -56,6 +56,7 @@ type told struct {
 	input, cached, output int64  // tokens, as the gateway counts them
 	first, took           time.Duration
 	cost                  starling.Money
+	charged               bool            // the cost was told
 	unpriced              bool            // there may be more to pay
 	saved                 *starling.Money // an estimate; nil where nothing is known
 	broken                *reply          // why it broke off, where the gateway said so
@@ -73,7 +74,7 @@ func (c *client) talk(ctx context.Context, body []byte, header map[string]string
 	defer resp.Body.Close()
 	t.head(resp.Header)
 	if resp.StatusCode != http.StatusOK {
-		t.cost, _ = toldCost(resp) // a door that stays shut says none
+		_ = t.charge(resp) // a door that stays shut says none
 		return t, c.refused(ctx, resp)
 	}
 	if t.receipt == "" {
@@ -108,14 +109,20 @@ func (t *told) head(h http.Header) {
 
 // end takes in what is said behind the answer. The error is that of a cost that is not
 // said.
-func (t *told) end(resp *http.Response) (err error) {
+func (t *told) end(resp *http.Response) error {
 	t.warning = toldBeside(resp, "X-Starling-Warning")
 	t.unpriced = strings.Contains(toldBeside(resp, "X-Starling-Cost"), " ")
 	saved, _, _ := strings.Cut(toldBeside(resp, "X-Starling-Saved"), " ")
 	if amount, err := starling.ParseMoney(saved); err == nil {
 		t.saved = &amount
 	}
+	return t.charge(resp)
+}
+
+// charge takes in what it cost. The error is that of a cost that is not said.
+func (t *told) charge(resp *http.Response) (err error) {
 	t.cost, err = toldCost(resp)
+	t.charged = err == nil
 	return err
 }
 

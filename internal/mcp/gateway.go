@@ -178,6 +178,8 @@ func (r reply) kind(code string) starling.Kind {
 		return starling.Unauthenticated
 	case r.status == http.StatusNotFound:
 		return starling.NotFound
+	case r.status == http.StatusRequestEntityTooLarge, code == "context_length_exceeded":
+		return starling.TooLarge
 	case r.status >= http.StatusInternalServerError, r.status == http.StatusTooManyRequests:
 		return starling.Overloaded
 	}

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -34,20 +35,40 @@ type Door struct {
 	Version string // of the program
 }
 
+// longestLine is the most of a message that is read over stdin, in bytes: more than a
+// gateway takes, which can say so.
+const longestLine = 64 << 20
+
 // Stdio serves one client, who writes lines to in and reads them from out, until in ends
-// or ctx does. It closes in. Errors: Internal.
+// or ctx does. It closes in. Errors: Invalid for what is no message, after which nobody
+// knows where the next one begins; Internal.
 func Stdio(ctx context.Context, d Door, in io.ReadCloser, out io.Writer) error {
-	err := d.server().Run(ctx, &sdk.IOTransport{Reader: in, Writer: unclosed{out}})
+	to := &unclosed{Writer: out}
+	err := d.server().Run(ctx, &sdk.IOTransport{Reader: in, Writer: to, MaxLineLength: longestLine})
 	if err == nil || ctx.Err() != nil || errors.Is(err, io.EOF) {
 		return nil
 	}
-	return &starling.Error{Kind: starling.Internal, Op: "mcp: speak over stdin and stdout", Err: err}
+	if to.failed.Load() {
+		return &starling.Error{Kind: starling.Internal, Op: "mcp: speak over stdin and stdout", Err: err}
+	}
+	return &starling.Error{Kind: starling.Invalid, Op: "mcp: read a message", Hint: "write JSON-RPC to stdin, each message on a line of its own, of at most 64 MiB", Err: err}
 }
 
 // unclosed is somebody else's writer.
-type unclosed struct{ io.Writer }
+type unclosed struct {
+	io.Writer
+	failed atomic.Bool
+}
 
-func (unclosed) Close() error { return nil }
+func (u *unclosed) Write(b []byte) (int, error) {
+	n, err := u.Writer.Write(b)
+	if err != nil {
+		u.failed.Store(true)
+	}
+	return n, err
+}
+
+func (*unclosed) Close() error { return nil }
 
 // Handler serves clients over HTTP, without sessions: each request stands alone and brings
 // its Authorization. Whoever mounts it guards it: it looks at no host and limits no body.

@@ -316,6 +316,22 @@ func TestTheDoorIsTheGatewaysOwn(t *testing.T) {
 	}
 }
 
+// TestWhatIsNoMessageEndsTheConversation, by the caller's fault; a long message does not.
+func TestWhatIsNoMessageEndsTheConversation(t *testing.T) {
+	const hello = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}` + "\n"
+	for name, said := range map[string]string{"no JSON": hello + "{nonsense}\n", "cut off": hello + `{"jsonrpc":"2.0","id":2,"meth`} {
+		err := mcp.Stdio(t.Context(), mcp.Door{}, io.NopCloser(strings.NewReader(said)), io.Discard)
+		if e, ok := errors.AsType[*starling.Error](err); !ok || e.Kind != starling.Invalid || !strings.Contains(e.Hint, "a line of its own") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s := newStand(t, serve.Options{MaxBody: 1 << 20}, says)
+	session := overStdio(t, s, nil, nil)
+	if got := refused(t, session, "ask", arguments{"task": strings.Repeat("long ", 4<<20), "model": "up/m"}); !strings.HasPrefix(got, "too_large: ") {
+		t.Error(got)
+	}
+}
+
 // TestTermsOfAConnectionHoldForEveryTask: what a person has written into a client's
 // configuration is not undone by what a model says.
 func TestTermsOfAConnectionHoldForEveryTask(t *testing.T) {
@@ -447,6 +463,18 @@ func TestManyAskAtOnce(t *testing.T) {
 				t.Errorf("%d receipts, %v", len(seen), sums)
 			}
 		})
+	}
+}
+
+// TestWhatAnUpstreamFindsTooLongIsTooLarge: who asked may then send less of it, or split it.
+func TestWhatAnUpstreamFindsTooLongIsTooLarge(t *testing.T) {
+	s := newStand(t, serve.Options{}, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":{"message":"too many tokens","type":"invalid_request_error","code":"context_length_exceeded"}}`)
+	})
+	if got := refused(t, overHTTP(t, s, nil, nil), "ask", arguments{"task": "Hi", "model": "up/m"}); !strings.HasPrefix(got, "too_large: ") {
+		t.Error(got)
 	}
 }
 

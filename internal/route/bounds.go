@@ -70,7 +70,7 @@ func unsuited(req *starling.Request, screen starling.Screen, m starling.Model, i
 	case req.Tier != "" && byTokens:
 		return starling.Invalid, "its price is known for the standard service only, not for " + req.Tier
 	case output == 0 && byTokens && req.Dialect.Wants() == "":
-		return starling.Invalid, "nothing bounds its answer; set max_tokens"
+		return starling.Invalid, "nothing bounds its answer; set max_tokens (starling run and ask: --max-tokens)"
 	case input == 0 && byTokens:
 		return starling.Invalid, "nothing bounds what it reads of a document: its window is unknown; declare its context under prices in the configuration"
 	}

@@ -24,9 +24,9 @@ func (p *planning) wish() error {
 	case !p.asksToSplit():
 		return nil
 	case p.skill == nil:
-		return &starling.Error{Kind: starling.Invalid, Op: "a split without a skill", Hint: "who reads the parts of a document is what a skill says: name one, or leave X-Starling-Split out"}
+		return &starling.Error{Kind: starling.Invalid, Op: "a split without a skill", Hint: "who reads the parts of a document is what a skill says: name one, or leave X-Starling-Split (--split of starling ask) out"}
 	case !strings.HasPrefix(p.req.Model, Prefix):
-		return &starling.Error{Kind: starling.Invalid, Op: "a model and a split", Hint: "who names a model is given that one, with all that was sent: name the skill instead, or leave X-Starling-Split out"}
+		return &starling.Error{Kind: starling.Invalid, Op: "a model and a split", Hint: "who names a model is given that one, with all that was sent: name the skill instead, or leave X-Starling-Split (--split of starling ask) out"}
 	}
 	return nil
 }

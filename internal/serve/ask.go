@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -214,6 +215,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, &starling.Error{Kind: starling.Invalid, Op: "content-encoding " + clip(enc), Hint: "send the body uncompressed"}
 	}
 	if r.ContentLength > s.opts.MaxBody {
+		passOver(r, 2*s.opts.MaxBody)
 		return nil, s.tooLarge(fmt.Sprintf("body of %d bytes", r.ContentLength))
 	}
 	body, err := wire.ReadBody(http.MaxBytesReader(w, r.Body, s.opts.MaxBody), r.ContentLength)
@@ -223,9 +225,19 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	w.Header().Set("Connection", "close")
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		passOver(r, s.opts.MaxBody)
 		return nil, s.tooLarge("the body")
 	}
 	return nil, &starling.Error{Kind: starling.Invalid, Op: fmt.Sprintf("the body ended after %d bytes", len(body)), Hint: "send the whole body within " + s.opts.BodyTime.String(), Err: context.Cause(r.Context())}
+}
+
+// passOver reads what is left of a body that is too large, if that is no more than most: a
+// client that writes all of it before it reads would find a broken connection in the place
+// of the refusal. One that waits to be asked for its body has not sent it.
+func passOver(r *http.Request, most int64) {
+	if r.ContentLength <= most && r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, r.Body, most) // in the time that every body has; nobody needs it
+	}
 }
 
 func (s *Server) tooLarge(what string) error {

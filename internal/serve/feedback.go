@@ -56,6 +56,7 @@ func (s *Server) feedback(w http.ResponseWriter, r *http.Request, caller starlin
 func (s *Server) readFeedback(w http.ResponseWriter, r *http.Request) (f feedback, err error) {
 	body, err := wire.ReadBody(http.MaxBytesReader(w, r.Body, longestFeedback), r.ContentLength)
 	if err != nil {
+		passOver(r, s.opts.MaxBody)
 		return f, &starling.Error{Kind: starling.TooLarge, Op: "a feedback of more than 4 MiB", Hint: "send less", Err: err}
 	}
 	d := json.NewDecoder(bytes.NewReader(body))

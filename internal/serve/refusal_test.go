@@ -1,9 +1,11 @@
 package serve_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -246,6 +248,52 @@ func TestABodyOverTheLimitIsRefusedWithTheNumbers(t *testing.T) {
 	}
 	if s.ask(chatPath, sized(limit)); calls.Load() == 0 {
 		t.Error("a body of just the limit is refused")
+	}
+}
+
+// TestWhoWritesAllOfABodyBeforeReadingReadsTheRefusal, where the body is not much too large.
+// These are more than the buffers of a connection take.
+func TestWhoWritesAllOfABodyBeforeReadingReadsTheRefusal(t *testing.T) {
+	s, calls := uncalled(t, serve.Options{MaxBody: 16 << 20})
+	for name, head := range map[string]string{"announced": "Content-Length: %d", "in chunks": "Transfer-Encoding: chunked\r\n\r\n%x"} {
+		for path, size := range map[string]int{chatPath: 28 << 20, "/v1/feedback": 14 << 20} {
+			t.Run(path+" "+name, func(t *testing.T) {
+				conn := must(net.Dial("tcp", strings.TrimPrefix(s.url, "http://")))
+				defer conn.Close()
+				_, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\n"+head+"\r\n", path, size)
+				if name == "announced" && err == nil {
+					_, err = io.WriteString(conn, "\r\n")
+				}
+				if err == nil {
+					_, err = io.WriteString(conn, strings.Repeat(" ", size))
+				}
+				if name == "in chunks" && err == nil {
+					_, err = io.WriteString(conn, "\r\n0\r\n\r\n")
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer resp.Body.Close()
+				if resp.StatusCode != http.StatusRequestEntityTooLarge {
+					t.Errorf("status %d", resp.StatusCode)
+				}
+			})
+		}
+	}
+	if calls.Load() != 0 {
+		t.Errorf("the upstream was asked %d times", calls.Load())
+	}
+}
+
+// TestWhatIsCutOffInAHeaderSaysSo, though headers are ASCII.
+func TestWhatIsCutOffInAHeaderSaysSo(t *testing.T) {
+	s, _ := uncalled(t, serve.Options{})
+	if reason := s.get("/" + strings.Repeat("a", 200)).header.Get("X-Starling-Reason"); !strings.Contains(reason, "aaa... (") {
+		t.Error(reason)
 	}
 }
 

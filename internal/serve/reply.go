@@ -296,12 +296,12 @@ func or(s, other string) string {
 	return s
 }
 
-// ascii makes a text fit for a header.
+// ascii makes a text fit for a header. What was cut off stays told.
 func ascii(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '?'
 		}
 		return r
-	}, s)
+	}, strings.ReplaceAll(s, "…", "..."))
 }

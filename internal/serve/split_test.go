@@ -251,9 +251,10 @@ func TestWhateverFailsOfASplitSomebodyElseIsSentEverything(t *testing.T) {
 	}
 }
 
-// TestWhatAPlanNamesIsNotReadWhereThatWouldNotPay: of four things in nine chunks the plan
-// is all that is paid for in vain, everything is sent, and receipt and header say why.
-func TestWhatAPlanNamesIsNotReadWhereThatWouldNotPay(t *testing.T) {
+// manyThings has four things looked for in nine chunks, whose readings cost more than they
+// spare. What the strong one may charge for what it writes to its prompt cache, it never
+// does; so it only adds to what a call may cost at most.
+func manyThings(t *testing.T, write int64, budgets []ledger.Budget) (s *stand, read, answered *noting, body string) {
 	facts, asks := []sim.Fact{fact}, fact.Ask
 	for i := range 3 {
 		ask := fmt.Sprintf("the fee in case %d", i)
@@ -261,10 +262,53 @@ func TestWhatAPlanNamesIsNotReadWhereThatWouldNotPay(t *testing.T) {
 	}
 	reader, read := readsAs("reader", starling.Machine, 3, perfect)
 	strong, answered := readsAs("strong", starling.Cloud, 10, perfect)
+	strong.price.CacheWrite = starling.Rate(write) * 1e8
 	read.next = sim.New(sim.Options{Models: []sim.Model{{Name: "m", Long: perfect}}, Facts: facts})
 	answered.next = read.next
-	s := newStand(t, standOptions{skills: testSkill("reference: strong/m\ncandidates: [strong/m]\nsplit: {readers: [reader/m]}\n"), budgets: month}, reader, strong)
-	a := s.ask(chatPath, strings.Replace(question(contract(16_000), false), fact.Ask, asks, 1))
+	s = newStand(t, standOptions{skills: testSkill("reference: strong/m\ncandidates: [strong/m]\nsplit: {readers: [reader/m]}\n"), budgets: budgets}, reader, strong)
+	return s, read, answered, strings.Replace(question(contract(16_000), false), fact.Ask, asks, 1)
+}
+
+// TestWhatAPlanNamesIsReadThoughItDoesNotPayWhereNobodyElseCanBePaidFor: somebody has to
+// answer, and to send everything might cost more than is allowed.
+func TestWhatAPlanNamesIsReadThoughItDoesNotPayWhereNobodyElseCanBePaidFor(t *testing.T) {
+	const dear = 300
+	s, _, _, body := manyThings(t, dear, nil)
+	plan := s.receipt(s.ask(chatPath, body)).Plan.Candidates
+	if len(plan) != 2 || plan[0].Split == nil || plan[0].Worst >= plan[1].Worst {
+		t.Fatalf("%+v", plan)
+	}
+	between := (plan[0].Worst + plan[1].Worst) / 2
+	for name, c := range map[string]struct {
+		budgets []ledger.Budget
+		header  []string
+	}{
+		"the month has no room for it": {budgets: []ledger.Budget{{Scope: ledger.ForSkill, Name: "test", Limit: between, Per: ledger.PerMonth}}},
+		"the caller allows less":       {budgets: month, header: []string{"X-Starling-Budget", between.String()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, read, answered, body := manyThings(t, dear, c.budgets)
+			a := s.ask(chatPath, body, c.header...)
+			r := s.receipt(a)
+			if a.status != 200 || !strings.Contains(a.body, fact.Answer) || len(r.Attempts) != 1 || r.Attempts[0].Outcome != starling.Answered || r.Attempts[0].Spared == 0 {
+				t.Fatalf("%d: %s; %+v", a.status, a.body, r.Attempts)
+			}
+			if r.Parts != 37 || len(read.asked()) != 36 || len(answered.asked()) != 2 || r.Cost+r.PartsCost > plan[0].Worst {
+				t.Errorf("%d parts, %d readings, the strong one was asked %d times, and all cost %s", r.Parts, len(read.asked()), len(answered.asked()), r.Cost+r.PartsCost)
+			}
+			if spent := must(s.ledger.Standing(context.Background()))[0].Spent; spent != r.Response.Cost {
+				t.Errorf("booked %s of %s", spent, r.Response.Cost)
+			}
+			s.heldNothing()
+		})
+	}
+}
+
+// TestWhatAPlanNamesIsNotReadWhereThatWouldNotPay: of four things in nine chunks the plan
+// is all that is paid for in vain, everything is sent, and receipt and header say why.
+func TestWhatAPlanNamesIsNotReadWhereThatWouldNotPay(t *testing.T) {
+	s, read, answered, body := manyThings(t, 0, month)
+	a := s.ask(chatPath, body)
 	r := s.receipt(a)
 	if a.status != 200 || !strings.Contains(a.body, fact.Answer) || !strings.Contains(a.header.Get("X-Starling-Reason"), "after strong/m, split, skipped (over_budget): 36 readings were planned and none made") {
 		t.Fatalf("%d, %v: %s", a.status, a.header, a.body)

@@ -74,6 +74,14 @@ func TestEmbeddingsAreTheSameInTheWordsOfEachVendor(t *testing.T) {
 	if gjson.Get(batch, "embeddings.#.values").Raw != want || gjson.Get(batch, "usageMetadata.promptTokenCount").Int() != 5 || gjson.Get(one, "embedding.values").Raw != gjson.Get(want, "0").Raw {
 		t.Errorf("%s and %s, want %s", batch, one, want)
 	}
+	ollama := askAt(s, "/api/embed", `{"model":"e","input":["where is it","money"],"dimensions":4,"truncate":false}`).Body.String()
+	single := askAt(s, "/api/embed", `{"model":"e","input":"money","dimensions":4}`).Body.String()
+	if gjson.Get(ollama, "embeddings").Raw != want || gjson.Get(ollama, "prompt_eval_count").Int() != 5 || gjson.Get(single, "embeddings.0").Raw != gjson.Get(want, "1").Raw {
+		t.Errorf("%s and %s, want %s", ollama, single, want)
+	}
+	if w := askAt(s, "/api/embed", `{"model":"e"}`); w.Code != 400 || !gjson.Get(w.Body.String(), "error").Exists() {
+		t.Errorf("no text: %d %s", w.Code, w.Body)
+	}
 }
 
 func TestAnEmbeddingKnowsWhichWordsGoTogether(t *testing.T) {

@@ -159,6 +159,8 @@ func (x *visit) route() *fault {
 		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseOllama(f)) })
 	case path == "/api/generate":
 		return x.post(func(f map[string]gjson.Result) *fault { return x.generate(parseGenerate(f)) })
+	case path == "/api/embed":
+		return x.post(func(f map[string]gjson.Result) *fault { return x.embed(parseOllamaEmbed(f)) })
 	case path == "/api/tags":
 		return x.listTags()
 	case path == "/v1/responses":
