@@ -226,6 +226,7 @@ func (x *exchange) settle() {
 	x.Receipt = receipt
 	x.Router.Board.FoldReceipt(receipt)
 	x.Router.Factors.Fold(receipt)
+	x.Router.Reports.Fold(receipt)
 	x.pass()
 }
 

@@ -22,7 +22,7 @@ const (
 // documentation (docs/spec/rubric.md) says so with the figures.
 const (
 	UsualPlan    = 150 // tokens of a plan
-	UsualReport  = 60  // tokens that a reader reports, if it does not think before
+	UsualReport  = 60  // tokens that a reader reports, if it does not think before; each one's own are learned (internal/route/reports.go)
 	UsualFinding = 40  // of them in the findings: there is nothing in many a chunk
 	UsualHead    = 300 // tokens around the findings of a document
 )

@@ -171,11 +171,11 @@ func (w *Work) Bytes() (n int64) {
 	return n
 }
 
-// UsualRead returns the tokens that a reading is expected to have, of which the longest
-// is given.
-func (w *Work) UsualRead(longest *starling.Request) starling.Usage {
+// UsualRead returns the tokens that a reader is expected to read at once, where the most
+// that one reads is given.
+func (w *Work) UsualRead(longest *starling.Request) int64 {
 	around := longest.TextBytes() - int64(len(w.Text(w.longest()))) - mostAsk/2
-	return starling.Usage{Input: (around + w.Bytes()/int64(len(w.Chunks))) / 4, Output: UsualReport, Estimated: true}
+	return (around + w.Bytes()/int64(len(w.Chunks))) / 4
 }
 
 // longest returns the number of the longest chunk, in bytes.
