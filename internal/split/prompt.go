@@ -99,6 +99,9 @@ func encoded(v any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
+// sent is how many bytes a text has in a request, where JSON escapes some.
+func sent(text string) int { return len(encoded(text)) - len(`""`) }
+
 // markOf returns a word of 24 hex digits that depends on all of the texts. Whoever
 // writes one of them cannot know it: the text would have to hold its own digest.
 func markOf(texts ...string) string {
