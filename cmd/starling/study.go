@@ -21,14 +21,16 @@ import (
 type outcomesOf = func(ctx context.Context, skill, candidate string) iter.Seq2[*evidence.Outcome, error]
 
 // A study learns from the evidence beside the requests: how likely answers are
-// accepted, whether routing pays, which skill a message is for. What it found, how models count, and
-// the conversations under way, outlive the routers that a reload replaces.
+// accepted, whether routing pays, which skill a message is for. What it found, how models
+// count, how long readers' reports are, and the conversations under way, outlive the routers
+// that a reload replaces.
 type study struct {
 	files    fs.FS // of the skills
 	log      *slog.Logger
 	insight  *route.Insight
 	sessions *route.Sessions
 	factors  *tokens.Factors
+	reports  *route.Reports
 	router   atomic.Pointer[route.Router] // in force
 
 	// Of run alone.
@@ -49,35 +51,37 @@ const (
 )
 
 func newStudy(files fs.FS, log *slog.Logger) *study {
-	return &study{files: files, log: log, insight: &route.Insight{}, sessions: route.NewSessions(), factors: tokens.NewFactors()}
+	return &study{files: files, log: log, insight: &route.Insight{}, sessions: route.NewSessions(), factors: tokens.NewFactors(), reports: route.NewReports()}
 }
 
 // of gives a router what was learned, before it is in force.
 func (s *study) of(r *route.Router) {
-	r.Insight, r.Sessions, r.Factors = s.insight, s.sessions, s.factors
+	r.Insight, r.Sessions, r.Factors, r.Reports = s.insight, s.sessions, s.factors, s.reports
 	s.router.Store(r)
 }
 
-// remembered is how many of the latest receipts say at the start how models count.
+// remembered is how many of the latest receipts say at the start how models count, and
+// how long readers' reports are.
 const remembered = 2000
 
-// recall takes in how the models' tokens compared with ours lately. Until then they are
-// taken to be alike.
+// recall takes in how the models' tokens compared with ours lately, and how long readers'
+// reports were. Until then they are taken to be alike, and as is assumed.
 func (s *study) recall(ctx context.Context, books *ledger.Records) {
 	var latest []*starling.Receipt
 	for r, err := range books.Receipts(ctx, ledger.Query{Newest: true, Limit: remembered}) {
 		if err != nil {
 			if ctx.Err() == nil {
-				s.log.Error("the receipts were not read; how models count is learned anew", "err", err)
+				s.log.Error("the receipts were not read; how models count and readers report is learned anew", "err", err)
 			}
 			break
 		}
-		if slices.ContainsFunc(r.Attempts, func(a starling.Attempt) bool { return a.Counted > 0 }) {
+		if r.PartOf != "" || slices.ContainsFunc(r.Attempts, func(a starling.Attempt) bool { return a.Counted > 0 }) {
 			latest = append(latest, r)
 		}
 	}
 	for _, r := range slices.Backward(latest) {
 		s.factors.Fold(r)
+		s.reports.Fold(r)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"slices"
 
 	"starling"
 	"starling/internal/ledger"
@@ -113,13 +112,11 @@ func (x *exchange) plan(how string) {
 
 // remember notes what prompt caches may know of a conversation now.
 func (x *exchange) remember() {
-	switch split := func(a starling.Attempt) bool { return a.Split != "" }; {
-	case x.Observe != nil:
+	if x.Observe != nil {
 		x.imagine()
-	case slices.ContainsFunc(x.Attempts, split): // nobody was asked what the caller has asked
-	default:
-		x.Router.Sessions.Remember(&x.Exchange)
+		return
 	}
+	x.Router.Sessions.Remember(&x.Exchange)
 }
 
 // screen says how far the data may travel. A skill that nobody named is a guess: its
@@ -229,6 +226,7 @@ func (x *exchange) settle() {
 	x.Receipt = receipt
 	x.Router.Board.FoldReceipt(receipt)
 	x.Router.Factors.Fold(receipt)
+	x.Router.Reports.Fold(receipt)
 	x.pass()
 }
 

@@ -44,6 +44,11 @@ func (l *linter) names(r *skill.Rubric) {
 	for i, v := range r.Verify {
 		l.offered(v.Model, "verify", strconv.Itoa(i), "model")
 	}
+	if r.Split != nil {
+		for i, reader := range r.Split.Readers {
+			l.offered(reader, "split", "readers", strconv.Itoa(i))
+		}
+	}
 	l.offered(r.Reference, "reference")
 }
 

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"fmt"
 	"regexp/syntax"
 	"strings"
 	"testing"
@@ -56,5 +57,28 @@ func TestABodyThatIsTooLongIsNotedWhereItIsTooLong(t *testing.T) {
 		if want == 1 && found.Findings[0].Line != 504 {
 			t.Errorf("%+v", found.Findings[0])
 		}
+	}
+}
+
+func TestEveryNameOfAModelIsLookedUp(t *testing.T) {
+	files := fstest.MapFS{
+		"it/SKILL.md": {Data: []byte("---\nname: it\ndescription: d\n---\n")},
+		"it/rubric.yaml": {Data: []byte(`version: 1
+candidates: [one, known]
+reference: two
+rules: [{when: request.stream, candidates: [three], why: w}]
+verify: [{kind: judge, model: four, criteria: c}]
+split: {readers: [known, five]}
+`)},
+	}
+	found := Skill(t.Context(), files, "it", World{Offers: func(model string) bool { return model == "known" }})
+	var at []string
+	for _, f := range found.Findings {
+		if name, is := strings.CutPrefix(f.Text, "nobody offers "); is {
+			at = append(at, fmt.Sprintf("%d:%d %s", f.Line, f.Column, name))
+		}
+	}
+	if got := fmt.Sprint(at); got != `[2:14 "one" 3:12 "two" 4:45 "three" 5:31 "four" 6:26 "five"]` {
+		t.Errorf("%s: %+v", got, found.Findings)
 	}
 }

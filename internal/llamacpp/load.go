@@ -31,10 +31,11 @@ type model struct {
 	context  llama.Context
 	memory   llama.Memory // 0: it remembers nothing, as models do that only make vectors
 	vocab    llama.Vocab
-	size     int // of the vocabulary
-	places   int // sequences
-	window   int // tokens that each of them may have
-	batch    int // tokens that are read at once
+	size     int  // of the vocabulary
+	places   int  // sequences
+	window   int  // tokens that each of them may have
+	batch    int  // tokens that are read at once
+	state    bool // it keeps a state of all that it has read, of which the end alone cannot be forgotten
 	adapters map[string]llama.AdapterLora
 	seconds  float64
 }
@@ -107,6 +108,7 @@ func (m *model) open(l *engine.Load, progress func(float32)) error {
 	}
 	m.vocab = llama.ModelGetVocab(m.model)
 	m.size = int(llama.VocabNTokens(m.vocab))
+	m.state = llama.ModelIsRecurrent(m.model) || llama.ModelIsHybrid(m.model)
 	if err := m.begin(l); err != nil {
 		return err
 	}
@@ -145,7 +147,9 @@ func (m *model) begin(l *engine.Load) error {
 }
 
 // params leaves each sequence a cache of its own: one that all share is slower where
-// several are at work.
+// several are at work. Layers that look back over a window keep everything all the same:
+// an answer that begins where an earlier one forked off would else be computed, without
+// an error, from what is no more there.
 func (m *model) params(l *engine.Load) llama.ContextParams {
 	p := llama.ContextDefaultParams()
 	m.batch = l.Batch
@@ -155,7 +159,7 @@ func (m *model) params(l *engine.Load) llama.ContextParams {
 	m.places, m.batch = l.Sequences, max(m.batch, l.Sequences)
 	p.NCtx, p.NSeqMax = uint32(l.Context*l.Sequences), uint32(l.Sequences)
 	p.NThreads, p.NThreadsBatch = int32(l.Threads), int32(l.Threads)
-	p.KVUnified = 0
+	p.KVUnified, p.SwaFull = 0, 1
 	if l.Vectors {
 		m.batch = l.Context // the library makes a vector of what it reads at once
 		p.NCtx, p.NSeqMax, p.Embeddings = uint32(l.Context), 1, 1

@@ -217,7 +217,7 @@ const worthwhile = 8
 // it, it is the one that was of no use for longest.
 func (l *loop) free(w *work) (best *sequence) {
 	worth := func(s *sequence) int {
-		if n := s.common(w); n >= worthwhile {
+		if n := s.common(w, l.model); n >= worthwhile {
 			return n
 		}
 		return 0

@@ -109,25 +109,26 @@ func (w *work) free() {
 	}
 }
 
-// common returns how many tokens of a prompt the cache holds already. The last token of
-// a prompt is always read anew, because what follows it is computed with it.
-func (s *sequence) common(w *work) int {
+// common returns how many tokens of a prompt the cache holds already and can keep. The
+// last token of a prompt is always read anew, because what follows it is computed with it.
+func (s *sequence) common(w *work, m *model) int {
 	if s.lora != loraOf(w.order) {
 		return 0
 	}
-	most := min(len(s.tokens), len(w.prompt)-1)
-	for i := range most {
-		if s.tokens[i] != w.prompt[i] {
-			return i
-		}
+	n, most := 0, min(len(s.tokens), len(w.prompt)-1)
+	for n < most && s.tokens[n] == w.prompt[n] {
+		n++
 	}
-	return most
+	if m.state && n < len(s.tokens) {
+		return 0
+	}
+	return n
 }
 
 // seat gives a free sequence a work. What the cache holds beyond the common beginning is
 // forgotten; a model that cannot forget the end alone forgets everything.
 func (s *sequence) seat(w *work, m *model) {
-	n := s.common(w)
+	n := s.common(w, m)
 	if n < len(s.tokens) {
 		if ok, _ := llama.MemorySeqRm(m.memory, s.id, llama.Pos(n), -1); !ok {
 			s.forget(m)

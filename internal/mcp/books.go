@@ -25,7 +25,7 @@ type explained struct {
 	Why       string    `json:"why"` // why this one, or why nobody
 	Attempts  []attempt `json:"attempts"`
 	Left      []leftOut `json:"left_out"`
-	Cost      float64   `json:"cost_usd"`
+	Cost      float64   `json:"cost_usd"` // of its attempts and its parts
 	Saved     float64   `json:"saved_usd"`
 	Estimate  bool      `json:"saved_is_estimate"`
 	Reference string    `json:"reference,omitempty"` // whose price the saving is measured against
@@ -37,7 +37,8 @@ type attempt struct {
 	Zone     string    `json:"zone"`
 	Outcome  string    `json:"outcome"`
 	Why      string    `json:"why,omitempty"`
-	Cost     float64   `json:"cost_usd"`
+	Split    string    `json:"split,omitempty"` // what came of the parts in which others read the documents
+	Cost     float64   `json:"cost_usd"`        // without those parts'
 	Verdicts []verdict `json:"verdicts,omitempty"`
 }
 
@@ -71,7 +72,7 @@ func (c caller) explain(ctx context.Context, of receiptID) (explained, error) {
 	e := explained{
 		Receipt: r.ID, Asked: r.Asked, Skill: r.Plan.Skill,
 		Class: string(r.Screen.Class), Furthest: r.Screen.Furthest.String(), Outcome: string(r.Outcome), Why: r.Why,
-		Attempts: attempts(r), Left: leftOuts(&r.Plan), Cost: usd(r.Cost), Saved: usd(r.Saved), Estimate: r.Estimate, Simulated: r.Response.Simulated,
+		Attempts: attempts(r), Left: leftOuts(&r.Plan), Cost: usd(r.Cost.Plus(r.PartsCost)), Saved: usd(r.Saved), Estimate: r.Estimate, Simulated: r.Response.Simulated,
 	}
 	if r.Response.Model != "" {
 		e.Model, e.Zone = r.Response.Provider+"/"+r.Response.Model, r.Response.Zone.String()
@@ -89,7 +90,7 @@ func attempts(r *starling.Receipt) []attempt {
 	all := []attempt{}
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
-		short := attempt{Model: a.Model, Zone: a.Zone.String(), Outcome: string(a.Outcome), Why: a.Why, Cost: usd(a.Cost)}
+		short := attempt{Model: a.Model, Zone: a.Zone.String(), Outcome: string(a.Outcome), Why: a.Why, Split: a.Split, Cost: usd(a.Cost)}
 		for _, v := range a.Verdicts {
 			short.Verdicts = append(short.Verdicts, verdict{v.Verifier, v.Accept, v.Why})
 		}

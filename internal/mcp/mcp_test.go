@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -258,6 +259,18 @@ func TestAnotherTeamsReceiptIsNotThere(t *testing.T) {
 }
 
 // TestWhoHasNoKeyIsAskedForOne in the way that clients of the protocol expect.
+func TestWhatASplitCostIsExplainedWithItsParts(t *testing.T) {
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"receipt": {"id": "rcp_1", "cost_nanodollars": 20000000, "parts": 3, "parts_nanodollars": 5000000, "attempts": [
+			{"model": "up/m", "outcome": "answered", "cost_nanodollars": 20000000, "split": "2 readings, 0 of them without a valid answer, 1 findings"}]}}`)
+	}))
+	defer gateway.Close()
+	why := call[map[string]any](t, overStdio(t, &stand{url: gateway.URL}, nil, nil), "explain", arguments{"receipt": "rcp_1"})
+	if tried := why["attempts"].([]any)[0].(map[string]any); why["cost_usd"] != 0.025 || tried["cost_usd"] != 0.02 || !strings.Contains(tried["split"].(string), "2 readings") {
+		t.Errorf("%v", why)
+	}
+}
+
 func TestWhoHasNoKeyIsAskedForOne(t *testing.T) {
 	s := newStand(t, serve.Options{}, says)
 	s.key("birds")

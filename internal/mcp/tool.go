@@ -32,9 +32,8 @@ func (d Door) tools(s *sdk.Server) {
 }
 
 // add adds a tool whose arguments and result have the shapes of In and Out; t may describe
-// the arguments in its own way. An error of do
-// is a result that says so, which the model that called can read; protocol errors are for
-// what is no call of a tool at all.
+// the arguments in its own way. An error of do is a result that says so, which the model
+// that called can read; protocol errors are for what is no call of a tool at all.
 func add[In, Out any](s *sdk.Server, d Door, t sdk.Tool, do func(caller, context.Context, In) (Out, error)) {
 	takes := shape[In]()
 	accepts, err := takes.Resolve(nil)

@@ -7,12 +7,13 @@
 //	how each stands before anybody asks      ladder.go
 //	how likely an answer is accepted         odds.go, prompt.go
 //	in which order they try                  order.go, talk.go, sessions.go
-//	who reads long documents in parts        split.go
+//	who reads long documents in parts        split.go, reports.go
 //	what would be done, by who only observes  observe.go
 //	what is learned beside the requests      insight.go, guard.go
 //
 // It calls nobody, and remembers nothing but what prompt caches may know of
-// conversations under way ([Sessions]). Start reading at [Router.Plan].
+// conversations under way ([Sessions]), and how long readers' reports were
+// ([Reports]). Start reading at [Router.Plan].
 package route
 
 import (
@@ -53,6 +54,7 @@ type Router struct {
 	Insight   *Insight                            // what was learned from it in the background; nil nothing
 	Factors   *tokens.Factors                     // how models' tokens compare with those that are counted; nil they don't differ
 	Sessions  *Sessions                           // what providers' prompt caches may know; nil nothing
+	Reports   *Reports                            // how long those of readers are; nil nothing is known of it
 	Now       func(starling.Model) starling.Model // a model as it stands now, for those that come and go; nil as the directory has it
 	bare      bool                                // there are no safety nets: it is only observed
 

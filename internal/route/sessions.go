@@ -152,7 +152,7 @@ func (s *Sessions) Remember(ex *starling.Exchange) {
 	bytes := int64(max(len(ex.Request.Body)-ex.Request.Opaque, 1))
 	for i := range ex.Attempts {
 		a := &ex.Attempts[i]
-		if a.Outcome == starling.Consulted || a.Usage.Estimated || a.Usage.TotalInput() == 0 {
+		if a.Outcome == starling.Consulted || a.Split != "" || a.Usage.Estimated || a.Usage.TotalInput() == 0 {
 			continue // it was asked something else, or nobody knows what it read
 		}
 		known.rate = float64(a.Usage.TotalInput()) / float64(bytes)

@@ -50,6 +50,23 @@ func TestOfASessionTheLatestModelsAreRemembered(t *testing.T) {
 	}
 }
 
+func TestWhoAnswersFromFindingsHasNotReadTheConversation(t *testing.T) {
+	s := NewSessions()
+	s.Remember(exchange("a", 1, "strong", starling.Usage{Input: 5000, Output: 10}))
+	from := exchange("a", 2, "strong", starling.Usage{Input: 300, Output: 10})
+	from.Attempts[0].Split = "8 readings"
+	s.Remember(from)
+	if known := s.look("a", kindOfTalk{}, time.Now()); known.turn != 2 || known.of("strong").tokens != 5000 || known.of("strong").blind {
+		t.Errorf("after a split: %+v", known)
+	}
+	from.Plan.Session.Turn = 3
+	from.Attempts = append(from.Attempts, starling.Attempt{Model: "whole", Usage: starling.Usage{Input: 7000, Output: 10}})
+	s.Remember(from)
+	if known := s.look("a", kindOfTalk{}, time.Now()); known.of("whole") == nil || known.of("whole").tokens != 7000 || known.of("strong").tokens != 5000 {
+		t.Errorf("where everything was sent after it: %+v", known)
+	}
+}
+
 func TestHowLongConversationsAreIsLearned(t *testing.T) {
 	s := NewSessions()
 	agents := kindOfTalk{tools: true}

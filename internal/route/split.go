@@ -117,7 +117,7 @@ func (r *Router) Pays(req *starling.Request, c *starling.Candidate, w *split.Wor
 		if err != nil {
 			return err
 		}
-		read = read.Plus(reading(readers, starling.Usage{Input: c.Model.Expect(&ask).Input, Output: split.UsualReport}))
+		read = read.Plus(r.reading(readers, c.Model.Expect(&ask).Input))
 	}
 	answer := expected(c.Model, w.Expect(c.Model.Expect(req), int64(len(due))))
 	if cost := read.Plus(answers(len(due), len(readers), answer, c.Split.Whole)); cost >= c.Split.Whole {
@@ -126,11 +126,12 @@ func (r *Router) Pays(req *starling.Request, c *starling.Candidate, w *split.Wor
 	return nil
 }
 
-// reading is what it should cost to have a chunk read: by the first reader, and as often
-// as that is expected by those who follow.
-func reading(readers []starling.Model, u starling.Usage) (cost starling.Money) {
+// reading is what it should cost to have a chunk of so many tokens read, all around it
+// included: by the first reader, and as often as that is expected by those who follow.
+func (r *Router) reading(readers []starling.Model, tokens int64) (cost starling.Money) {
 	often := 1.0
 	for _, m := range readers {
+		u := starling.Usage{Input: tokens, Output: r.Reports.usual(m.ID())}
 		cost = cost.Plus(starling.Money(often * float64(expected(m, u))))
 		often *= secondReader
 	}
@@ -307,7 +308,7 @@ func (p *planning) answersFrom(w *split.Work, strong starling.Model, f footing) 
 		readers, s.Readers = append(readers, r.Model), append(s.Readers, r.Model.ID())
 		c.Worst = c.Worst.Plus(r.Worst.Times(s.Readings))
 	}
-	once := reading(readers, w.UsualRead(&f.read))
+	once := p.reading(readers, w.UsualRead(&f.read))
 	after := func(jobs int64) starling.Money { // what is to be paid after a plan of so many
 		n := w.ReadingsFor(jobs)
 		return once.Times(n).Plus(answers(int(n), len(readers), expected(strong, w.Expect(whole, n)), s.Whole))

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +17,7 @@ import (
 
 	"starling"
 	"starling/internal/ledger"
+	"starling/internal/route"
 	"starling/internal/sim"
 )
 
@@ -322,6 +325,32 @@ func TestWhatAPlanNamesIsNotReadWhereThatWouldNotPay(t *testing.T) {
 	}
 	if spent := must(s.ledger.Standing(context.Background()))[0].Spent; spent != r.Cost+r.PartsCost || spent != r.Response.Cost {
 		t.Errorf("booked %s of %s", spent, r.Response.Cost)
+	}
+	s.heldNothing()
+}
+
+// TestAReaderThatThinksIsExpectedToThinkAgain: of who has never reported it is assumed
+// that it thinks of nothing before; what it then takes, later plans expect.
+func TestAReaderThatThinksIsExpectedToThinkAgain(t *testing.T) {
+	reader, read := readsAs("reader", starling.Machine, 3, perfect)
+	strong, _ := readsAs("strong", starling.Cloud, 10, perfect)
+	said, output := read.next, regexp.MustCompile(`"completion_tokens":\s*\d+`)
+	read.next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		said.ServeHTTP(answer, r)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(output.ReplaceAll(answer.Body.Bytes(), []byte(`"completion_tokens": 900`)))
+	})
+	s := newStand(t, standOptions{skills: testSkill("reference: strong/m\ncandidates: [strong/m]\nsplit: {readers: [reader/m]}\n"), budgets: month}, reader, strong)
+	s.cascade.Router.Reports = route.NewReports()
+	for i, says := range []string{"split: strong/m answers", "not split: a plan, "} {
+		a := s.ask(chatPath, question(contract(12_000), false))
+		if got := a.header.Get("X-Starling-Reason"); a.status != 200 || !strings.Contains(got, says) {
+			t.Errorf("question %d: %d %q", i+1, a.status, got)
+		}
+	}
+	if n := len(read.asked()); n < 4 || n > 10 {
+		t.Errorf("%d readings", n)
 	}
 	s.heldNothing()
 }

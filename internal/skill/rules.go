@@ -145,7 +145,7 @@ func newLanguage() (*language, error) {
 const maxCost = 5_000
 
 // A fault is what is wrong with a condition, and where: line from 1, column
-// from 0, both 0 if it is the whole.
+// from 0, its beginning if it is the whole.
 type fault struct {
 	line, column int
 	text         string

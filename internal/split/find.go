@@ -65,9 +65,12 @@ func (w *Work) ReadFindings(number int, text string) ([]Finding, error) {
 
 func folded(text string) string { return strings.Join(strings.Fields(text), " ") }
 
+// Quotes is the name of the verifier of what readers answer.
+const Quotes = "quotes"
+
 // Quotes accepts what a reader may answer about the chunk of that number.
 func (w *Work) Quotes(number int) starling.Verifier {
-	return check{"quotes", func(text string) error {
+	return check{Quotes, func(text string) error {
 		_, err := w.ReadFindings(number, text)
 		return err
 	}}

@@ -15,7 +15,7 @@ import (
 // What a plan may hold. The planner is told, and held to it.
 const (
 	mostJobs = 4
-	mostAsk  = 600 // bytes
+	mostAsk  = 600 // bytes, as it is sent
 	mostID   = 32
 )
 
@@ -87,7 +87,7 @@ func (w *Work) checkJob(j *Job) string {
 	switch {
 	case strings.TrimSpace(j.ID) == "" || len(j.ID) > mostID || strings.ContainsFunc(j.ID, unicode.IsControl):
 		return fmt.Sprintf("has no id of 1 to %d bytes", mostID)
-	case strings.TrimSpace(j.Ask) == "" || len(j.Ask) > mostAsk || !utf8.ValidString(j.Ask):
+	case strings.TrimSpace(j.Ask) == "" || sent(j.Ask) > mostAsk || !utf8.ValidString(j.Ask):
 		return fmt.Sprintf("asks nothing, or in more than %d bytes", mostAsk)
 	case j.Chunks != nil && len(j.Chunks) == 0:
 		return "names no chunk"

@@ -22,7 +22,7 @@ const (
 // documentation (docs/spec/rubric.md) says so with the figures.
 const (
 	UsualPlan    = 150 // tokens of a plan
-	UsualReport  = 60  // tokens that a reader reports, if it does not think before
+	UsualReport  = 60  // tokens that a reader reports, if it does not think before; each one's own are learned (internal/route/reports.go)
 	UsualFinding = 40  // of them in the findings: there is nothing in many a chunk
 	UsualHead    = 300 // tokens around the findings of a document
 )
@@ -98,6 +98,9 @@ func encoded(v any) []byte {
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
+
+// sent is how many bytes a text has in a request, where JSON escapes some.
+func sent(text string) int { return len(encoded(text)) - len(`""`) }
 
 // markOf returns a word of 24 hex digits that depends on all of the texts. Whoever
 // writes one of them cannot know it: the text would have to hold its own digest.

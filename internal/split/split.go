@@ -171,19 +171,19 @@ func (w *Work) Bytes() (n int64) {
 	return n
 }
 
-// UsualRead returns the tokens that a reading is expected to have, of which the longest
-// is given.
-func (w *Work) UsualRead(longest *starling.Request) starling.Usage {
-	around := longest.TextBytes() - int64(len(w.Text(w.longest()))) - mostAsk/2
-	return starling.Usage{Input: (around + w.Bytes()/int64(len(w.Chunks))) / 4, Output: UsualReport, Estimated: true}
+// UsualRead returns the tokens that a reader is expected to read at once, where the most
+// that one reads is given.
+func (w *Work) UsualRead(longest *starling.Request) int64 {
+	around := longest.TextBytes() - int64(sent(w.Text(w.longest()))) - mostAsk/2
+	return (around + w.Bytes()/int64(len(w.Chunks))) / 4
 }
 
-// longest returns the number of the longest chunk, in bytes.
+// longest returns the number of the chunk that is the longest as it is sent.
 func (w *Work) longest() (number int) {
 	most := -1
-	for i, c := range w.Chunks {
-		if c.To-c.From > most {
-			most, number = c.To-c.From, i+1
+	for i := range w.Chunks {
+		if n := sent(w.Text(i + 1)); n > most {
+			most, number = n, i+1
 		}
 	}
 	return number

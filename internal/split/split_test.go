@@ -173,10 +173,36 @@ func FuzzOf(f *testing.F) {
 		}
 		covers(t, w, 1<<40)
 		plan, read, stand := must(w.PlanRequest()), must(w.LongestRead()), must(w.Stand())
+		dearest(t, w)
 		if plan.MaxTokens == 0 || read.MaxTokens == 0 || plan.Format == nil || read.Format == nil || !json.Valid(stand.Body) {
 			t.Fatal("a step is not bounded, or of no shape")
 		}
 	})
+}
+
+// dearest checks that no reading of a work is longer than the one that is reserved for.
+func dearest(t *testing.T, w *Work) {
+	t.Helper()
+	most := len(must(w.LongestRead()).Body)
+	for _, letter := range []string{"x", `"`, "\n", "\x01", "é", "\u2028"} {
+		ask := strings.Repeat(letter, (mostAsk-1)/sent(letter))
+		if why := w.checkJob(&Job{ID: "a", Ask: "x" + ask}); why != "" {
+			t.Fatal(why)
+		}
+		if w.checkJob(&Job{ID: "a", Ask: "xx" + ask + letter}) == "" {
+			t.Fatalf("an ask of %d bytes may be sent", sent("xx"+ask+letter))
+		}
+		for n := range w.Chunks {
+			if r := must(w.ReadRequest("x"+ask, n+1)); len(r.Body) > most {
+				t.Fatalf("chunk %d, asked in %q, has %d bytes, and the longest %d", n+1, letter, len(r.Body), most)
+			}
+		}
+	}
+}
+
+// TestNoReadingIsDearerThanTheLongest: what JSON escapes is twice as long on its way.
+func TestNoReadingIsDearerThanTheLongest(t *testing.T) {
+	dearest(t, &Work{Documents: []Document{{Text: strings.Repeat("x", 100) + strings.Repeat(`"`, 90)}}, Chunks: []Chunk{{To: 100}, {From: 100, To: 190}}})
 }
 
 func TestWhatThePlannerSeesIsNoText(t *testing.T) {
