@@ -142,12 +142,15 @@ func TestCommandsReadBesideARunningGateway(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			for i := 0; ; i++ {
+			for {
 				select {
 				case <-stop:
 					return
 				default:
-					run(t, l, ada, 10, 5)
+					for range 20 {
+						run(t, l, ada, 10, 5)
+					}
+					must(t, l.Flush(context.Background())) // no more than the store takes
 				}
 			}
 		}()
