@@ -56,11 +56,33 @@ func readHead(path string, public ed25519.PublicKey) (*span, error) {
 	if err != nil {
 		return nil, unwritable(path, err)
 	}
-	s, err := openEnvelope(data, public)
+	return savedHead{path, data}.open(public)
+}
+
+// A savedHead is a head file as it was when it was read.
+type savedHead struct {
+	path string
+	data []byte
+}
+
+// open returns what the key has signed. Errors: Internal where it has not.
+func (h savedHead) open(public ed25519.PublicKey) (*span, error) {
+	s, err := openEnvelope(h.data, public)
 	if err != nil {
-		return nil, &starling.Error{Kind: starling.Internal, Op: "ledger: head file " + path, Hint: "somebody changed it; keep a copy, find out who, then remove it", Err: err}
+		return nil, &starling.Error{Kind: starling.Internal, Op: "ledger: head file " + h.path, Hint: "somebody changed it; keep a copy, find out who, then remove it", Err: err}
 	}
 	return &s.Predicate, nil
+}
+
+// savedHeads reads every head in a directory, those kept aside too. One that cannot be
+// read holds nothing that a key has signed.
+func savedHeads(dir string) (all []savedHead, err error) {
+	files, err := headFiles(dir)
+	for _, path := range files {
+		data, _ := os.ReadFile(path)
+		all = append(all, savedHead{path, data})
+	}
+	return all, err
 }
 
 // keepAside renames a head that the store cannot show, so that the next one does

@@ -78,7 +78,7 @@ func TestTheFirstKeyEndsKeylessnessForGood(t *testing.T) {
 
 func TestAKeyThatCannotBeReadIsRefusedAndHidesNoOther(t *testing.T) {
 	eachStore(t, func(t *testing.T, p place) {
-		l := p.open(t)
+		l := still(p.open(t))
 		ctx := context.Background()
 		beside := reopened(t, p)
 		newer, k, err := beside.CreateKey(ctx, KeySpec{Name: "of a newer version", Budgets: []Budget{{Limit: 5, Per: PerDay}}})
@@ -205,13 +205,13 @@ func TestAKeyThatMakesNoSenseIsNotMade(t *testing.T) {
 }
 
 func TestUnknownKeysDoNotReachTheStoreWithoutLimit(t *testing.T) {
-	l := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t)
+	l := still(place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t))
 	ctx := context.Background()
+	l.keys.unknown.SetLimit(0) // no look comes back
 	for l.keys.unknown.Allow() {
 	}
 	secret, _, err := l.Records.CreateKey(ctx, KeySpec{Name: "late"})
 	must(t, err)
-	l.keys.unknown.SetLimit(0)
 	_, err = l.Lookup(ctx, secret)
 	wantKind(t, err, starling.Unauthenticated)
 	must(t, l.keepOnce(ctx, 1))

@@ -103,7 +103,7 @@ func (l *Ledger) settledDown(t *testing.T) []Standing {
 		must(t, l.Flush(context.Background()))
 		standing, err := l.Standing(context.Background())
 		must(t, err)
-		if standing[0].Held == 0 || try == 100 {
+		if standing[0].Held == 0 || try == 3600 {
 			return standing
 		}
 		time.Sleep(50 * time.Millisecond)

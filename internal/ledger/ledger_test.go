@@ -560,7 +560,7 @@ func TestTheOneGatewayThatDiesIsWrittenOffByAnother(t *testing.T) {
 			t.Skip("SQLite has one gateway")
 		}
 		cap := Budget{Scope: ForAll, Limit: 1000, Per: InTotal}
-		dead, alive := p.open(t, cap), p.beside(t).open(t, cap)
+		dead, alive := still(p.open(t, cap)), still(p.beside(t).open(t, cap))
 		ctx := context.Background()
 		a := dead.Begin(ada, "")
 		must(t, a.Reserve(ctx, 700))
@@ -606,7 +606,7 @@ func TestAnExchangeThatWasWrittenOffSpendsNoMoreThanWasBooked(t *testing.T) {
 		ctx := context.Background()
 		for _, stored := range []bool{false, true} {
 			cap := Budget{Scope: ForAll, Limit: 100_000, Per: InTotal}
-			slow, other := p.beside(t).open(t, cap), p.beside(t).open(t, cap)
+			slow, other := still(p.beside(t).open(t, cap)), still(p.beside(t).open(t, cap))
 			a := slow.Begin(ada, "")
 			must(t, a.Reserve(ctx, 600))
 			silent(t, slow)

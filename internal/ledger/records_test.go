@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"testing"
@@ -129,6 +130,34 @@ func TestTotalsSumReceipts(t *testing.T) {
 	})
 }
 
+// TestAHeadThatIsWrittenWhileTheBooksAreVerifiedIsNoFault: a gateway goes on, and copies
+// the end of its chain, after the view was taken.
+func TestAHeadThatIsWrittenWhileTheBooksAreVerifiedIsNoFault(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		l, ctx := still(p.open(t)), context.Background()
+		goOn := func() {
+			run(t, l, ada, 10, 5)
+			must(t, l.Flush(ctx))
+			must(t, l.saveHead())
+		}
+		goOn()
+		beside := reopened(t, p)
+		heads, err := savedHeads(p.Dir)
+		must(t, err)
+		w := &walk{sums: sums{}, report: &Report{}}
+		must(t, beside.store.inTx(ctx, beside.store.engine.snapshot(), func(tx *sql.Tx) error {
+			var n int
+			must(t, tx.QueryRow("SELECT count(*) FROM links").Scan(&n)) // the view is of now
+			goOn()
+			w.tx = tx
+			return w.run(ctx, beside.store.engine, heads)
+		}))
+		if !w.report.OK() || w.report.Receipts != 1 || !w.report.Chains[0].Anchored {
+			t.Fatalf("got %+v", w.report)
+		}
+	})
+}
+
 func TestCommandsReadBesideARunningGateway(t *testing.T) {
 	eachStore(t, func(t *testing.T, p place) {
 		l := p.open(t)
@@ -142,12 +171,15 @@ func TestCommandsReadBesideARunningGateway(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			for i := 0; ; i++ {
+			for {
 				select {
 				case <-stop:
 					return
 				default:
-					run(t, l, ada, 10, 5)
+					for range 20 {
+						run(t, l, ada, 10, 5)
+					}
+					must(t, l.Flush(context.Background())) // no more than the store takes
 				}
 			}
 		}()

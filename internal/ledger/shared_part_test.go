@@ -23,7 +23,8 @@ func eachShared(t *testing.T, test func(t *testing.T, p place)) {
 	})
 }
 
-// still stops a ledger's upkeep, so that it looks for the dead only when the test says so.
+// still stops a ledger's upkeep, so that it looks for the dead, and for keys that others
+// made, only when the test says so.
 func still(l *Ledger) *Ledger {
 	l.stopKeeper()
 	<-l.kept

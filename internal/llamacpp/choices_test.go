@@ -113,7 +113,7 @@ func TestChoicesWaitUntilTheyAllHaveRoom(t *testing.T) {
 }
 
 func TestAllChoicesOfACancelledOrderEnd(t *testing.T) {
-	c := begin(t, engine.Load{Model: stories(t, ""), Sequences: 3})
+	c := begin(t, engine.Load{Model: stories(t, ""), Sequences: 3, Context: longWindow})
 	endless := &engine.Generate{Prompt: plain("Once upon a time"), Choices: 2, Grammar: `root ::= "a" root`}
 	works, waits := c.order(engine.Order{Generate: endless}), c.order(engine.Order{Generate: endless})
 	for c.next().Choice != 1 {

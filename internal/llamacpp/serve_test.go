@@ -156,8 +156,12 @@ func TestWhatWasReadIsNotReadAgain(t *testing.T) {
 	}
 }
 
+// longWindow has room for more than a pipe holds: who is not read stands still before an
+// answer without end has filled it.
+const longWindow = 16384
+
 func TestACancelledWorkEndsAndTheOthersGoOn(t *testing.T) {
-	c := begin(t, engine.Load{Model: stories(t, ""), Sequences: 2})
+	c := begin(t, engine.Load{Model: stories(t, ""), Sequences: 2, Context: longWindow})
 	endless := &engine.Generate{Prompt: plain("Once upon a time"), Grammar: `root ::= "a" root`}
 	one, two, waits := c.order(engine.Order{Generate: endless}), c.order(engine.Order{Generate: endless}), c.order(engine.Order{Generate: endless})
 	for c.next().Token == nil {
@@ -173,7 +177,7 @@ func TestACancelledWorkEndsAndTheOthersGoOn(t *testing.T) {
 		}
 	}
 	c.send(engine.Order{ID: two, Cancel: true})
-	if a := c.hear(two)[two]; a.Done == nil || a.Done.Output >= 500 && a.Done.Left {
+	if a := c.hear(two)[two]; a.Done == nil || !a.Done.Left {
 		t.Errorf("%+v", a.Done)
 	}
 	if a := c.ask(engine.Generate{Prompt: plain("Once upon a time"), MaxTokens: 3}); a.text != ", there was" {
@@ -187,7 +191,7 @@ func TestACancelledWorkEndsAndTheOthersGoOn(t *testing.T) {
 // was in the pipe, and the token at which it stood.
 func TestACancelledAnswerEndsWithinAToken(t *testing.T) {
 	const pipe = 64 << 10
-	c := begin(t, engine.Load{Model: stories(t, ""), Context: 16384})
+	c := begin(t, engine.Load{Model: stories(t, ""), Context: longWindow})
 	id := c.order(engine.Order{Generate: &engine.Generate{Prompt: plain("Once upon a time"), Sampling: engine.Sampling{Bias: map[int32]float32{2: -1000}}}})
 	told, bytes := 1, sizeOf(t, c.next())
 	c.send(engine.Order{ID: id, Cancel: true})

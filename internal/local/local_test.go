@@ -124,7 +124,7 @@ func TestWhatGoesWrongInAChildIsSaidAndTheNextOneAnswers(t *testing.T) {
 		{"it sends what says nothing", script{Does: "empty"}, starling.Overloaded, "it sent garbage", true, nil},
 		{"it announces too much", script{Does: "giant"}, starling.Overloaded, "a message of more than", true, nil},
 		{"it answers what nobody asked", script{Does: "wrong id"}, starling.Overloaded, "it sent garbage", true, nil},
-		{"it falls silent", script{Does: "silence"}, starling.Overloaded, "it has work and said nothing for 1s", true, func(o *Options) { o.Silence = time.Second }},
+		{"it falls silent", script{Does: "silence"}, starling.Overloaded, "it has work and said nothing for 3s", true, func(o *Options) { o.Silence = 3 * time.Second }},
 		{"it answers more often than it was asked", script{Does: "another choice"}, starling.Overloaded, "it sent garbage", true, nil},
 		{"it says that there is more where there is none", script{Does: "more"}, starling.Overloaded, "it sent garbage", true, nil},
 		{"it cannot do it", script{Does: "fault too_large"}, starling.TooLarge, "generate", false, nil},
@@ -358,7 +358,7 @@ func TestThreadsFollowWhatIsIdle(t *testing.T) {
 }
 
 func TestAnAnswerThatTakesTooLongIsEndedAndTheNextCandidateMayTry(t *testing.T) {
-	th := play(t, script{Does: "hang", Words: []string{"a", "b"}}, func(o *Options) { o.Lazy, o.Longest = false, time.Second })
+	th := play(t, script{Does: "hang", Words: []string{"a", "b"}}, func(o *Options) { o.Lazy, o.Longest = false, 3*time.Second })
 	for day := range 3 {
 		th.Recall("m", time.Now().AddDate(0, 0, -day))
 	}

@@ -1,8 +1,10 @@
 package local
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,7 +14,7 @@ import (
 // of a child that is told nothing.
 func TestAnEngineForNobodyGivesWayAndTakesItsPlaceBack(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childVar+"={}")
+	cmd.Env = append(os.Environ(), childVar+fmt.Sprintf("={\"Diary\":%q}", filepath.Join(t.TempDir(), "diary")))
 	if _, err := cmd.StdinPipe(); err != nil { // it waits for what it is told
 		t.Fatal(err)
 	}

@@ -167,7 +167,11 @@ func TestThisMachineIsSeen(t *testing.T) {
 }
 
 func TestMemoryIsReadAndTheThreadsEnd(t *testing.T) {
-	if b := Bandwidth(t.Context(), 2, 10*time.Millisecond); b < 1e6 || b > 1e14 {
+	b := 0.0
+	for try := 0; b < 1e6 && try < 100; try++ { // a busy machine may let neither thread run in that time
+		b = Bandwidth(t.Context(), 2, 10*time.Millisecond)
+	}
+	if b < 1e6 || b > 1e14 {
 		t.Errorf("%g bytes a second", b)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

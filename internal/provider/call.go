@@ -36,7 +36,7 @@ type call struct {
 	hedge    bool // a second try may be made beside one that is slow
 	policies failsafe.Executor[*try]
 
-	running atomic.Int32 // tries that are waiting for their first event
+	running atomic.Int32 // tries that have not failed
 
 	mu      sync.Mutex
 	tries   []*try
@@ -188,10 +188,10 @@ func (c *call) attempt() (*try, error) {
 	if f == nil && c.hedge {
 		f = t.first()
 	}
-	c.running.Add(-1)
 	if f == nil {
 		return t, nil
 	}
+	c.running.Add(-1)
 	c.mu.Lock()
 	c.patient(f)
 	c.mu.Unlock()

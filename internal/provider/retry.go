@@ -27,7 +27,7 @@ func policies(hedgeAfter time.Duration) failsafe.Executor[*try] {
 		return failsafe.With(retry)
 	}
 	// The first answer ends the race, and so does a failure when nobody else is
-	// running: a call that was refused is not worth a second one.
+	// running or has answered: a call that was refused is not worth a second one.
 	hedge := hedgepolicy.NewBuilderWithDelay[*try](hedgeAfter).
 		CancelIf(func(t *try, err error) bool { return err == nil || t == nil || t.running.Load() == 0 }).
 		Build()

@@ -56,21 +56,24 @@ func serveHandler(t testing.TB, d starling.Dialect, h http.HandlerFunc) *upstrea
 
 func (u *upstream) start(t testing.TB, h http.Handler) *upstream {
 	u.Server = httptest.NewUnstartedServer(u.heard(h))
-	u.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			u.opened.Add(1)
-		}
-	}
+	u.Config.ConnState = u.count
 	u.Start()
 	t.Cleanup(u.Close)
 	return u
+}
+
+// count counts the connections that are opened.
+func (u *upstream) count(_ net.Conn, s http.ConnState) {
+	if s == http.StateNew {
+		u.opened.Add(1)
+	}
 }
 
 // inside is open, in a bubble of synctest, for an upstream that does what h does and
 // is reached without a network: no time passes while anybody can go on.
 func (u *upstream) inside(t *testing.T, h http.HandlerFunc, change func(*Options)) *HTTP {
 	way := make(pipes)
-	server := &http.Server{Handler: u.heard(h), ErrorLog: discard()}
+	server := &http.Server{Handler: u.heard(h), ErrorLog: discard(), ConnState: u.count}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(way) }()
 	t.Cleanup(func() { _ = server.Close(); <-served })
