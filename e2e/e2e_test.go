@@ -129,6 +129,30 @@ func TestATapCountsThoseWhoLeave(t *testing.T) {
 	}
 }
 
+func TestATapHasKeptWhatItsCallerWasAnswered(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Starling-Receipt", "rcp_1")
+		_, _ = io.WriteString(w, "an answer")
+	}))
+	defer server.Close()
+	to, _ := url.Parse(server.URL)
+	front, err := newTap(func(*http.Request) *url.URL { return to })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer front.close()
+	front.keep = true
+	resp, err := http.Post(front.URL+"/ask", "text/plain", strings.NewReader("a question"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if all := front.exchanges(t.Context()); len(all) != 1 || all[0].Path != "/ask" || string(all[0].Body) != "a question" || all[0].Receipt != "rcp_1" {
+		t.Errorf("%+v", all)
+	}
+}
+
 func TestAHomeIsFilledIn(t *testing.T) {
 	from, to := t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(from, "config"), []byte("key=${KEY}"), 0o600); err != nil {
