@@ -255,7 +255,7 @@ func (s *stand) delegation(ctx context.Context, c client, j job, a *account) err
 	if !strings.Contains(out, "[simulated]") || !strings.Contains(out, j.answer) {
 		return fmt.Errorf("it does not end with %q: %s", j.answer, last(out, 300))
 	}
-	return s.account(ctx, c, j, len(j.turns(r, a.Delegated)), e.at.exchanges(), a)
+	return s.account(ctx, c, j, len(j.turns(r, a.Delegated)), e.at.exchanges(ctx), a)
 }
 
 // sent is the errand on which an agent is sent with a job: starling is on its PATH

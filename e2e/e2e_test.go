@@ -122,10 +122,34 @@ func TestATapCountsThoseWhoLeave(t *testing.T) {
 	defer resp.Body.Close()
 	<-begun
 	leave()
-	for end := time.Now().Add(10 * time.Second); front.read() != (counts{Asked: 2, Cancelled: 1}); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); front.read() != (counts{Asked: 2, Cancelled: 1}); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%+v", front.read())
 		}
+	}
+}
+
+func TestATapHasKeptWhatItsCallerWasAnswered(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Starling-Receipt", "rcp_1")
+		_, _ = io.WriteString(w, "an answer")
+	}))
+	defer server.Close()
+	to, _ := url.Parse(server.URL)
+	front, err := newTap(func(*http.Request) *url.URL { return to })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer front.close()
+	front.keep = true
+	resp, err := http.Post(front.URL+"/ask", "text/plain", strings.NewReader("a question"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if all := front.exchanges(t.Context()); len(all) != 1 || all[0].Path != "/ask" || string(all[0].Body) != "a question" || all[0].Receipt != "rcp_1" {
+		t.Errorf("%+v", all)
 	}
 }
 

@@ -108,8 +108,12 @@ func (t *tap) read() counts {
 	return t.counts
 }
 
-// exchanges returns what was kept, in the order in which it was asked.
-func (t *tap) exchanges() []exchange {
+// exchanges ends the tap and returns what was kept, in the order in which it was asked.
+// Who asked last may have the answer a moment before it is kept: that is waited for.
+func (t *tap) exchanges(ctx context.Context) []exchange {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	_ = t.http.Shutdown(ctx) // what has not ended by then is none that can be shown
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.SortedFunc(slices.Values(t.kept), func(a, b exchange) int { return a.nth - b.nth })

@@ -24,7 +24,7 @@ type attempt struct {
 	candidate *starling.Candidate
 	started   time.Time
 	handling  time.Duration // spent on our side of the iterator
-	hurry     *time.Timer   // ends a candidate whose first byte is late; nil if nobody is next
+	hurry     *time.Timer   // ends a candidate whose first byte is late; nil if nobody is next, or it came
 	word      time.Duration // from the start to the first word; 0 if none came
 	sent      bool          // the caller has seen a part
 	bytes     int           // of answer so far
@@ -150,9 +150,23 @@ func (a *attempt) run() error {
 
 // limit ends the call when the skill's latency limit is over.
 func (a *attempt) limit(cancel context.CancelCauseFunc) *time.Timer {
-	return time.AfterFunc(a.Plan.Patience-time.Since(a.started), func() {
-		cancel(&starling.Error{Kind: starling.Overloaded, Op: "no answer within the skill's latency limit of " + a.Plan.Patience.String()})
-	})
+	return time.AfterFunc(a.Plan.Patience-time.Since(a.started), func() { cancel(a.late()) })
+}
+
+func (a *attempt) late() *starling.Error {
+	return &starling.Error{Kind: starling.Overloaded, Op: "no answer within the skill's latency limit of " + a.Plan.Patience.String()}
+}
+
+// spoke lifts the latency limit. It is an error if that was over a moment before: the
+// call is ended then, and its answer would break off before the caller.
+func (a *attempt) spoke() error {
+	hurry := a.hurry
+	if a.hurry = nil; hurry == nil || hurry.Stop() {
+		return nil
+	}
+	late := a.late()
+	late.Billed = true
+	return late
 }
 
 // ended returns why we ended a context ourselves, nil if we did not.
@@ -180,20 +194,22 @@ func (a *attempt) take(ev starling.Event, now time.Time) error {
 	if ev.Idle && !a.sent && !(a.last && a.streams()) {
 		return nil // who still may be replaced has said nothing yet
 	}
+	a.note(ev)
 	if a.FirstByte == 0 && !ev.Idle {
 		a.FirstByte = now.Sub(a.started)
-		a.begins()
+		if err := a.begins(); err != nil {
+			return err
+		}
 	}
-	a.note(ev)
 	a.overhear(ev)
 	if !a.streams() {
 		return a.hold(ev)
 	}
 	if !a.sent {
-		a.sent = true
-		if a.hurry != nil {
-			a.hurry.Stop() // the caller has its first byte
+		if err := a.spoke(); err != nil {
+			return err
 		}
+		a.sent = true
 		a.answering()
 		a.open()
 	}

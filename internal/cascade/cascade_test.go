@@ -294,6 +294,25 @@ func TestACandidateThatIsTooSlowIsReplaced(t *testing.T) {
 	})
 }
 
+// TestAnAnswerThatBeginsAsItsTimeEndsIsWholeOrReplaced: who is cut off was not seen.
+func TestAnAnswerThatBeginsAsItsTimeEndsIsWholeOrReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls []string
+		cas := newCascade(t, "latency: 2s\n", []fake{
+			{name: "slow", zone: starling.Machine, says: says{text: "just", wait: 2 * time.Second, pause: time.Second, usage: tokens}, calls: &calls},
+			{name: "fast", zone: starling.Machine, says: says{text: "here", usage: tokens}, calls: &calls},
+		})
+		for range 50 {
+			var out caller
+			ex := cas.Answer(t.Context(), question(""), &out)
+			first := ex.Receipt.Attempts[0]
+			if whole := out.seen.String() == "just" && first.Outcome == starling.Answered; !whole && (out.seen.String() != "here" || first.Outcome != starling.Failed || first.Cost == 0) {
+				t.Fatalf("saw %q, %v; the first is %s: %s", out.seen.String(), ex.Err, first.Outcome, first.Why)
+			}
+		}
+	})
+}
+
 func TestWhatDidNotLeaveInTimeCostsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls []string

@@ -61,10 +61,11 @@ func (a *attempt) asked() *starling.Request {
 
 // begins is told of the first byte. The latency limit is met with it, unless verifiers
 // take their time as well.
-func (a *attempt) begins() {
-	if a.hurry != nil && !a.candidate.Verified() {
-		a.hurry.Stop()
+func (a *attempt) begins() error {
+	if a.candidate.Verified() {
+		return nil
 	}
+	return a.spoke()
 }
 
 // watched reports whether an answer is looked at behind.

@@ -56,7 +56,7 @@ func (s *stand) counted(results ...string) (n int) {
 // wait waits until something is so.
 func (s *stand) wait(what string, is func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(eventually); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			s.t.Fatal("it never came to be: " + what)
 		}

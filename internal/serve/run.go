@@ -13,9 +13,9 @@ import (
 	"starling/internal/cascade"
 )
 
-// farewell is how long callers may take to receive the end that a stopping
-// gateway gives their answers.
-const farewell = time.Second
+// farewell is how long it may take to book answers that a stopping gateway ends, and callers to
+// receive that end: a busy machine takes a second for the one, a slow caller for the other.
+const farewell = 5 * time.Second
 
 // Serve answers on the listener, which it closes, until ctx ends. The requests
 // under way then have Options.Grace to end; those that are left are ended with an

@@ -381,7 +381,7 @@ func TestWhoLeavesInTheMiddleLeavesNothingBehind(t *testing.T) {
 	leave()
 	<-gone
 	var whole *starling.Receipt
-	for until := time.Now().Add(20 * time.Second); whole == nil && time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
+	for until := time.Now().Add(eventually); whole == nil && time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
 		_ = s.ledger.Flush(context.Background())
 		for r, err := range s.ledger.Receipts(context.Background(), ledger.Query{}) {
 			if err == nil && r.PartOf == "" {

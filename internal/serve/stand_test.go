@@ -269,7 +269,7 @@ func (s *stand) receipt(a answer) *starling.Receipt {
 
 func (s *stand) receiptOf(id string) *starling.Receipt {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), eventually)
 	defer cancel()
 	for {
 		sealed, err := s.ledger.Receipt(ctx, id)

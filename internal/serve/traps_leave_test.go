@@ -60,7 +60,7 @@ func trapAClientThatLeavesCancelsTheUpstreamAndIsBookedWhatWasUsed(t *testing.T)
 			id := s.leaves(messagesPath, messages("up/m", true), c.after, reached)
 			select {
 			case <-gone:
-			case <-time.After(20 * time.Second):
+			case <-time.After(eventually):
 				t.Fatal("the upstream call goes on after the client left")
 			}
 			if id == "" {
@@ -80,7 +80,7 @@ func trapAClientThatLeavesCancelsTheUpstreamAndIsBookedWhatWasUsed(t *testing.T)
 // onlyReceipt waits for the single receipt of the ledger.
 func (s *stand) onlyReceipt() string {
 	s.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(eventually); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if err := s.ledger.Flush(context.Background()); err != nil {
 			s.t.Fatal(err)
 		}
@@ -112,7 +112,7 @@ func trapAFragileUpstreamIsDrainedRatherThanCut(t *testing.T) {
 		if err != nil {
 			t.Errorf("the upstream was cut: %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(eventually):
 		t.Fatal("the upstream never ended")
 	}
 }

@@ -231,6 +231,7 @@ func TestOfAVeryLongRequestAPartIsCounted(t *testing.T) {
 }
 
 func TestACountThatNobodyWaitsForEnds(t *testing.T) {
+	o200k.known, o200k.words = memory{}, memory{} // else nothing is left to be counted
 	r := asking(strings.Repeat("The starling is a bird. ", 10_000))
 	calls := 0
 	if n := Ours(r, gpt4o, func() bool { calls++; return calls > 3 }); n != 0 || calls > 4*block {
