@@ -63,6 +63,29 @@ func readHead(path string, public ed25519.PublicKey) (*span, error) {
 	return &s.Predicate, nil
 }
 
+// A headFile is one as it was when it was read; a gateway soon writes the next.
+type headFile struct {
+	path    string
+	content []byte
+}
+
+// readHeads returns every head file in a directory with what it says.
+func readHeads(dir string) ([]headFile, error) {
+	paths, err := headFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	heads := make([]headFile, len(paths))
+	for i, path := range paths {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		heads[i] = headFile{path, content}
+	}
+	return heads, nil
+}
+
 // keepAside renames a head that the store cannot show, so that the next one does
 // not take its place.
 func keepAside(dir, chain string, last int64) error {

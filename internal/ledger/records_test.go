@@ -151,10 +151,35 @@ func TestCommandsReadBesideARunningGateway(t *testing.T) {
 				}
 			}
 		}()
+		defer func() { close(stop); <-done }()
 		for range 5 {
 			verified(t, beside) // while receipts are being added
 		}
-		close(stop)
-		<-done
+	})
+}
+
+// TestAHeadThatIsWrittenMeanwhileAccusesNobody: the view of a verification is older
+// than what a gateway writes down while it goes on.
+func TestAHeadThatIsWrittenMeanwhileAccusesNobody(t *testing.T) {
+	eachStore(t, func(t *testing.T, p place) {
+		ctx := context.Background()
+		l := p.open(t)
+		grow := func() {
+			run(t, l, ada, 10, 5)
+			must(t, l.Flush(ctx))
+			must(t, writeHead(l.dir, l.chain, l.latest.Load()))
+		}
+		grow()
+		grown := false
+		report, err := reopened(t, p).Verify(ctx, Audit{Progress: func(done, total int64) {
+			if !grown {
+				grown = true
+				grow()
+			}
+		}})
+		must(t, err)
+		if !grown || !report.OK() || report.Receipts != 1 || !report.Chains[0].Anchored {
+			t.Fatalf("grown %t, got %+v", grown, report)
+		}
 	})
 }

@@ -61,7 +61,7 @@ func (r *Report) fault(f Fault) {
 // consistent view and blocks nobody. Faults are in the report; an error means
 // that it could not look.
 func (r *Records) Verify(ctx context.Context, a Audit) (*Report, error) {
-	heads, err := headFiles(r.dir) // before the view, which so contains them
+	heads, err := readHeads(r.dir) // before the view, which so contains them
 	if err != nil {
 		return nil, unwritable(r.dir, err)
 	}
@@ -97,7 +97,7 @@ type walk struct {
 	found  bool // the published head
 }
 
-func (w *walk) run(ctx context.Context, e engine, heads []string) error {
+func (w *walk) run(ctx context.Context, e engine, heads []headFile) error {
 	complaint, err := e.sound(ctx, w.tx)
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func (w *walk) run(ctx context.Context, e engine, heads []string) error {
 	return w.compareSums(ctx)
 }
 
-func (w *walk) chains(ctx context.Context, heads []string) error {
+func (w *walk) chains(ctx context.Context, heads []headFile) error {
 	rows, err := w.tx.QueryContext(ctx, "SELECT number, id, public, last FROM chains ORDER BY number")
 	if err != nil {
 		return err
@@ -165,14 +165,14 @@ func (w *walk) strays(ctx context.Context, all []*chainWalk) error {
 
 // anchor compares the ends of the chains with the heads that were written down
 // outside the store.
-func (w *walk) anchor(ctx context.Context, all []*chainWalk, heads []string) error {
-	for _, path := range heads {
-		i := slices.IndexFunc(all, func(c *chainWalk) bool { return isHeadOf(path, c.id) })
+func (w *walk) anchor(ctx context.Context, all []*chainWalk, heads []headFile) error {
+	for _, head := range heads {
+		i := slices.IndexFunc(all, func(c *chainWalk) bool { return isHeadOf(head.path, c.id) })
 		if i < 0 {
-			w.report.fault(Fault{What: "the chain that " + path + " vouches for is not in the store"})
+			w.report.fault(Fault{What: "the chain that " + head.path + " vouches for is not in the store"})
 			continue
 		}
-		if err := w.anchorOne(ctx, all[i], path); err != nil {
+		if err := w.anchorOne(ctx, all[i], head); err != nil {
 			return err
 		}
 	}
@@ -192,13 +192,14 @@ func (w *walk) strangers() {
 	}
 }
 
-func (w *walk) anchorOne(ctx context.Context, c *chainWalk, path string) error {
-	head, err := readHead(path, c.public)
-	if err != nil || head == nil {
-		w.report.fault(Fault{Chain: c.id, What: "the head file " + path + " is not signed by the chain's key"})
+func (w *walk) anchorOne(ctx context.Context, c *chainWalk, file headFile) error {
+	said, err := openEnvelope(file.content, c.public)
+	if err != nil {
+		w.report.fault(Fault{Chain: c.id, What: "the head file " + file.path + " is not signed by the chain's key"})
 		return nil
 	}
 	c.known = true
+	head := said.Predicate
 	var hash []byte
 	err = w.tx.QueryRowContext(ctx, "SELECT hash FROM links WHERE link = $1", linkNumber(c.number, head.Last)).Scan(&hash)
 	switch {
