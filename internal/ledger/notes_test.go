@@ -121,6 +121,9 @@ func TestNotesAreAddedBesideARunningGateway(t *testing.T) {
 }
 
 func TestVerifyFindsEveryChangeOfANote(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine changes and verifies; TestCommandsReadBesideARunningGateway verifies beside another")
+	}
 	one := "(1::BIGINT<<40|26)" // the second of three, behind 24 receipts
 	for _, c := range []struct {
 		name string

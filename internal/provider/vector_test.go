@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"starling"
@@ -61,15 +62,37 @@ func lending(t testing.TB, l student.Lesson, parcel, money string) *lender {
 		}
 	}
 	x.question = texts[most]
-	s, err := student.Train(t.Context(), all, student.Options{})
-	if err != nil || s.Dims() != 64 {
-		t.Fatal(err, s.Dims())
-	}
+	s := trained(t, parcel+"/"+money, all)
 	l.Embedder = student.NewEmbedder("sim/e", vectors[0])
 	if x.taught, err = student.Teach(s, l); err != nil {
 		t.Fatal(err)
 	}
 	return x
+}
+
+// learned holds the students that were trained, by their labels: the texts and the
+// vectors are the same each time.
+var learned struct {
+	sync.Mutex
+	by map[string]*student.Student
+}
+
+func trained(t testing.TB, labels string, all []student.Example) *student.Student {
+	t.Helper()
+	learned.Lock()
+	defer learned.Unlock()
+	if s := learned.by[labels]; s != nil {
+		return s
+	}
+	s, err := student.Train(t.Context(), all, student.Options{})
+	if err != nil || s.Dims() != 64 {
+		t.Fatal(err, s.Dims())
+	}
+	if learned.by == nil {
+		learned.by = map[string]*student.Student{}
+	}
+	learned.by[labels] = s
+	return s
 }
 
 func (x *lender) students(e *Embedder) *Students {

@@ -61,6 +61,7 @@ func TestAnUpstreamThatCutsAPromptInSilenceIsFoundOutAtOnce(t *testing.T) {
 }
 
 func TestWhatNoWindowHoldsIsRefusedWithTheNumbers(t *testing.T) {
+	large(t)
 	s := newStand(t, standOptions{}, reads("far", starling.Cloud, sim.Model{}))
 	body := worded("far/m", false, strings.Repeat("The starling is a bird. ", 1<<19)) // the stand's models have a window of 1 << 20
 	for path, says := range map[string]string{chatPath: `"request_too_large"`, messagesPath: `"type":"error"`} {

@@ -14,6 +14,7 @@ import (
 )
 
 func TestAShopNeverRepeatsAMessage(t *testing.T) {
+	large(t)
 	const n = 20_000
 	seen := map[string]bool{}
 	for _, c := range messages(sim.NewShop(1), n) {
@@ -25,6 +26,7 @@ func TestAShopNeverRepeatsAMessage(t *testing.T) {
 }
 
 func TestMessagesComeInTheStatedShares(t *testing.T) {
+	large(t)
 	stated := map[string]float64{
 		"order_status": 0.22, "order_change": 0.08, "order_cancel": 0.07, "return_item": 0.10, "refund_status": 0.08, "faulty_item": 0.09,
 		"billing": 0.07, "account_access": 0.06, "account_data": 0.04, "subscription": 0.04, "product_question": 0.09, "other": 0.06,
@@ -43,6 +45,7 @@ func TestMessagesComeInTheStatedShares(t *testing.T) {
 }
 
 func TestEveryLabelIsOneOfThePack(t *testing.T) {
+	large(t)
 	pack, err := skill.Load(os.DirFS("../../skills"), "support-intent")
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +89,7 @@ func TestTheSameSeedMakesTheSameShop(t *testing.T) {
 }
 
 func TestNoChoiceIsLeftInAMessage(t *testing.T) {
+	large(t)
 	shop := sim.NewShop(3)
 	shop.Drift()
 	for _, c := range messages(shop, 5000) {
@@ -112,6 +116,7 @@ func TestEverySlotNamesASection(t *testing.T) {
 // A student learns the shop well but not wholly, knows what it knows, and does
 // not know that the world has changed.
 func TestAStudentLearnsTheShopAndIsSurprisedByTheLaunch(t *testing.T) {
+	large(t)
 	shop := sim.NewShop(1)
 	s := taught(t, messages(shop, 1500))
 	threshold := 1.0
@@ -131,6 +136,15 @@ func TestAStudentLearnsTheShopAndIsSurprisedByTheLaunch(t *testing.T) {
 	shop.Drift()
 	if _, after := asked(s, messages(shop, 1500), threshold); after > before-0.1 {
 		t.Errorf("it agrees on %.3f of what it covers before the launch, and %.3f after", before, after)
+	}
+}
+
+// large skips a test where tests are to be short: one goroutine makes or reads much
+// text, at which the race detector has nothing to see.
+func large(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it runs without -short")
 	}
 }
 
