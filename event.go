@@ -31,6 +31,7 @@ type Event struct {
 	Usage      *Usage  // the upstream's own count so far: cumulative, the last one counts
 	Bytes      int     // bytes of answer in this event, to estimate tokens if no usage ever comes
 	Idle       bool    // a sign of life, such as a comment: it belongs to no answer
+	Ends       bool    // of a stream: with it the answer is complete as far as its dialect tells; more may come, such as a count
 	Simulated  bool    // the upstream says of itself that it is simulated: in every event
 
 	// Aside is a call that was made beside the one that answers: a hedge that

@@ -153,6 +153,10 @@ func (p *reply) flush(ex *starling.Exchange) {
 		p.server.refusalOf(p.req.Dialect, ex.Err, ex.ID, p.req.Agent).send(p.w)
 		return
 	}
+	if ex.Err != nil && ex.Receipt == nil { // what is rendered says that the answer is whole, and there is no receipt of it
+		p.buffer.Reset()
+		_ = p.writer.Fail(asError(ex.Err))
+	}
 	h.Set("X-Starling-Cost", costText(&ex.Response)) // of a stream it is a trailer
 	if ex.Receipt != nil && ex.Receipt.Estimate {
 		h.Set("X-Starling-Saved", ex.Receipt.Saved.String()+" (estimate)")

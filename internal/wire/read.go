@@ -117,6 +117,7 @@ func (r *reading) stream(events *eventReader, yield func(starling.Event, error) 
 			return errTooLong
 		}
 		r.ev.Idle = r.ev.Idle || !b.some
+		r.ev.Ends = r.ended() && !r.ev.Idle
 		if r.Raw {
 			r.ev.Raw = r.shown(raw, b.data)
 		}

@@ -24,7 +24,9 @@ type WriterOptions struct {
 // flushed by whoever owns the connection.
 //
 // A Writer belongs to one goroutine. End it with Close, or with Fail when the
-// answer broke off. Errors of the connection are Cancelled: the caller left.
+// answer broke off. Only these write what says that the answer is complete, or not: it
+// is for who calls them to say when the caller is sent that. Errors of the connection are
+// Cancelled: the caller left.
 type Writer struct {
 	w       io.Writer
 	request *starling.Request
@@ -34,8 +36,10 @@ type Writer struct {
 
 	told   gathered // of an answer that is not streamed
 	ending ending
-	raw    bool // events passed as they came
+	raw    bool   // events passed as they came
+	last   []byte // of an event that passes when another comes, or with Close: it may be the end
 	over   bool
+	failed bool
 }
 
 // An ending is what is said at the end of an answer.
@@ -116,11 +120,26 @@ func (w *Writer) due(d *starling.Delta) *starling.Delta {
 
 func (w *Writer) pass(ev starling.Event) error {
 	w.raw = true
-	raw := ev.Raw
-	if !ev.Whole {
-		raw = w.out.pass(raw)
+	if ev.Whole {
+		return w.write(ev.Raw)
 	}
-	return w.write(raw)
+	if len(w.last) > 0 && !ev.Idle {
+		if err := w.passLast(); err != nil {
+			return err
+		}
+	}
+	if ev.Ends {
+		w.last = append(w.last[:0], ev.Raw...)
+		return nil
+	}
+	return w.write(w.out.pass(ev.Raw))
+}
+
+// passLast writes what was kept back.
+func (w *Writer) passLast() error {
+	raw := w.last
+	w.last = w.last[:0]
+	return w.write(w.out.pass(raw))
 }
 
 // Close ends the answer: it completes a stream, or writes the body that was
@@ -133,6 +152,9 @@ func (w *Writer) Close() (err error) {
 	w.over = true
 	switch {
 	case w.raw && w.request.Stream:
+		if len(w.last) > 0 {
+			err = w.passLast()
+		}
 		w.out.passed(&w.pen)
 	case w.raw:
 	case w.request.Stream:
@@ -149,12 +171,13 @@ func (w *Writer) Close() (err error) {
 
 // Fail ends the answer with err: as an event in a stream, so that the caller
 // doesn't take a part for the whole, or as the envelope where a body is due. What
-// an upstream of the same dialect said is passed on.
+// an upstream of the same dialect said is passed on. After Close it stands in the place
+// of what that wrote, which nobody was sent.
 func (w *Writer) Fail(err *starling.Error) error {
-	if w.over {
+	if w.failed {
 		return nil
 	}
-	w.over = true
+	w.over, w.failed = true, true
 	w.pen.b = w.pen.b[:0]
 	body := pen{}
 	w.lang.envelope(&body, told(w.lang, err))
