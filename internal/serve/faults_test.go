@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -327,4 +328,40 @@ func (sc scene) wantWhole(t *testing.T, name string, s story) {
 	if r := sc.receipt; r.Outcome != starling.Answered || r.Cost != countedCost || r.Attempts[0].Usage.Estimated {
 		t.Errorf("%s: outcome %s (%s), cost %s, usage %+v", name, r.Outcome, r.Why, r.Cost, r.Attempts[0].Usage)
 	}
+}
+
+// TestAnAnswerThatCannotBeBookedIsNotTakenForWhole: what ends it waits for the receipt,
+// also where an upstream's own bytes pass.
+func TestAnAnswerThatCannotBeBookedIsNotTakenForWhole(t *testing.T) {
+	th := newTheatre(t, standOptions{})
+	all := everyDuo()
+	asked, shut := make(chan struct{}, len(all)), make(chan struct{})
+	var over sync.WaitGroup
+	for _, p := range all {
+		tell := performing(t, p, talk)
+		_, text := th.stage(func(w http.ResponseWriter, r *http.Request) {
+			asked <- struct{}{}
+			<-shut
+			tell(w, r)
+		})
+		over.Go(func() {
+			model := "m-" + string(p.upstream)
+			a := th.ask(scenePath(p.caller, model, p.stream), sceneBody(p.caller, model, p.stream, text))
+			heard, err := understand(p.caller, p.stream, a.body)
+			if p.stream && (a.status != http.StatusOK || err == nil || heard.Text == "") || !p.stream && a.status != http.StatusInternalServerError {
+				t.Errorf("%s: status %d, %v:\n%s", p, a.status, err, a.body)
+			}
+			if strings.Contains(a.body, th.dir) {
+				t.Errorf("%s is told of this machine:\n%s", p, a.body)
+			}
+		})
+	}
+	for range all {
+		<-asked
+	}
+	if err := th.ledger.Close(); err != nil {
+		t.Fatal(err)
+	}
+	close(shut)
+	over.Wait()
 }

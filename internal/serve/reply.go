@@ -25,6 +25,7 @@ type reply struct {
 	writer  *wire.Writer // nil until started
 	digest  io.Writer
 	buffer  bytes.Buffer    // an answer that is not streamed, or the end of one that is
+	whole   bool            // the buffer's end is that of a whole answer
 	refusal *refusal        // what is sent when nothing was started
 	sample  *cascade.Sample // of the answer, if it is looked at again
 }
@@ -134,6 +135,7 @@ func (p *reply) Finish(ex *starling.Exchange) {
 			_ = p.writer.Fail(asError(err))
 			return
 		}
+		p.whole = true
 		p.server.kept.keep(p.req, ex.ID, p.buffer.Bytes())
 	}
 }
@@ -153,8 +155,9 @@ func (p *reply) flush(ex *starling.Exchange) {
 		p.server.refusalOf(p.req.Dialect, ex.Err, ex.ID, p.req.Agent).send(p.w)
 		return
 	}
-	if ex.Err != nil && ex.Receipt == nil { // what is rendered says that the answer is whole, and there is no receipt of it
+	if p.whole && ex.Err != nil { // its receipt could not be written
 		p.buffer.Reset()
+		p.digest = io.Discard // that of the answer is done with
 		_ = p.writer.Fail(asError(ex.Err))
 	}
 	h.Set("X-Starling-Cost", costText(&ex.Response)) // of a stream it is a trailer
