@@ -43,6 +43,7 @@ type journal struct {
 	limit   int64 // segmentSize, less in tests
 	most    int   // backlog, less in tests
 	torn    bool  // file ends in a piece of a record that could not be undone
+	cramped bool  // file had no room for a receipt; a reservation is smaller
 	buf     []byte
 	open    map[string]hold
 	awaited map[string]chan struct{} // closed when the open exchange of that id is settled
@@ -98,9 +99,16 @@ func behind() error {
 	return &starling.Error{Kind: starling.Overloaded, Op: "ledger: the store has fallen too far behind", Hint: "look for the store's error in the log"}
 }
 
-// hold writes down what an exchange may cost.
+// hold writes down what an exchange may cost. Where the last receipt found no room, none
+// is reserved before there is some: what is asked must be paid, and could not be booked.
 func (j *journal) hold(h hold) error {
 	j.mu.Lock()
+	if j.cramped && j.file != nil {
+		if err := j.rotate(); err != nil {
+			j.mu.Unlock()
+			return j.unwritten(err)
+		}
+	}
 	err := j.write(func(buf []byte) []byte { return appendHold(buf, h) })
 	if err == nil {
 		j.open[h.ID] = h
@@ -122,6 +130,7 @@ func (j *journal) settle(e *entry) error {
 		return behind()
 	}
 	err := j.write(func(buf []byte) []byte { return appendRecord(buf, settledRecord, e.payload) })
+	j.cramped = err != nil
 	delete(j.open, e.id)
 	lessen(j.open, e)
 	if done := j.awaited[e.id]; done != nil {
@@ -236,7 +245,7 @@ func (j *journal) rotate() error {
 	if j.file != nil {
 		j.file.Close()
 	}
-	j.file, j.number, j.size, j.torn = f, number, int64(len(buf)), false
+	j.file, j.number, j.size, j.torn, j.cramped = f, number, int64(len(buf)), false, false
 	return nil
 }
 

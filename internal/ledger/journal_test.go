@@ -211,6 +211,33 @@ func TestAFullDiskRefusesReservationsAndLosesNothing(t *testing.T) {
 	}
 }
 
+// TestWhereAReceiptFoundNoRoomNobodyIsAsked: a reservation may still fit, and the receipt
+// of what it is for would not.
+func TestWhereAReceiptFoundNoRoomNobodyIsAsked(t *testing.T) {
+	l := place{Options: Options{Dir: t.TempDir(), Log: quiet()}}.open(t)
+	ctx := context.Background()
+	before := l.Begin(ada, "")
+	must(t, before.Reserve(ctx, 20))
+	room := 0
+	l.journal.file = full{l.journal.file, &room, false}
+	_, err := before.Settle(exchange(before, 20))
+	wantKind(t, err, starling.Internal)
+
+	room = 1000
+	next := l.journal.path(l.journal.number + 1)
+	must(t, os.Mkdir(next, 0o700)) // so nothing new can be written
+	wantKind(t, l.Begin(ada, "").Reserve(ctx, 20), starling.Internal)
+	must(t, os.Remove(next))
+	after := l.Begin(ada, "")
+	must(t, after.Reserve(ctx, 20))
+	_, err = after.Settle(exchange(after, 20))
+	must(t, err)
+	must(t, l.Flush(ctx))
+	if report := verified(t, l.Records); report.Receipts != 2 {
+		t.Fatalf("%d receipts, want 2", report.Receipts)
+	}
+}
+
 func TestAFullDiskIsNoQuestionOfRights(t *testing.T) {
 	full := unwritable("books", &fs.PathError{Op: "write", Path: "books/ledger.key.new-1", Err: syscall.ENOSPC})
 	if said := full.Error(); !strings.Contains(said, "free some disk space") || strings.Contains(said, "writable") {
