@@ -51,7 +51,7 @@ func (c evidenceListCmd) Run(p *program) error {
 	switch {
 	case starling.KindOf(err) == starling.NotFound && exists(books.Dir, corpus.File): // nothing is graded yet
 		if c.JSON {
-			return c.known(cfg, len(texts))
+			return knownSkill(cfg, c.Skill, len(texts))
 		}
 		return c.print(p, cfg, nil, texts)
 	case err != nil:
@@ -64,7 +64,7 @@ func (c evidenceListCmd) Run(p *program) error {
 		if err != nil {
 			return err
 		}
-		return c.known(cfg, n)
+		return knownSkill(cfg, c.Skill, n)
 	}
 	sums := map[[5]string]*graded{}
 	err = c.each(p.ctx, l, func(o *evidence.Outcome) error {
@@ -83,7 +83,7 @@ func (c evidenceListCmd) Run(p *program) error {
 
 // print tells people; no sums are none that were looked for.
 func (c evidenceListCmd) print(p *program, cfg Config, sums map[[5]string]*graded, texts []corpus.Count) error {
-	if err := c.known(cfg, len(sums)+len(texts)); err != nil {
+	if err := knownSkill(cfg, c.Skill, len(sums)+len(texts)); err != nil {
 		return err
 	}
 	if sums != nil {
@@ -101,18 +101,18 @@ func (c evidenceListCmd) print(p *program, cfg Config, sums map[[5]string]*grade
 	return nil
 }
 
-// known refuses a skill of which nothing was found and that is not there either: one that
-// was taken away leaves its evidence.
-func (c evidenceListCmd) known(cfg Config, found int) error {
-	if c.Skill == "" || found > 0 {
+// knownSkill refuses a skill of which nothing was found and that is not there either: one that
+// was taken away leaves its evidence. "" is every skill.
+func knownSkill(cfg Config, name string, found int) error {
+	if name == "" || found > 0 {
 		return nil
 	}
 	set, err := cfg.loadSkills()
 	if err != nil {
 		return err
 	}
-	if _, ok := set.Find(c.Skill); !ok {
-		return noSkill(c.Skill, set)
+	if _, ok := set.Find(name); !ok {
+		return noSkill(name, set)
 	}
 	return nil
 }
@@ -183,9 +183,10 @@ type evidenceForgetCmd struct {
 	Skill string `arg:"" help:"Skill whose texts are removed."`
 }
 
-// Run removes the texts; what was graded and spent holds no content and stays.
+// Run removes the texts; what was graded and spent holds no content and stays. Who
+// mistypes a skill is not told that its texts are gone.
 func (c evidenceForgetCmd) Run(p *program) error {
-	_, books, err := p.books()
+	cfg, books, err := p.books()
 	if err != nil {
 		return err
 	}
@@ -194,6 +195,9 @@ func (c evidenceForgetCmd) Run(p *program) error {
 		if n, err = forget(p.ctx, books.Dir, c.Skill); err != nil {
 			return err
 		}
+	}
+	if err := knownSkill(cfg, c.Skill, n); err != nil {
+		return err
 	}
 	printf(p.stdout, "%d texts of %s removed\n", n, c.Skill)
 	if file := (school{dir: books.Dir}).file(c.Skill); exists(filepath.Split(file)) {

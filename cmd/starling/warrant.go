@@ -130,6 +130,13 @@ func (c warrantListCmd) Run(p *program) error {
 			some = append(some, w)
 		}
 	}
+	cfg, _, err := p.books()
+	if err != nil {
+		return err
+	}
+	if err := knownSkill(cfg, c.Skill, len(some)); err != nil {
+		return err
+	}
 	if c.JSON {
 		return p.encode(some)
 	}
