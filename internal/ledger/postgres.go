@@ -333,7 +333,8 @@ func (m *sharedMeter) raise(ctx context.Context, a *Account, amount starling.Mon
 	var spent, held starling.Money
 	before := a.shared
 	a.shared = true
-	limited, cancel := context.WithTimeout(ctx, m.patience)
+	began := time.Now()
+	limited, cancel := context.WithDeadline(ctx, began.Add(m.patience))
 	defer cancel()
 	err := m.db.QueryRowContext(limited, "SELECT cap, spent, held FROM starling_hold($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)",
 		a.hold.ID, m.ledger.chain.number, m.engine.epoch, a.hold.At, int64(a.hold.day()), n[1], n[2], n[3], int64(amount.Plus(a.drawn)),
@@ -342,7 +343,7 @@ func (m *sharedMeter) raise(ctx context.Context, a *Account, amount starling.Mon
 	case errors.Is(err, sql.ErrNoRows):
 		return nil
 	case err != nil:
-		return m.explain(ctx, "reserve", err)
+		return m.explain(ctx, began, "reserve", err)
 	}
 	a.shared = before // it was refused, and nothing has changed
 	return Standing{Budget: budgets[cap-1], Spent: spent, Held: held}.over(amount - a.held)
@@ -353,17 +354,18 @@ func (m *sharedMeter) set(ctx context.Context, a *Account, amount starling.Money
 	if !a.shared {
 		return nil
 	}
-	limited, cancel := context.WithTimeout(ctx, m.patience)
+	began := time.Now()
+	limited, cancel := context.WithDeadline(ctx, began.Add(m.patience))
 	defer cancel()
 	if _, err := m.db.ExecContext(limited, "UPDATE holds SET amount = greatest($2 - parts, 0) WHERE id = $1", a.hold.ID, int64(amount.Plus(a.drawn))); err != nil {
-		return m.explain(ctx, "change a reservation", err)
+		return m.explain(ctx, began, "change a reservation", err)
 	}
 	return nil
 }
 
 // explain tells a database that said nothing in time from a caller that has left.
-func (m *sharedMeter) explain(ctx context.Context, op string, err error) error {
-	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+func (m *sharedMeter) explain(ctx context.Context, began time.Time, op string, err error) error {
+	if ctx.Err() == nil && time.Since(began) >= m.patience { // what the driver says depends on what it waited for
 		return &starling.Error{Kind: starling.Overloaded, Op: fmt.Sprintf("ledger: %s in postgres: no answer within %s", op, m.patience), Hint: "see that Postgres answers, and whether it can be reached"}
 	}
 	return m.engine.explain(op, err)
