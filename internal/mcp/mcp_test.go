@@ -338,6 +338,9 @@ func TestWhatIsNoMessageEndsTheConversation(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if testing.Short() {
+		return // the race detector takes long over one line of 20 MB
+	}
 	s := newStand(t, serve.Options{MaxBody: 1 << 20}, says)
 	session := overStdio(t, s, nil, nil)
 	if got := refused(t, session, "ask", arguments{"task": strings.Repeat("long ", 4<<20), "model": "up/m"}); !strings.HasPrefix(got, "too_large: ") {
