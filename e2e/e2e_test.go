@@ -82,9 +82,23 @@ func TestThePlanNamesOnlyWhatThereIs(t *testing.T) {
 	}
 }
 
+// tapped is a tap in front of what answers.
+func tapped(t *testing.T, answers http.HandlerFunc) *tap {
+	t.Helper()
+	server := httptest.NewServer(answers)
+	t.Cleanup(server.Close)
+	to, _ := url.Parse(server.URL)
+	front, err := newTap(func(*http.Request) *url.URL { return to })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(front.close)
+	return front
+}
+
 func TestATapCountsThoseWhoLeave(t *testing.T) {
 	begun := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	front := tapped(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			_, _ = io.WriteString(w, "a piece")
 			_ = http.NewResponseController(w).Flush()
@@ -94,14 +108,7 @@ func TestATapCountsThoseWhoLeave(t *testing.T) {
 		}
 		body, _ := io.ReadAll(r.Body)
 		_, _ = w.Write(body)
-	}))
-	defer server.Close()
-	to, _ := url.Parse(server.URL)
-	front, err := newTap(func(*http.Request) *url.URL { return to })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer front.close()
+	})
 
 	resp, err := http.Post(front.URL+"/echo", "text/plain", strings.NewReader("words"))
 	if err != nil {
@@ -130,17 +137,10 @@ func TestATapCountsThoseWhoLeave(t *testing.T) {
 }
 
 func TestATapHasKeptWhatItsCallerWasAnswered(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	front := tapped(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Starling-Receipt", "rcp_1")
 		_, _ = io.WriteString(w, "an answer")
-	}))
-	defer server.Close()
-	to, _ := url.Parse(server.URL)
-	front, err := newTap(func(*http.Request) *url.URL { return to })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer front.close()
+	})
 	front.keep = true
 	resp, err := http.Post(front.URL+"/ask", "text/plain", strings.NewReader("a question"))
 	if err != nil {

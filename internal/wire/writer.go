@@ -123,7 +123,7 @@ func (w *Writer) pass(ev starling.Event) error {
 	if ev.Whole {
 		return w.write(ev.Raw)
 	}
-	if len(w.last) > 0 && !ev.Idle {
+	if !ev.Idle {
 		if err := w.passLast(); err != nil {
 			return err
 		}
@@ -135,8 +135,11 @@ func (w *Writer) pass(ev starling.Event) error {
 	return w.write(w.out.pass(ev.Raw))
 }
 
-// passLast writes what was kept back.
+// passLast writes what was kept back, if anything was.
 func (w *Writer) passLast() error {
+	if len(w.last) == 0 {
+		return nil
+	}
 	raw := w.last
 	w.last = w.last[:0]
 	return w.write(w.out.pass(raw))
@@ -152,9 +155,7 @@ func (w *Writer) Close() (err error) {
 	w.over = true
 	switch {
 	case w.raw && w.request.Stream:
-		if len(w.last) > 0 {
-			err = w.passLast()
-		}
+		err = w.passLast()
 		w.out.passed(&w.pen)
 	case w.raw:
 	case w.request.Stream:
